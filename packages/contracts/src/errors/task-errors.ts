@@ -1,0 +1,335 @@
+import type { JobId } from "../job/job.ts";
+import type { JobStatus } from "../job/job-status.ts";
+import { LexigramError, type LexigramErrorOptions } from "./lexigram-error.ts";
+import type { SerializedError } from "./serialized-error.ts";
+
+/** What is wrong with an input, an option or a payload, and where. */
+export interface ValidationIssue {
+  /** Dotted path inside the value, such as `to` or `items.0.price`; empty for the value itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+/**
+ * Every error code of background tasks with the fields that it always carries. Open to merging, so that a backend
+ * or a plug-in can add its own.
+ */
+export interface TaskErrorFields {
+  LEX_ERR_TASK_QUEUE_FULL: { readonly queue: string; readonly capacity: number };
+  LEX_ERR_TASK_DUPLICATE: {
+    readonly queue: string;
+    readonly jobId: JobId;
+    /** The job that holds the id or the unique key. */
+    readonly existingId: JobId;
+    /** The unique key, when it was not the id that collided. */
+    readonly key?: string;
+  };
+  LEX_ERR_TASK_VALIDATION: { readonly subject: string; readonly issues: readonly ValidationIssue[] };
+  LEX_ERR_TASK_UNSUPPORTED: { readonly subject: string; readonly capability: string };
+  LEX_ERR_TASK_QUEUE_UNAVAILABLE: {
+    readonly queue: string;
+    /** Whether the same call may succeed when it is sent again. */
+    readonly retryable: boolean;
+    /** For an enqueue: `"no"` when nothing was stored, `"unknown"` when the store may have taken it. */
+    readonly accepted: "no" | "unknown";
+    /** The jobs whose fate is unknown. */
+    readonly ids: readonly JobId[];
+  };
+  LEX_ERR_TASK_CLOSED: { readonly resource: string };
+  LEX_ERR_TASK_QUEUE_NOT_FOUND: { readonly queue: string; readonly known: readonly string[] };
+  LEX_ERR_TASK_LEASE_LOST: { readonly queue: string; readonly jobId: JobId };
+  LEX_ERR_TASK_NOT_FOUND: { readonly task: string; readonly known: readonly string[] };
+  LEX_ERR_TASK_JOB_NOT_FOUND: { readonly queue: string; readonly jobId: JobId };
+  LEX_ERR_TASK_NOT_ALLOWED: { readonly jobId: JobId; readonly from: JobStatus; readonly to: JobStatus };
+  LEX_ERR_TASK_TIMEOUT: { readonly task: string; readonly jobId: JobId; readonly timeoutMs: number };
+  LEX_ERR_TASK_DEADLINE: { readonly task: string; readonly jobId: JobId; readonly deadline: number };
+  LEX_ERR_TASK_CANCELLED: { readonly jobId: JobId; readonly reason: string };
+  LEX_ERR_TASK_EXPIRED: { readonly jobId: JobId };
+  LEX_ERR_TASK_DISCARDED: { readonly jobId: JobId; readonly reason: string };
+  LEX_ERR_TASK_REJECTED: { readonly jobId: JobId; readonly reason: string };
+  LEX_ERR_TASK_POISON: { readonly jobId: JobId; readonly recoveries: number };
+  LEX_ERR_TASK_EXECUTION: { readonly task: string; readonly jobId: JobId };
+  LEX_ERR_TASK_RETRIES_EXHAUSTED: { readonly task: string; readonly attempts: number };
+  LEX_ERR_TASK_REMOTE: { readonly jobId: JobId; readonly error: SerializedError };
+  LEX_ERR_TASK_RESULT_TIMEOUT: { readonly jobId: JobId; readonly timeoutMs: number };
+  LEX_ERR_TASK_RESULT_UNAVAILABLE: { readonly jobId: JobId };
+  LEX_ERR_TASK_REGISTRATION: { readonly task: string };
+  LEX_ERR_TASK_CONFIG: { readonly path: string };
+  LEX_ERR_TASK_BACKEND_UNKNOWN: { readonly type: string; readonly known: readonly string[] };
+  LEX_ERR_TASK_BACKEND_MISSING: { readonly type: string; readonly package: string };
+}
+
+export type TaskErrorCode = keyof TaskErrorFields;
+
+/** The base of all errors about tasks; `code` tells them apart and types `fields`. */
+export abstract class TaskError<C extends TaskErrorCode = TaskErrorCode> extends LexigramError<
+  C,
+  TaskErrorFields[C]
+> {}
+
+/** The queue holds as many unfinished jobs as its `maxSize` allows. Nothing was stored. */
+export class QueueFullError extends TaskError<"LEX_ERR_TASK_QUEUE_FULL"> {
+  readonly code = "LEX_ERR_TASK_QUEUE_FULL";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_FULL"], options?: LexigramErrorOptions) {
+    super(`queue "${fields.queue}" is full: it holds ${fields.capacity} unfinished jobs`, fields, {
+      hint: "try again later, add workers, or raise maxSize of the queue",
+      ...options,
+    });
+  }
+}
+
+/** The id, or the unique key, is held by another job. Nothing was stored. */
+export class DuplicateTaskError extends TaskError<"LEX_ERR_TASK_DUPLICATE"> {
+  readonly code = "LEX_ERR_TASK_DUPLICATE";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_DUPLICATE"], options?: LexigramErrorOptions) {
+    const what = fields.key === undefined ? `the id "${fields.jobId}"` : `the unique key "${fields.key}"`;
+    super(`${what} is held by job "${fields.existingId}" in queue "${fields.queue}"`, fields, {
+      hint: 'wait for that job, choose another id or key, or pass onConflict: "existing"',
+      ...options,
+    });
+  }
+}
+
+/** An input, an option or a payload is not what it must be. Nothing was stored, and no attempt was burnt. */
+export class TaskValidationError extends TaskError<"LEX_ERR_TASK_VALIDATION"> {
+  readonly code = "LEX_ERR_TASK_VALIDATION";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_VALIDATION"], options?: LexigramErrorOptions) {
+    const issues = fields.issues.map((i) => (i.path === "" ? i.message : `${i.path}: ${i.message}`));
+    super(`${fields.subject} is invalid: ${issues.join("; ")}`, fields, options);
+  }
+}
+
+/** The backend's manifest says that it cannot do this. */
+export class UnsupportedError extends TaskError<"LEX_ERR_TASK_UNSUPPORTED"> {
+  readonly code = "LEX_ERR_TASK_UNSUPPORTED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_UNSUPPORTED"], options?: LexigramErrorOptions) {
+    super(`${fields.subject} does not support ${fields.capability}`, fields, {
+      hint: "see its capability manifest; another backend may offer it",
+      ...options,
+    });
+  }
+}
+
+/** The store did not answer, or not in time. `accepted` says whether an enqueue may have reached it. */
+export class QueueUnavailableError extends TaskError<"LEX_ERR_TASK_QUEUE_UNAVAILABLE"> {
+  readonly code = "LEX_ERR_TASK_QUEUE_UNAVAILABLE";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_UNAVAILABLE"], options?: LexigramErrorOptions) {
+    const fate = fields.accepted === "unknown" ? `; ${fields.ids.length} jobs may have been accepted` : "";
+    super(`the store of queue "${fields.queue}" is unavailable${fate}`, fields, {
+      hint: "check that the server runs and can be reached; enqueue again with the same id to be safe",
+      ...options,
+    });
+  }
+}
+
+/** The queue, store or worker was closed before the call. */
+export class ClosedError extends TaskError<"LEX_ERR_TASK_CLOSED"> {
+  readonly code = "LEX_ERR_TASK_CLOSED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_CLOSED"], options?: LexigramErrorOptions) {
+    super(`${fields.resource} is closed`, fields, options);
+  }
+}
+
+/** No queue of this application has that name. */
+export class QueueNotFoundError extends TaskError<"LEX_ERR_TASK_QUEUE_NOT_FOUND"> {
+  readonly code = "LEX_ERR_TASK_QUEUE_NOT_FOUND";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_NOT_FOUND"], options?: LexigramErrorOptions) {
+    super(`there is no queue "${fields.queue}"`, fields, {
+      hint: `queues of this application: ${fields.known.join(", ")}`,
+      ...options,
+    });
+  }
+}
+
+/** The lease of this delivery ended, so another attempt may own the job; nothing was changed. */
+export class LeaseLostError extends TaskError<"LEX_ERR_TASK_LEASE_LOST"> {
+  readonly code = "LEX_ERR_TASK_LEASE_LOST";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_LEASE_LOST"], options?: LexigramErrorOptions) {
+    super(`the lease on job "${fields.jobId}" of queue "${fields.queue}" is lost`, fields, {
+      hint: "another attempt owns the job now; stop working on it and let that attempt finish it",
+      ...options,
+    });
+  }
+}
+
+/** No handler is registered under this task's name. */
+export class TaskNotFoundError extends TaskError<"LEX_ERR_TASK_NOT_FOUND"> {
+  readonly code = "LEX_ERR_TASK_NOT_FOUND";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_NOT_FOUND"], options?: LexigramErrorOptions) {
+    super(`no handler is registered for task "${fields.task}"`, fields, {
+      hint: `registered tasks: ${fields.known.join(", ") || "none"}; list the class or definition in TasksModule.scope(...)`,
+      ...options,
+    });
+  }
+}
+
+/** The queue holds no record of this job: it never existed, was deleted, or its retention ended. */
+export class JobNotFoundError extends TaskError<"LEX_ERR_TASK_JOB_NOT_FOUND"> {
+  readonly code = "LEX_ERR_TASK_JOB_NOT_FOUND";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_JOB_NOT_FOUND"], options?: LexigramErrorOptions) {
+    super(`queue "${fields.queue}" holds no job "${fields.jobId}"`, fields, options);
+  }
+}
+
+/** The job's status does not allow the move, such as an update of a job that has started. */
+export class TransitionNotAllowedError extends TaskError<"LEX_ERR_TASK_NOT_ALLOWED"> {
+  readonly code = "LEX_ERR_TASK_NOT_ALLOWED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_NOT_ALLOWED"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" cannot go from ${fields.from} to ${fields.to}`, fields, options);
+  }
+}
+
+/** An attempt ran longer than its timeout. Its late result is never accepted. */
+export class TaskTimeoutError extends TaskError<"LEX_ERR_TASK_TIMEOUT"> {
+  readonly code = "LEX_ERR_TASK_TIMEOUT";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_TIMEOUT"], options?: LexigramErrorOptions) {
+    super(`task "${fields.task}" did not finish within ${fields.timeoutMs} ms`, fields, {
+      hint: "give the task a longer timeout, or let the handler stop on ctx.signal",
+      ...options,
+    });
+  }
+}
+
+/** The job was not finished before its deadline, which counts the wait in the queue. */
+export class TaskDeadlineError extends TaskError<"LEX_ERR_TASK_DEADLINE"> {
+  readonly code = "LEX_ERR_TASK_DEADLINE";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_DEADLINE"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" of task "${fields.task}" missed its deadline`, fields, options);
+  }
+}
+
+/** The job was cancelled; as the reason of `ctx.signal` it asks the handler to stop. */
+export class TaskCancelledError extends TaskError<"LEX_ERR_TASK_CANCELLED"> {
+  readonly code = "LEX_ERR_TASK_CANCELLED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_CANCELLED"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" was cancelled: ${fields.reason}`, fields, options);
+  }
+}
+
+/** The job was not started within its `expiresIn`. */
+export class TaskExpiredError extends TaskError<"LEX_ERR_TASK_EXPIRED"> {
+  readonly code = "LEX_ERR_TASK_EXPIRED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_EXPIRED"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" expired before it was started`, fields, options);
+  }
+}
+
+/** The handler discarded the job: it ended without a result and without a dead letter. */
+export class TaskDiscardedError extends TaskError<"LEX_ERR_TASK_DISCARDED"> {
+  readonly code = "LEX_ERR_TASK_DISCARDED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_DISCARDED"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" was discarded: ${fields.reason}`, fields, options);
+  }
+}
+
+/** The handler rejected the job: it went to the dead letters without another attempt. */
+export class TaskRejectedError extends TaskError<"LEX_ERR_TASK_REJECTED"> {
+  readonly code = "LEX_ERR_TASK_REJECTED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_REJECTED"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" was rejected: ${fields.reason}`, fields, options);
+  }
+}
+
+/** Workers died while they ran this job, more often than `maxRecoveries` allows. */
+export class PoisonJobError extends TaskError<"LEX_ERR_TASK_POISON"> {
+  readonly code = "LEX_ERR_TASK_POISON";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_POISON"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" lost its worker ${fields.recoveries} times and was put aside`, fields, {
+      hint: "look for what ends or blocks the process: memory, process.exit, an endless loop",
+      ...options,
+    });
+  }
+}
+
+/** A handler threw; what it threw is the cause. */
+export class TaskExecutionError extends TaskError<"LEX_ERR_TASK_EXECUTION"> {
+  readonly code = "LEX_ERR_TASK_EXECUTION";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_EXECUTION"], options?: LexigramErrorOptions) {
+    super(`task "${fields.task}" failed`, fields, options);
+  }
+}
+
+/** A task that was run here, with `apply`, failed as often as its policy allows; the last error is the cause. */
+export class RetriesExhaustedError extends TaskError<"LEX_ERR_TASK_RETRIES_EXHAUSTED"> {
+  readonly code = "LEX_ERR_TASK_RETRIES_EXHAUSTED";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_RETRIES_EXHAUSTED"], options?: LexigramErrorOptions) {
+    super(`task "${fields.task}" failed in each of ${fields.attempts} attempts`, fields, options);
+  }
+}
+
+/** The job failed where it ran; `fields.error` is what it left behind. */
+export class RemoteTaskError extends TaskError<"LEX_ERR_TASK_REMOTE"> {
+  readonly code = "LEX_ERR_TASK_REMOTE";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_REMOTE"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" failed: ${fields.error.name}: ${fields.error.message}`, fields, options);
+  }
+}
+
+/** No result arrived in the time that the caller gave. The job goes on. */
+export class ResultTimeoutError extends TaskError<"LEX_ERR_TASK_RESULT_TIMEOUT"> {
+  readonly code = "LEX_ERR_TASK_RESULT_TIMEOUT";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_RESULT_TIMEOUT"], options?: LexigramErrorOptions) {
+    super(`job "${fields.jobId}" had no result within ${fields.timeoutMs} ms`, fields, {
+      hint: "the job goes on; wait longer, or ask handle.status()",
+      ...options,
+    });
+  }
+}
+
+/** The job is gone, and its result with it: it was deleted, or its retention ended before the wait began. */
+export class ResultUnavailableError extends TaskError<"LEX_ERR_TASK_RESULT_UNAVAILABLE"> {
+  readonly code = "LEX_ERR_TASK_RESULT_UNAVAILABLE";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_RESULT_UNAVAILABLE"], options?: LexigramErrorOptions) {
+    super(`the result of job "${fields.jobId}" is no longer kept`, fields, {
+      hint: "give the task a resultTtl, or raise keepCompleted of its queue",
+      ...options,
+    });
+  }
+}
+
+/** A task cannot be registered: its name is taken, or its class has no task method. */
+export class TaskRegistrationError extends TaskError<"LEX_ERR_TASK_REGISTRATION"> {
+  readonly code = "LEX_ERR_TASK_REGISTRATION";
+  constructor(message: string, fields: TaskErrorFields["LEX_ERR_TASK_REGISTRATION"], options?: LexigramErrorOptions) {
+    super(message, fields, options);
+  }
+}
+
+/** A setting is unknown, out of range, or at odds with another. */
+export class TaskConfigError extends TaskError<"LEX_ERR_TASK_CONFIG"> {
+  readonly code = "LEX_ERR_TASK_CONFIG";
+  constructor(message: string, fields: TaskErrorFields["LEX_ERR_TASK_CONFIG"], options?: LexigramErrorOptions) {
+    super(message, fields, options);
+  }
+}
+
+/** No backend of that type is registered. */
+export class BackendUnknownError extends TaskError<"LEX_ERR_TASK_BACKEND_UNKNOWN"> {
+  readonly code = "LEX_ERR_TASK_BACKEND_UNKNOWN";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_BACKEND_UNKNOWN"], options?: LexigramErrorOptions) {
+    super(`there is no backend of type "${fields.type}"`, fields, {
+      hint: `known types: ${fields.known.join(", ")}`,
+      ...options,
+    });
+  }
+}
+
+/** The backend's package is not installed. */
+export class BackendMissingError extends TaskError<"LEX_ERR_TASK_BACKEND_MISSING"> {
+  readonly code = "LEX_ERR_TASK_BACKEND_MISSING";
+  constructor(fields: TaskErrorFields["LEX_ERR_TASK_BACKEND_MISSING"], options?: LexigramErrorOptions) {
+    super(`backend "${fields.type}" needs the package ${fields.package}, which is not installed`, fields, {
+      hint: `npm install ${fields.package}`,
+      ...options,
+    });
+  }
+}
+
+/** What an enqueue may be refused with. Everything else is an infrastructure failure and is thrown. */
+export type TaskQueueError =
+  | QueueFullError
+  | DuplicateTaskError
+  | TaskValidationError
+  | UnsupportedError
+  | JobNotFoundError
+  | TransitionNotAllowedError;

@@ -1,0 +1,137 @@
+import type { SerializedError } from "./errors/serialized-error.ts";
+import type { DeadLetterReason, JobId } from "./job/job.ts";
+
+/** What every event about a job carries. */
+export interface JobEvent {
+  readonly taskName: string;
+  /** The queue's name in the application. */
+  readonly queueName: string;
+  readonly jobId: JobId;
+  /** The ancestor's name for `jobId`. */
+  readonly taskId: JobId;
+}
+
+export interface AttemptEvent extends JobEvent {
+  readonly attempt: number;
+  readonly workerId: string;
+}
+
+/** A job was accepted by its store. Also called `task.enqueued`. */
+export interface TaskEnqueuedHook extends JobEvent {
+  readonly delayMs: number;
+}
+/** A worker received the job; it may wait in the worker before it starts. */
+export interface TaskReceivedHook extends AttemptEvent {
+  readonly recoveries: number;
+}
+export interface TaskStartedHook extends AttemptEvent {}
+export interface TaskCompletedHook extends AttemptEvent {
+  readonly durationMs: number;
+}
+/** One attempt failed; `willRetry` tells whether another follows. */
+export interface TaskFailedHook extends AttemptEvent {
+  readonly durationMs: number;
+  readonly reason: string;
+  readonly error: SerializedError;
+  readonly willRetry: boolean;
+}
+export interface TaskRetriedHook extends AttemptEvent {
+  readonly delayMs: number;
+  readonly countAttempt: boolean;
+  readonly error: SerializedError;
+}
+/** Policy gave up on the job; it lies in the dead letters. */
+export interface TaskDeadHook extends AttemptEvent {
+  readonly reason: DeadLetterReason;
+  readonly error: SerializedError;
+}
+/** The job ended as cancelled: before it ran (`attempt` 0, by this process), or while it ran here. */
+export interface TaskCancelledHook extends JobEvent {
+  readonly attempt: number;
+  readonly reason: string;
+}
+/** A waiter of this process learnt that the job expired. */
+export interface TaskExpiredHook extends JobEvent {}
+/** The attempt lost its lease; its outcome counts for nothing. */
+export interface TaskLeaseLostHook extends AttemptEvent {}
+/** Regular sign of life of a worker. */
+export interface WorkerHeartbeatHook {
+  readonly workerId: string;
+  readonly running: number;
+  readonly slots: number;
+  readonly lagMs: number;
+}
+/** A queue's store cannot be reached, or can again. */
+export interface QueueAvailabilityHook {
+  readonly queueName: string;
+  readonly available: boolean;
+  readonly error?: SerializedError;
+}
+/** The rules of a queue were replaced by this process. */
+export interface QueuePolicyHook {
+  readonly queueName: string;
+}
+
+/** Everything that is announced, by name. Open to merging. */
+export interface TaskEvents {
+  "task.queued": TaskEnqueuedHook;
+  "task.enqueued": TaskEnqueuedHook;
+  "task.received": TaskReceivedHook;
+  "task.started": TaskStartedHook;
+  "task.completed": TaskCompletedHook;
+  "task.failed": TaskFailedHook;
+  "task.retried": TaskRetriedHook;
+  "task.dead": TaskDeadHook;
+  "task.cancelled": TaskCancelledHook;
+  "task.expired": TaskExpiredHook;
+  "task.lease-lost": TaskLeaseLostHook;
+  "worker.heartbeat": WorkerHeartbeatHook;
+  "queue.availability": QueueAvailabilityHook;
+  "queue.policy": QueuePolicyHook;
+}
+
+export type TaskEventName = keyof TaskEvents;
+
+/** The base of domain events, which travel on the application's event bus. */
+export abstract class DomainEvent {
+  /** Epoch milliseconds. */
+  readonly occurredAt: number;
+  constructor(occurredAt: number) {
+    this.occurredAt = occurredAt;
+  }
+  /** The class's name. */
+  get eventType(): string {
+    return this.constructor.name;
+  }
+}
+
+export class TaskQueuedEvent extends DomainEvent {
+  readonly taskId: JobId;
+  readonly queueName: string;
+  constructor(fields: { taskId: JobId; queueName: string }, occurredAt: number) {
+    super(occurredAt);
+    this.taskId = fields.taskId;
+    this.queueName = fields.queueName;
+  }
+}
+
+export class TaskCompletedEvent extends DomainEvent {
+  readonly taskId: JobId;
+  readonly workerId: string;
+  constructor(fields: { taskId: JobId; workerId: string }, occurredAt: number) {
+    super(occurredAt);
+    this.taskId = fields.taskId;
+    this.workerId = fields.workerId;
+  }
+}
+
+/** The job failed for good: its retries are used up, or policy forbids another. */
+export class TaskFailedEvent extends DomainEvent {
+  readonly taskId: JobId;
+  readonly error: SerializedError;
+  constructor(fields: { taskId: JobId; error: SerializedError }, occurredAt: number) {
+    super(occurredAt);
+    this.taskId = fields.taskId;
+    this.error = fields.error;
+  }
+}

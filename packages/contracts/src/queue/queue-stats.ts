@@ -1,0 +1,16 @@
+import type { JobState } from "../job/job-status.ts";
+
+/** How a queue stands at one moment. The cost does not grow with the queue. */
+export interface QueueStats {
+  /** Jobs held in each state. */
+  readonly counts: Readonly<Record<JobState, number>>;
+  /** Scheduled jobs that have already run; part of `counts.scheduled`. */
+  readonly retrying: number;
+  readonly paused: boolean;
+  /** `maxSize` of the policy, when there is one. */
+  readonly capacity?: number;
+  /** How long the job that is next in line at its level has been pending at most, in milliseconds; absent when none is. */
+  readonly oldestPendingMs?: number;
+  /** Sessions that exchanged with this queue within their lease: the consumers at work. */
+  readonly workers: number;
+}
