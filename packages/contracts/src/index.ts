@@ -164,3 +164,4 @@ export {
 } from "./events.ts";
 export { type ProgressSnapshot, type ProgressStatus, ProgressTrackerProtocol } from "./progress.ts";
 export { type PlainHandler, TaskExecutorProtocol } from "./executor.ts";
+export type { TaskContextExtensions } from "./task-context-extensions.ts";

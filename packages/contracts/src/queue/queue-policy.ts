@@ -26,6 +26,11 @@ export interface QueuePolicy {
   readonly concurrency?: number;
   /** Starts per time. */
   readonly rate?: Bucket;
+  /**
+   * Lets waiting raise a job: it counts as one level higher for every this many milliseconds that it has been
+   * pending, so steady urgent work cannot starve the rest. Absent: strict levels.
+   */
+  readonly agingMs?: number;
   /** The same two for single tasks, by name. */
   readonly perTask?: Readonly<Record<string, { readonly concurrency?: number; readonly rate?: Bucket }>>;
   /** Rules for each key by itself. */

@@ -1,0 +1,58 @@
+import type { AnySchema, Unique } from "@lexigram/contracts";
+import type { RetryOptions } from "../retry/retry-options.ts";
+import type { Backoff } from "../retry/backoff.ts";
+import type { TaskContext } from "../worker/task-context.ts";
+
+/** A task's options, checked once and in milliseconds. Absent fields are left to the queue and the configuration. */
+export interface TaskPolicy {
+  readonly queue: string;
+  readonly priority: number | undefined;
+  readonly maxRetries: number | undefined;
+  readonly backoff: Backoff | undefined;
+  /** The rules of `retry`, when there are any. */
+  readonly retry: RetryOptions | undefined;
+  readonly inPlaceUpToMs: number;
+  /** `null`: no limit. */
+  readonly timeoutMs: number | null | undefined;
+  readonly expiresInMs: number | undefined;
+  readonly deadlineMs: number | undefined;
+  readonly resultTtlMs: number | null | undefined;
+  readonly maxRecoveries: number | undefined;
+  readonly maxDeferrals: number;
+  readonly ackMode: "after" | "before";
+  readonly labels: Readonly<Record<string, string>>;
+  /** From the parsed input. */
+  readonly unique: ((input: unknown) => Unique) | undefined;
+  readonly key: ((input: unknown) => string) | undefined;
+}
+
+interface Registered {
+  readonly name: string;
+  readonly policy: TaskPolicy;
+  /** Absent: what arrives is handed on as it is. */
+  readonly schema: AnySchema | undefined;
+  /** False: the handler takes the context alone. */
+  readonly takesInput: boolean;
+}
+
+/** A handler that is a function. */
+export interface FunctionTask extends Registered {
+  readonly kind: "function";
+  readonly run: (input: unknown, context: TaskContext) => unknown;
+}
+
+/** A handler that is a method of an injected class; the instance comes from the attempt's own scope of the container. */
+export interface MethodTask extends Registered {
+  readonly kind: "method";
+  readonly owner: abstract new (...args: never[]) => object;
+  readonly method: string;
+}
+
+export type RegisteredTask = FunctionTask | MethodTask;
+
+/** Where a worker looks handlers up, at each execution. */
+export interface TaskLookup {
+  lookup(taskName: string): RegisteredTask | undefined;
+  /** Registered names, for messages. */
+  names(): readonly string[];
+}

@@ -1,0 +1,30 @@
+import type { QueuePolicy, StateStoreProtocol, TaskBackend, TaskQueueProtocol } from "@lexigram/contracts";
+import type { Backoff } from "../retry/backoff.ts";
+
+/** What a queue gives to its jobs when neither call nor task says otherwise. Milliseconds. */
+export interface QueueDefaults {
+  readonly priority: number | undefined;
+  readonly maxRetries: number | undefined;
+  readonly timeoutMs: number | null | undefined;
+  readonly backoff: Backoff | undefined;
+}
+
+/** A queue of the application: its name here, its queue object, and how this process treats it. */
+export interface QueueBinding {
+  /** The name in the application. */
+  readonly name: string;
+  readonly primary: boolean;
+  readonly queue: TaskQueueProtocol;
+  readonly backend: TaskBackend;
+  /** The store of results (where the queue has none), progress and records: the backend's own, or another one's. */
+  readonly state: StateStoreProtocol;
+  readonly defaults: QueueDefaults;
+  /** Whether workers of this process claim from it. */
+  readonly consume: boolean;
+  /** Attempts of this queue that run at once in this process, at most; absent: as many as there are slots. */
+  readonly concurrency: number | undefined;
+  /** Share of the slots relative to other queues. Default 1. */
+  readonly weight: number;
+  /** The rules that the application sets on the queue at boot; `undefined` leaves those in the store alone. */
+  readonly policy: QueuePolicy | undefined;
+}
