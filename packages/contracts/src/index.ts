@@ -25,7 +25,12 @@ export type {
 // Errors
 export { InvalidDurationError, LexigramError, type LexigramErrorOptions } from "./errors/lexigram-error.ts";
 export { isSecretName, redact } from "./errors/redact.ts";
-export { hasCode, type SerializedError, type SerializeErrorOptions, serializeError } from "./errors/serialized-error.ts";
+export {
+  hasCode,
+  type SerializedError,
+  type SerializeErrorOptions,
+  serializeError,
+} from "./errors/serialized-error.ts";
 export {
   BackendMissingError,
   BackendUnknownError,
@@ -60,6 +65,7 @@ export {
   UnsupportedError,
   type ValidationIssue,
 } from "./errors/task-errors.ts";
+export { type ErrorCodeEntry, TASK_ERROR_CODES } from "./errors/task-error-codes.ts";
 
 // Jobs
 export type {
@@ -117,7 +123,12 @@ export {
 export { FULL_CAPABILITIES, type QueueCapabilities } from "./queue/queue-capabilities.ts";
 export type { QueueStats } from "./queue/queue-stats.ts";
 export type { DeadLetter, DeadLetterQueueProtocol, DeadLetterStats } from "./queue/dead-letters.ts";
-export { QueueShorthands, resending, type ShorthandCalls, type ShorthandOptions } from "./queue/queue-shorthands.ts";
+export {
+  QueueShorthands,
+  resending,
+  type ShorthandCalls,
+  type ShorthandOptions,
+} from "./queue/queue-shorthands.ts";
 
 // State and backends
 export {

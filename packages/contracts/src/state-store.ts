@@ -58,7 +58,10 @@ export interface StateStoreProtocol {
   /** @returns whether an entry, at that version, was there. */
   delete(key: string, options?: { readonly ifVersion?: number }): Promise<boolean>;
   /** Live entries whose key begins with `prefix`, in the order of their keys, page by page. `limit`: 1 to 1,000, default 100. */
-  list(prefix: string, page?: { readonly cursor?: string; readonly limit?: number }): Promise<Page<StateEntry>>;
+  list(
+    prefix: string,
+    page?: { readonly cursor?: string; readonly limit?: number },
+  ): Promise<Page<StateEntry>>;
   /**
    * Adds to a number, 0 when absent. A `ttlMs` counts from the write that created the entry.
    *

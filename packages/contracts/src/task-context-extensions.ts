@@ -2,4 +2,4 @@
  * Members that a package adds to the context of every handler, by merging. A member that the job's queue cannot
  * serve answers `LEX_ERR_TASK_UNSUPPORTED` when it is used.
  */
-export interface TaskContextExtensions {} // oxlint-disable-line typescript/no-empty-object-type -- open to merging
+export interface TaskContextExtensions {}

@@ -9,7 +9,8 @@ export function redact(text: string): string {
   return text.replace(CREDENTIALS_IN_URL, "$1***@").replace(SECRET_IN_QUERY, "$1***");
 }
 
-const SECRET_NAME = /password|passwd|secret|token|api[-_]?key|access[-_]?key|credential|authorization|dsn$|url$/i;
+const SECRET_NAME =
+  /password|passwd|secret|token|api[-_]?key|access[-_]?key|credential|authorization|dsn$|url$/i;
 
 /** Whether a configuration or header field of this name is to be treated as secret. */
 export function isSecretName(name: string): boolean {

@@ -1,5 +1,5 @@
 import { redact } from "./redact.ts";
-import { LexigramError } from "./lexigram-error.ts";
+import type { LexigramError } from "./lexigram-error.ts";
 
 /** An error as data: what is stored with a job and crosses the wire. Bounded and inert. */
 export interface SerializedError {
@@ -42,7 +42,10 @@ function serialize(thrown: unknown, options: SerializeErrorOptions, depth: numbe
     return own.length > max ? `${own.slice(0, max - 1)}…` : own;
   };
   if (!(thrown instanceof Error))
-    return { name: "NonError", message: clean(`${typeof thrown} was thrown: ${describe(thrown)}`, MAX_MESSAGE) };
+    return {
+      name: "NonError",
+      message: clean(`${typeof thrown} was thrown: ${describe(thrown)}`, MAX_MESSAGE),
+    };
   const code = (thrown as { readonly code?: unknown }).code;
   const stack = options.stack === false ? undefined : thrown.stack;
   return {

@@ -290,7 +290,11 @@ export class ResultUnavailableError extends TaskError<"LEX_ERR_TASK_RESULT_UNAVA
 /** A task cannot be registered: its name is taken, or its class has no task method. */
 export class TaskRegistrationError extends TaskError<"LEX_ERR_TASK_REGISTRATION"> {
   readonly code = "LEX_ERR_TASK_REGISTRATION";
-  constructor(message: string, fields: TaskErrorFields["LEX_ERR_TASK_REGISTRATION"], options?: LexigramErrorOptions) {
+  constructor(
+    message: string,
+    fields: TaskErrorFields["LEX_ERR_TASK_REGISTRATION"],
+    options?: LexigramErrorOptions,
+  ) {
     super(message, fields, options);
   }
 }
@@ -298,7 +302,11 @@ export class TaskRegistrationError extends TaskError<"LEX_ERR_TASK_REGISTRATION"
 /** A setting is unknown, out of range, or at odds with another. */
 export class TaskConfigError extends TaskError<"LEX_ERR_TASK_CONFIG"> {
   readonly code = "LEX_ERR_TASK_CONFIG";
-  constructor(message: string, fields: TaskErrorFields["LEX_ERR_TASK_CONFIG"], options?: LexigramErrorOptions) {
+  constructor(
+    message: string,
+    fields: TaskErrorFields["LEX_ERR_TASK_CONFIG"],
+    options?: LexigramErrorOptions,
+  ) {
     super(message, fields, options);
   }
 }

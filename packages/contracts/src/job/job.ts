@@ -74,7 +74,14 @@ export interface JobRecord {
 }
 
 /** Why a job went to the dead letters. `poison` is the store's own verdict, `manual` a job put there by hand. */
-export type DeadLetterReason = "failed" | "rejected" | "poison" | "unknown-task" | "invalid" | "deadline" | "manual";
+export type DeadLetterReason =
+  | "failed"
+  | "rejected"
+  | "poison"
+  | "unknown-task"
+  | "invalid"
+  | "deadline"
+  | "manual";
 
 /** Where a redriven job comes from. */
 export interface ReplayLink {

@@ -1,5 +1,10 @@
 import type { Clock } from "../clock.ts";
-import { ClosedError, LeaseLostError, QueueUnavailableError, type TaskQueueError } from "../errors/task-errors.ts";
+import {
+  ClosedError,
+  LeaseLostError,
+  QueueUnavailableError,
+  type TaskQueueError,
+} from "../errors/task-errors.ts";
 import type { SerializedError } from "../errors/serialized-error.ts";
 import type { Delivery, Receipt, Settlement } from "../job/delivery.ts";
 import type { JobId, NewJob } from "../job/job.ts";
@@ -206,11 +211,7 @@ export class QueueShorthands {
     this.#flushing = false;
   }
 
-  #resending<T>(
-    call: () => Promise<T>,
-    accepted: "no" | "unknown",
-    ids: readonly JobId[],
-  ): Promise<T> {
+  #resending<T>(call: () => Promise<T>, accepted: "no" | "unknown", ids: readonly JobId[]): Promise<T> {
     return resending(call, {
       clock: this.#clock,
       timeoutMs: this.#timeoutMs,
