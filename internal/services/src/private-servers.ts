@@ -1,0 +1,295 @@
+// Private Redis, PostgreSQL and RabbitMQ servers for tests that kill, freeze and restart their server. A server is a
+// direct child here: a SIGKILLed postmaster that nobody has reaped keeps its pid, and PostgreSQL then refuses to start
+// again.
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { connect, createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+
+interface Spec {
+  readonly dir: string;
+  readonly port: number;
+  readonly url: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Sent on a fresh connection; the server is up when `ok` accepts its answer. */
+  readonly hello: string | Buffer;
+  readonly ok: (reply: Buffer) => boolean;
+}
+
+const STARTS_WITHIN_MS = 30_000;
+const STOPS_WITHIN_MS = 10_000;
+
+export class PrivateServer {
+  readonly url: string;
+  #child: ChildProcess | undefined;
+  #guard: ChildProcess | undefined;
+  readonly #spec: Spec;
+
+  constructor(spec: Spec) {
+    this.#spec = spec;
+    this.url = spec.url;
+  }
+
+  /** Its data and its log, until it is stopped. */
+  get directory(): string {
+    return this.#spec.dir;
+  }
+
+  get #gone(): boolean {
+    return this.#child === undefined || this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  async start(): Promise<this> {
+    const { command, dir, env, port, hello, ok } = this.#spec;
+    const logFile = join(dir, "out.log");
+    const log = openSync(logFile, "a");
+    const [file = "", ...args] = command;
+    this.#child = spawn(file, args, {
+      cwd: dir,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", log, log],
+      detached: true,
+    });
+    closeSync(log);
+    await once(this.#child, "spawn");
+    // Whatever way this process ends, the guard's input closes with it, and the guard ends the server.
+    const guard = 'cat; kill -9 "-$1"; rm -rf "$2"';
+    this.#guard = spawn("sh", ["-c", guard, "guard", String(this.#child.pid), dir], {
+      stdio: ["pipe", "ignore", "ignore"],
+      detached: true,
+    });
+    for (const end = Date.now() + STARTS_WITHIN_MS; !(await answers(port, hello, ok));) {
+      if (this.#gone || Date.now() > end) {
+        await this.kill();
+        throw new Error(
+          `${file} did not come up on port ${port}:\n${readFileSync(logFile, "utf8").slice(-2000)}`,
+        );
+      }
+      await sleep(15);
+    }
+    return this;
+  }
+
+  /** Sent to the server alone, except the signals that no process can catch: those go to its whole group. */
+  signal(signal: NodeJS.Signals): void {
+    const pid = this.#child?.pid;
+    if (pid === undefined) return;
+    const all = signal === "SIGKILL" || signal === "SIGSTOP" || signal === "SIGCONT";
+    try {
+      process.kill(all ? -pid : pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  }
+
+  /** Ends the server, all of it, and keeps its data: `start` brings it back on the same port. */
+  async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
+    if (this.#child === undefined) return;
+    const { port } = this.#spec;
+    if (!this.#gone) {
+      const exit = once(this.#child, "exit");
+      this.signal(signal);
+      await exit;
+    }
+    this.#guard?.kill("SIGKILL");
+    this.signal("SIGKILL");
+    this.#child = undefined;
+    // The leader's exit is not its group's: RabbitMQ's virtual machine holds the port for a moment longer.
+    for (const end = Date.now() + STOPS_WITHIN_MS; await listens(port);) {
+      if (Date.now() > end) throw new Error(`port ${port} is still in use`);
+      await sleep(5);
+    }
+  }
+
+  pause(): void {
+    this.signal("SIGSTOP");
+  }
+
+  resume(): void {
+    this.signal("SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    await this.kill();
+    rmSync(this.#spec.dir, { recursive: true, force: true });
+  }
+}
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port });
+  try {
+    await once(socket, "connect");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
+}
+
+async function answers(port: number, hello: string | Buffer, ok: Spec["ok"]): Promise<boolean> {
+  return new Promise((resolve) => {
+    const c = connect({ host: "127.0.0.1", port }, () => c.write(hello));
+    const end = (up: boolean): void => {
+      c.destroy();
+      resolve(up);
+    };
+    c.setTimeout(1000, () => end(false));
+    c.once("error", () => end(false));
+    c.once("close", () => end(false));
+    c.once("data", (d) => end(ok(d)));
+  });
+}
+
+export async function freePort(): Promise<number> {
+  const s = createServer().listen(0, "127.0.0.1");
+  await once(s, "listening");
+  const { port } = s.address() as AddressInfo;
+  s.close();
+  await once(s, "close");
+  return port;
+}
+
+function newDir(name: string): string {
+  const dir = mkdtempSync(join(tmpdir(), `${name}-`));
+  chmodSync(dir, 0o755);
+  return dir;
+}
+
+export async function privateRedis(...args: string[]): Promise<PrivateServer> {
+  const port = await freePort();
+  const dir = newDir("redis");
+  const own = [
+    "--port",
+    String(port),
+    "--bind",
+    "127.0.0.1",
+    "--dir",
+    dir,
+    "--save",
+    "",
+    "--appendonly",
+    "yes",
+    "--loglevel",
+    "warning",
+  ];
+  return new PrivateServer({
+    dir,
+    port,
+    url: `redis://127.0.0.1:${port}`,
+    command: ["redis-server", ...own, ...args],
+    hello: "PING\r\n",
+    ok: (d) => d.toString().startsWith("+PONG"),
+  }).start();
+}
+
+export async function privatePostgres(...args: string[]): Promise<PrivateServer> {
+  const port = await freePort();
+  const dir = newDir("pg");
+  const base = "/usr/lib/postgresql";
+  const version = readdirSync(base)
+    .filter((v) => existsSync(join(base, v, "bin/initdb")))
+    .sort((a, b) => Number(a) - Number(b))
+    .at(-1);
+  const bin = join(base, version ?? "", "bin");
+  const data = join(dir, "data");
+  // initdb and postgres refuse to run as root.
+  const as =
+    process.getuid?.() === 0
+      ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
+      : [];
+  if (as.length > 0) execFileSync("chown", ["postgres", dir]);
+  const init = [
+    ...as,
+    join(bin, "initdb"),
+    "-D",
+    data,
+    "-U",
+    "postgres",
+    "-A",
+    "trust",
+    "-E",
+    "UTF8",
+    "--locale=C",
+    "--no-sync",
+  ];
+  execFileSync(init[0] ?? "", init.slice(1), { cwd: dir, stdio: "ignore" });
+  const startup = Buffer.from("\0\0\0\0\0\x03\0\0user\0postgres\0database\0postgres\0\0", "latin1");
+  startup.writeInt32BE(startup.length, 0);
+  return new PrivateServer({
+    dir,
+    port,
+    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
+    command: [
+      ...as,
+      join(bin, "postgres"),
+      "-D",
+      data,
+      "-p",
+      String(port),
+      "-c",
+      "listen_addresses=127.0.0.1",
+      "-c",
+      "unix_socket_directories=",
+      "-c",
+      "fsync=off",
+      "-c",
+      "max_connections=200",
+      ...args,
+    ],
+    hello: startup,
+    ok: (d) => d[0] === 0x52,
+  }).start();
+}
+
+export async function privateRabbit(): Promise<PrivateServer> {
+  const [port, dist, epmd] = [await freePort(), await freePort(), await freePort()];
+  const dir = newDir("rabbit");
+  writeFileSync(
+    join(dir, "rabbitmq.conf"),
+    `listeners.tcp.default = 127.0.0.1:${port}\ndisk_free_limit.absolute = 50MB\n`,
+  );
+  writeFileSync(join(dir, "enabled_plugins"), "[].\n");
+  return new PrivateServer({
+    dir,
+    port,
+    url: `amqp://guest:guest@127.0.0.1:${port}`,
+    // Its own epmd, in the same process group, so that killing the group leaves nothing behind.
+    command: [
+      "sh",
+      "-c",
+      'epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 & exec /usr/lib/rabbitmq/bin/rabbitmq-server',
+    ],
+    env: {
+      HOME: dir,
+      RABBITMQ_NODENAME: `t${port}@localhost`,
+      RABBITMQ_DIST_PORT: String(dist),
+      RABBITMQ_CONFIG_FILE: join(dir, "rabbitmq.conf"),
+      RABBITMQ_CONF_ENV_FILE: "/dev/null",
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, "enabled_plugins"),
+      RABBITMQ_MNESIA_BASE: join(dir, "mnesia"),
+      RABBITMQ_LOG_BASE: join(dir, "log"),
+      RABBITMQ_PID_FILE: join(dir, "pid"),
+      ERL_EPMD_PORT: String(epmd),
+      ERL_EPMD_ADDRESS: "127.0.0.1",
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
+        "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
+    },
+    hello: "AMQP\0\0\x09\x01",
+    ok: (d) => d[0] === 1,
+  }).start();
+}
