@@ -1,0 +1,2 @@
+// breaks: conformance-sits-on-contracts
+export * from "@lexigram/tasks";

@@ -1,0 +1,2 @@
+// breaks: contracts-import-nothing
+export * from "@lexigram/kernel";

@@ -1,0 +1,3 @@
+// breaks: nothing
+export * from "node:events";
+export * from "./clock.ts";

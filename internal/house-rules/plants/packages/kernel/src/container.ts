@@ -1,0 +1,2 @@
+// breaks: nothing
+export { injectable } from "tsyringe";

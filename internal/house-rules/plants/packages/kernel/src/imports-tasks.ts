@@ -1,0 +1,2 @@
+// breaks: kernel-sits-on-contracts
+export * from "@lexigram/tasks";

@@ -1,0 +1,2 @@
+// breaks: backends-sit-on-contracts
+export * from "@lexigram/tasks-redis";

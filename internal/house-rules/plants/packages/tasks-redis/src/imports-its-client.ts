@@ -1,0 +1,2 @@
+// breaks: one-window-per-library
+export { Redis } from "ioredis";

@@ -1,0 +1,4 @@
+// breaks: nothing
+import type { Redis } from "ioredis";
+
+export type Connection = Redis;

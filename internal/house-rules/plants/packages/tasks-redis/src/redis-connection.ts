@@ -1,0 +1,3 @@
+// breaks: nothing
+export * from "@lexigram/contracts";
+export { Redis } from "ioredis";

@@ -1,0 +1,2 @@
+// breaks: packages-enter-by-the-door
+export * from "../../kernel/src/container.ts";

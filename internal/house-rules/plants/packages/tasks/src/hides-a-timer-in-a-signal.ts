@@ -1,0 +1,2 @@
+// breaks: time-is-injected
+export const limit = (): AbortSignal => AbortSignal.timeout(1);

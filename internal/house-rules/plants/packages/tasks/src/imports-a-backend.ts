@@ -1,0 +1,2 @@
+// breaks: tasks-sits-on-kernel
+export const backend = import("@lexigram/tasks-redis");

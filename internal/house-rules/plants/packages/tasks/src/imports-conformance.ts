@@ -1,0 +1,2 @@
+// breaks: tasks-sits-on-kernel
+export * from "@lexigram/conformance";

@@ -1,0 +1,2 @@
+// breaks: time-is-injected
+export { setTimeout as sleep } from "node:timers/promises";

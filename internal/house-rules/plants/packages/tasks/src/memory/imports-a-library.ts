@@ -1,0 +1,2 @@
+// breaks: tasks-memory-looks-down
+export { z } from "zod";

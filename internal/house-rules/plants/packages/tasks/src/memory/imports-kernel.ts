@@ -1,0 +1,2 @@
+// breaks: tasks-memory-looks-down
+export * from "@lexigram/kernel";

@@ -1,0 +1,2 @@
+// breaks: tasks-memory-looks-down
+export * from "../../worker/claim-loop.ts";

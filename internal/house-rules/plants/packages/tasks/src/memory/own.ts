@@ -1,0 +1,4 @@
+// breaks: nothing
+export * from "@lexigram/contracts";
+export * from "node:events";
+export * from "./lists/deep.ts";

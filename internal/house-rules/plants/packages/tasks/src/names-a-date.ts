@@ -1,0 +1,2 @@
+// breaks: nothing
+export const epoch = (at: Date): number => at.getTime();

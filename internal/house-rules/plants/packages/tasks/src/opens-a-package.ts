@@ -1,0 +1,2 @@
+// breaks: packages-enter-by-the-door, tasks-sits-on-kernel
+export * from "@lexigram/kernel/src/container.ts";

@@ -1,0 +1,2 @@
+// breaks: time-is-injected
+export const now = (): number => globalThis.Date.now();

@@ -1,0 +1,2 @@
+// breaks: time-is-injected
+export const later = (callback: () => void): unknown => setTimeout(callback, 1);

@@ -1,0 +1,2 @@
+// breaks: time-is-injected
+export const soon = (callback: () => void): unknown => setImmediate(callback);

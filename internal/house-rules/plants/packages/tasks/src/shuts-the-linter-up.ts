@@ -1,0 +1,3 @@
+// breaks: unicorn(no-abusive-eslint-disable)
+/* oxlint-disable */
+export const dice = (): number => Math.random();

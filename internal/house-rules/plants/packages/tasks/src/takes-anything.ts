@@ -1,0 +1,2 @@
+// breaks: typescript(no-explicit-any)
+export const takes = (value: any): void => void value;

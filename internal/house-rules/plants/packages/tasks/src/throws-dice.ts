@@ -1,0 +1,2 @@
+// breaks: chance-is-injected
+export const dice = (): number => Math.random();

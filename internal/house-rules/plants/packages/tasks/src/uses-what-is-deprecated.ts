@@ -1,0 +1,4 @@
+// breaks: typescript(no-deprecated)
+import { old } from "./shape.ts";
+
+export const still = old;

@@ -1,0 +1,2 @@
+// breaks: packages-enter-by-the-door
+export * from "../../dist/index.js";

@@ -1,0 +1,2 @@
+// breaks: tasks-memory-is-seen-by-few
+export * from "../memory/own.ts";

@@ -1,0 +1,3 @@
+// breaks: nothing
+export * from "../src/memory/own.ts";
+export * from "./support.ts";

@@ -1,0 +1,2 @@
+// breaks: tests-never-sleep
+export { setTimeout as sleep } from "node:timers/promises";

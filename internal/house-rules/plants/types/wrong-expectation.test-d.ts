@@ -1,0 +1,3 @@
+import { expectTypeOf } from "vitest";
+
+expectTypeOf(1).toEqualTypeOf<string>();

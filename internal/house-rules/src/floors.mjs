@@ -1,0 +1,139 @@
+// The floors of the house as data; overrides.mjs turns them into lint rules. Every rule named here has a planted
+// violation under plants/ that must turn it red.
+
+/** Modules that any file may import whatever floor it stands on. */
+export const everywhere = ["./**", "../**", "node:*", "node:*/**"];
+
+/**
+ * Every import points down, and neighbours meet on the ground floor. `only` is all that the sources of a package may
+ * import besides their own files and Node; where it is absent, `lexigram` says which of our packages they may see.
+ */
+export const floors = [
+  {
+    rule: "contracts-import-nothing",
+    packages: "contracts",
+    only: [],
+    why: "What every package agrees on must not bring anything along.",
+  },
+  {
+    rule: "kernel-sits-on-contracts",
+    packages: "kernel",
+    lexigram: ["contracts"],
+    why: "The kernel knows nothing of jobs.",
+  },
+  {
+    rule: "conformance-sits-on-contracts",
+    packages: "conformance",
+    only: ["@lexigram/contracts", "fast-check"],
+    why: "The kit judges other people's backends too; they bring no tasks.",
+  },
+  {
+    rule: "tasks-sits-on-kernel",
+    packages: "tasks",
+    lexigram: ["contracts", "kernel"],
+    why: "The application introduces tasks to a backend, and conformance is for tests.",
+  },
+  {
+    rule: "backends-sit-on-contracts",
+    packages: "tasks-*",
+    only: ["@lexigram/contracts"],
+    why: "A backend is a stranger to tasks, to the kernel and to its neighbours.",
+  },
+  {
+    rule: "backends-sit-on-contracts",
+    packages: "tasks-redis",
+    only: ["@lexigram/contracts", "ioredis"],
+    why: "A backend imports contracts and its client.",
+  },
+  {
+    rule: "backends-sit-on-contracts",
+    packages: "tasks-rabbitmq",
+    only: ["@lexigram/contracts", "amqplib"],
+    why: "A backend imports contracts and its client.",
+  },
+  {
+    rule: "backends-sit-on-contracts",
+    packages: "tasks-postgres",
+    only: ["@lexigram/contracts", "pg"],
+    why: "A backend imports contracts and its client.",
+  },
+];
+
+/** Replacing a library is a change of these files alone, and pain caused by it has one address. */
+export const windows = [
+  {
+    module: "tsyringe",
+    files: ["packages/kernel/src/container.ts", "packages/kernel/src/decorators.ts"],
+  },
+  { module: "ioredis", files: ["packages/tasks-redis/src/redis-connection.ts"], typesAnywhere: true },
+  { module: "amqplib", files: ["packages/tasks-rabbitmq/src/rabbitmq-connection.ts"], typesAnywhere: true },
+  { module: "pg", files: ["packages/tasks-postgres/src/postgres-connection.ts"], typesAnywhere: true },
+];
+
+/**
+ * The rooms of packages/tasks, by folder. `sees`: the other rooms it may import (absent: any); `packages`: the
+ * packages it may import (absent: what the floor allows); `seenBy`: the only files outside that may import it (absent:
+ * any). A new arrow between rooms is a new line here.
+ *
+ * @type {Record<string, { sees?: string[], packages?: string[], seenBy?: string[] }>}
+ */
+export const taskRooms = {
+  // The reference backend gets no privileges: it knows what any backend knows, and only those see it who choose one.
+  memory: {
+    sees: [],
+    packages: ["@lexigram/contracts"],
+    seenBy: [
+      "tasks-provider.ts",
+      "tasks-module.ts",
+      "index.ts",
+      "testing.ts",
+      "testing/**",
+      "dispatch/backend-registry.ts",
+    ],
+  },
+};
+
+const clock = "[time-is-injected] Take an injected Clock.";
+const random = "[chance-is-injected] Take an injected Random.";
+const logger = "[output-is-injected] Take an injected Logger.";
+
+/** Globals that no source of a package uses, and what it takes instead. */
+export const bannedGlobals = {
+  Date: clock,
+  performance: clock,
+  setTimeout: clock,
+  setInterval: clock,
+  setImmediate: "[time-is-injected] Yields to I/O; a file whose loop needs that is named in openings.",
+  console: logger,
+};
+
+/** The same by another door. */
+export const bannedModules = {
+  "node:timers": clock,
+  "node:timers/promises": clock,
+  "node:perf_hooks": clock,
+  "node:console": logger,
+};
+
+/** @type {[object: string, property: string, message: string][]} */
+export const bannedProperties = [
+  ["Math", "random", random],
+  ["process", "hrtime", clock],
+  ["AbortSignal", "timeout", clock],
+];
+
+const signal = "[tests-never-sleep] Wait for a signal, or move the test's clock.";
+
+/** What no test uses. */
+export const sleeps = {
+  globals: { setTimeout: signal, setInterval: signal },
+  modules: { "node:timers": signal, "node:timers/promises": signal },
+};
+
+/** The only files that may touch a banned global or property, and why. */
+export const openings = [
+  // The system clock is what everybody else injects.
+  { file: "packages/contracts/src/clock.ts", globals: ["Date", "performance", "setTimeout"] },
+  // The system's randomness is what everybody else injects.
+  { file: "packages/contracts/src/random.ts", properties: ["Math.random"] },
+];
