@@ -8,7 +8,7 @@ const base = {
   ssr: { resolve: { conditions: ["@lexigram/source"] } },
 } as const;
 
-const rooms = "{packages,internal,examples}/*/test";
+const rooms = "{{packages,internal,examples}/*,benchmarks}/test";
 
 export default defineConfig({
   test: {
@@ -28,7 +28,7 @@ export default defineConfig({
         test: {
           name: "property",
           include: [`${rooms}/**/*.property.test.ts`],
-          setupFiles: ["reflect-metadata"],
+          setupFiles: ["reflect-metadata", "./scripts/property-seed.mjs"],
           isolate: false,
           testTimeout: 20_000,
         },
