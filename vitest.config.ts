@@ -6,7 +6,7 @@ const base = {
   oxc: { decorator: { legacy: true } },
   resolve: { conditions: ["@lexigram/source"] },
   ssr: { resolve: { conditions: ["@lexigram/source"] } },
-} as const;
+};
 
 const rooms = "{{packages,internal,examples}/*,benchmarks}/test";
 

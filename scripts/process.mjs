@@ -14,17 +14,17 @@ const environment = {
   CI: process.env.CI ?? "true",
   DO_NOT_TRACK: "1",
   TURBO_TELEMETRY_DISABLED: "1",
-  npm_config_update_notifier: "false",
 };
 // npm hands its own settings and the manifest's fields to scripts; a nested npx or pnpm would take them for the user's.
 for (const name of Object.keys(environment))
   if (/^npm_(package|lifecycle|command|execpath|node_execpath)/.test(name)) delete environment[name];
 // The repository's .npmrc silences npm for the sake of our output; a set-up that fails must still say why.
-environment.npm_config_loglevel = "error";
+Object.assign(environment, { npm_config_loglevel: "error", npm_config_update_notifier: "false" });
 
 /** A program from the root's dependencies. */
 export const tool = (name) => join(root, "node_modules/.bin", windows ? `${name}.CMD` : name);
 
+/** @type {Record<string, number | "inherit" | "pipe">} */
 const targets = { inherit: "inherit", stderr: 2, pipe: "pipe" };
 
 /**
@@ -47,8 +47,12 @@ export async function run(command, args, { cwd = root, env = {}, stdout = "inher
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream?.setEncoding("utf8").on("data", (text) => (output += text));
-  // A terminal signals the whole group; a supervisor signals this process alone.
-  const forward = (signal) => child.kill(signal);
+  // A terminal signals the whole group, a supervisor this process alone. Either way nothing further is started.
+  let stoppedBy;
+  const forward = (signal) => {
+    stoppedBy = signal;
+    child.kill(signal);
+  };
   const forwarded = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of forwarded) process.on(signal, forward);
   try {
@@ -58,5 +62,6 @@ export async function run(command, args, { cwd = root, env = {}, stdout = "inher
     return { code: 127, output: `${output}${command}: ${error.message}\n` };
   } finally {
     for (const signal of forwarded) process.off(signal, forward);
+    if (stoppedBy) process.exit(128 + constants.signals[stoppedBy]);
   }
 }
