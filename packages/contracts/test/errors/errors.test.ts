@@ -65,7 +65,7 @@ describe("task errors", () => {
         typeof value === "function" && value.prototype instanceof TaskError,
     );
     const fields = { issues: [], error: {}, known: [], ids: [] };
-    const codes = classes.map((c) => {
+    const codes: string[] = classes.map((c) => {
       const takesMessage = ["TaskRegistrationError", "TaskConfigError"].includes(c.name);
       return (takesMessage ? Reflect.construct(c, ["message", fields]) : Reflect.construct(c, [fields])).code;
     });
