@@ -88,9 +88,18 @@ export const packages = {
   run: async () =>
     outcome(
       "package shape",
-      await pnpm(["exec", "turbo", "run", "pack:check", "--continue", "--output-logs=errors-only"], {
-        stdout: "pipe",
-      }),
+      await pnpm(
+        [
+          "exec",
+          "turbo",
+          "run",
+          "pack:check",
+          "--filter=./packages/*",
+          "--continue",
+          "--output-logs=errors-only",
+        ],
+        { stdout: "pipe" },
+      ),
     ),
 };
 

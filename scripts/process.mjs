@@ -18,6 +18,8 @@ const environment = {
 // npm hands its own settings and the manifest's fields to scripts; a nested npx or pnpm would take them for the user's.
 for (const name of Object.keys(environment))
   if (/^npm_(package|lifecycle|command|execpath|node_execpath)/.test(name)) delete environment[name];
+// Some programs colour their output in continuous integration even when it goes to a log.
+if (!process.stdout.isTTY) Object.assign(environment, { NO_COLOR: "1" });
 // The repository's .npmrc silences npm for the sake of our output; a set-up that fails must still say why.
 Object.assign(environment, { npm_config_loglevel: "error", npm_config_update_notifier: "false" });
 
