@@ -1,0 +1,59 @@
+import {
+  type Duration,
+  InvalidDurationError,
+  milliseconds,
+  TaskConfigError,
+  unknownKeys,
+} from "@lexigram/contracts";
+
+/**
+ * Refuses options that nothing reads.
+ *
+ * @param owner what the options are for, such as a class's name.
+ * @throws TaskConfigError naming the first unknown option, and the known one nearest to it.
+ */
+export function refuseUnknownOptions(owner: string, options: object, known: readonly string[]): void {
+  const [unknown] = unknownKeys(options, known);
+  if (unknown === undefined) return;
+  throw new TaskConfigError(
+    `${owner} has no option "${unknown.key}"`,
+    { path: unknown.key },
+    {
+      hint:
+        unknown.nearest === undefined ? `it has: ${known.join(", ")}` : `did you mean "${unknown.nearest}"?`,
+    },
+  );
+}
+
+/**
+ * The milliseconds of an option that is a span of time.
+ *
+ * @throws TaskConfigError when it is not a duration, not above `above`, or above `atMost` (milliseconds).
+ */
+export function spanOption(
+  owner: string,
+  path: string,
+  value: Duration,
+  bounds: { readonly above?: number; readonly atMost?: number } = {},
+): number {
+  try {
+    const ms = milliseconds(value);
+    if (ms > (bounds.above ?? -1) && ms <= (bounds.atMost ?? Infinity)) return ms;
+  } catch (error) {
+    if (!(error instanceof InvalidDurationError)) throw error;
+    throw new TaskConfigError(
+      `${path} of ${owner}: ${error.message}`,
+      { path },
+      { hint: error.hint, cause: error },
+    );
+  }
+  const least = bounds.above === undefined ? "" : ` above ${bounds.above} ms`;
+  const most = bounds.atMost === undefined ? "" : ` of at most ${bounds.atMost} ms`;
+  throw new TaskConfigError(`${path} of ${owner} must be a duration${least}${most}`, { path });
+}
+
+/** @throws TaskConfigError when the option is not a whole number of at least `least`. */
+export function countOption(owner: string, path: string, value: number, least: number): number {
+  if (Number.isSafeInteger(value) && value >= least) return value;
+  throw new TaskConfigError(`${path} of ${owner} must be a whole number of at least ${least}`, { path });
+}

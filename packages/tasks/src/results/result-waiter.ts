@@ -1,0 +1,56 @@
+import {
+  type Clock,
+  isTerminal,
+  type JobId,
+  type JobOutcome,
+  ResultUnavailableError,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
+import { type WaitOptions, WaiterHub } from "./waiter-hub.ts";
+
+const POLL_MS = 1_000;
+
+/** By queue object, then by clock: who waits on one queue shares its subscriptions and reads. */
+const hubs = new WeakMap<TaskQueueProtocol, WeakMap<Clock, WaiterHub<JobOutcome>>>();
+
+/** The one hub for the outcomes of a queue object's jobs. */
+export function outcomeHub(queue: TaskQueueProtocol, clock: Clock): WaiterHub<JobOutcome> {
+  let byClock = hubs.get(queue);
+  if (byClock === undefined) hubs.set(queue, (byClock = new WeakMap()));
+  let hub = byClock.get(clock);
+  if (hub === undefined) {
+    hub = new WaiterHub<JobOutcome>(
+      {
+        subscribe: (ids, signal) => queue.onSettled(ids, signal),
+        read: async (ids) => (await queue.results(ids)).map(verdict),
+      },
+      { clock, pollMs: POLL_MS },
+    );
+    byClock.set(clock, hub);
+  }
+  return hub;
+}
+
+/**
+ * Waits until a job is terminal and tells how it ended. A wait costs no timer and no subscription of its own;
+ * thousands may go on at once.
+ *
+ * @param options `timeoutMs` in milliseconds, absent: no limit. A store that cannot be reached is asked again each
+ *   second until then.
+ * @throws ResultTimeoutError when the time is up; the job goes on.
+ * @throws ResultUnavailableError when the queue holds no such job, or no longer.
+ * @throws UnsupportedError when the queue keeps no results; ClosedError when it is closed.
+ * @throws the reason of `signal` when that is aborted.
+ */
+export function waitForOutcome(
+  queue: TaskQueueProtocol,
+  id: JobId,
+  options: WaitOptions & { readonly clock: Clock },
+): Promise<JobOutcome> {
+  return outcomeHub(queue, options.clock).wait(id, options);
+}
+
+function verdict(outcome: JobOutcome): JobOutcome | Error | undefined {
+  if (outcome.status === "unknown") return new ResultUnavailableError({ jobId: outcome.id });
+  return isTerminal(outcome.status) ? outcome : undefined;
+}
