@@ -1,1 +1,35 @@
-export {};
+// Cases, and how to run them
+export { queueCases } from "./queue/queue-cases.ts";
+export { stateCases } from "./state/state-cases.ts";
+export {
+  brokenQueueLaws,
+  brokenStateLaws,
+  judgeQueueCase,
+  judgeStateCase,
+  type QueueCase,
+  runQueueCase,
+  runStateCase,
+  type StateCase,
+} from "./kit/run-case.ts";
+export {
+  type Case,
+  type CaseReport,
+  LawBrokenError,
+  type Offer,
+  type QueueLaw,
+  type StateLaw,
+  title,
+} from "./kit/case.ts";
+export type { Need } from "./kit/needs.ts";
+
+// What a backend brings
+export type { HarnessSource, OpenTransaction, QueueHarness, StateHarness } from "./kit/harness.ts";
+
+// What cases work with, for cases of one's own
+export { QueueEnv } from "./kit/queue-env.ts";
+export { StateEnv } from "./kit/state-env.ts";
+export { type ExchangePart, Session } from "./kit/session.ts";
+export { Time } from "./kit/time.ts";
+export { ManualClock } from "./clock/manual-clock.ts";
+export { aBody, aJob, anError, uniqueName } from "./build/job.ts";
+export { parseManifests } from "./laws/manifest-table.ts";

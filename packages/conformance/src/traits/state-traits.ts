@@ -1,0 +1,109 @@
+import type { StateStoreProtocol } from "@lexigram/contracts";
+import { holds, rejects, same } from "../kit/expect.ts";
+import type { StateCase } from "../kit/run-case.ts";
+import type { StateEnv } from "../kit/state-env.ts";
+
+type Call = (store: StateStoreProtocol, env: StateEnv) => Promise<unknown>;
+
+/** Every method that talks to the store, called in a way that is lawful at any moment. */
+const stateCalls: Readonly<Record<string, Call>> = {
+  get: (s, env) => s.get(env.name("k")),
+  put: (s, env) => s.put(env.name("k"), 1),
+  touch: (s, env) => s.touch(env.name("k"), { ttlMs: 1_000 }),
+  delete: (s, env) => s.delete(env.name("k")),
+  list: (s, env) => s.list(env.name("p")),
+  increment: (s, env) => s.increment(env.name("k"), 1),
+  takeTokens: (s, env) => s.takeTokens([{ key: env.name("k"), rate: 1, perMs: 3_600_000, burst: 1 }], 1),
+  acquire: (s, env) => s.acquire(env.name("k"), { holder: "h", limit: 1, n: 1, ttlMs: 3_600_000 }),
+  release: (s, env) => s.release(env.name("k"), { holder: "h" }),
+  publish: (s, env) => s.publish(env.name("t"), 1),
+  subscribe: async (s, env) => {
+    for await (const message of await s.subscribe(env.name("t"), AbortSignal.abort())) return message;
+    return undefined;
+  },
+};
+
+const onEvery = (
+  law: StateCase["law"],
+  name: (method: string) => string,
+  run: (method: string, call: Call, env: StateEnv) => Promise<void>,
+): StateCase[] =>
+  Object.entries(stateCalls).map(([method, call]) => ({
+    law,
+    name: name(method),
+    run: (env) => run(method, call, env),
+  }));
+
+export const stateTraits: readonly StateCase[] = [
+  ...onEvery("S-21", (method) => `rejects ${method} after close`, async (method, call, env) => {
+    await env.store.close();
+    await rejects(call(env.store, env), "LEX_ERR_TASK_CLOSED", method);
+  }),
+  {
+    law: "S-21",
+    name: "may be closed again, and leaves other connections open",
+    run: async (env) => {
+      const peer = await env.peer();
+      await env.store.close();
+      await env.store.close();
+      same(await peer.increment(env.name("k"), 1), 1, "an increment through the other connection");
+    },
+  },
+  ...onEvery("S-24", (method) => `takes ${method} from many callers at once`, async (method, call, env) => {
+    const peer = await env.peer();
+    const answers = await Promise.all(
+      Array.from({ length: 12 }, (_, i) => call(i % 2 === 0 ? env.store : peer, env)),
+    );
+    if (method === "put") return;
+    for (const answer of answers) same(answer, answers[0], `an answer of ${method} on a key of its own`);
+  }),
+  {
+    law: "S-22",
+    name: "keeps entries, their times, their versions and permits over a reopening",
+    run: async (env) => {
+      const [kept, short, gone, sum, permit] = ["a", "b", "c", "d", "e"].map((n) => env.name(n)) as [
+        string,
+        string,
+        string,
+        string,
+        string,
+      ];
+      await env.store.put(kept, { a: 1 });
+      await env.store.put(short, 1, { ttlMs: env.span(4) });
+      await env.store.put(gone, 1);
+      const version = (await env.store.get(gone))?.version ?? 0;
+      await env.store.delete(gone);
+      await env.store.increment(sum, 41);
+      await env.store.acquire(permit, { holder: "h", limit: 1, n: 1, ttlMs: 3_600_000 });
+      const store = await env.reopen();
+      same((await store.get(kept))?.value, { a: 1 }, "a value");
+      same((await store.get(short))?.value, 1, "a value within its time");
+      same(await store.increment(sum, 1), 42, "a sum");
+      same(await store.acquire(permit, { holder: "i", limit: 1, n: 1, ttlMs: 1_000 }), 0, "permits of another");
+      const again = await store.put(gone, 2);
+      holds(again.stored && again.version > version, "the version after a deletion and a reopening is higher");
+      await env.pass(env.span(5));
+      same(await store.get(short), undefined, "the entry after its time");
+    },
+  },
+  {
+    law: "S-25",
+    name: "works again after its connection was cut, and has lost nothing",
+    harness: "sever",
+    run: async (env) => {
+      const key = env.name("k");
+      await env.store.put(key, "kept");
+      await env.harness.sever?.(env.store);
+      for (let tries = 0; tries < 60; tries++) {
+        try {
+          same((await env.store.get(key))?.value, "kept", "the value");
+          return;
+        } catch (error) {
+          same((error as { code?: unknown }).code, "LEX_ERR_TASK_QUEUE_UNAVAILABLE", "the code of what is thrown");
+          await env.pass(env.span(0.5));
+        }
+      }
+      throw new Error("the store did not come back within 30 units");
+    },
+  },
+];
