@@ -1,0 +1,66 @@
+import {
+  type Clock,
+  LOG_LEVELS,
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  systemClock,
+} from "@lexigram/contracts";
+import { redacted } from "./redacted.ts";
+
+export type LogFormat = "json" | "pretty";
+
+export interface ConsoleLoggerOptions {
+  /** The quietest level that is written. Default `"info"`. */
+  readonly level?: LogLevel;
+  /** One JSON object a line, or text for people. Default `"json"`. */
+  readonly format?: LogFormat;
+  readonly clock?: Clock;
+  /** Takes each line. Default: the console, warnings and errors on standard error. */
+  readonly write?: (line: string, level: Exclude<LogLevel, "silent">) => void;
+}
+
+/**
+ * A logger that writes lines. `time` is in epoch milliseconds. Values of fields with a secret name, and credentials
+ * inside URLs, are replaced by `***`. Never throws.
+ */
+export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
+  const { level = "info", format = "json", clock = systemClock, write = toConsole } = options;
+  const threshold = LOG_LEVELS.indexOf(level);
+  const render = format === "json" ? asJson : asText;
+  const at =
+    (own: Exclude<LogLevel, "silent">) =>
+    (message: string, fields?: LogFields): void => {
+      if (LOG_LEVELS.indexOf(own) < threshold) return;
+      try {
+        write(render(clock.now(), own, message, fields), own);
+      } catch {
+        // A line that cannot be written must not stop the work that wanted to report it.
+      }
+    };
+  return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
+}
+
+function asJson(time: number, level: LogLevel, message: string, fields: LogFields | undefined): string {
+  const more = fields === undefined ? undefined : (redacted(fields) as object);
+  return JSON.stringify({ time, level, message: redacted(message), ...more });
+}
+
+function asText(time: number, level: LogLevel, message: string, fields: LogFields | undefined): string {
+  const more = Object.entries(fields === undefined ? {} : (redacted(fields) as object))
+    .map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join("");
+  return `${timeOfDay(time)} ${level.toUpperCase().padEnd(5)} ${String(redacted(message))}${more}`;
+}
+
+/** UTC, as `09:41:05.123`. */
+function timeOfDay(time: number): string {
+  const pad = (value: number, width: number): string => String(Math.floor(value)).padStart(width, "0");
+  const day = time % 86_400_000;
+  return `${pad(day / 3_600_000, 2)}:${pad((day / 60_000) % 60, 2)}:${pad((day / 1000) % 60, 2)}.${pad(day % 1000, 3)}`;
+}
+
+function toConsole(line: string, level: Exclude<LogLevel, "silent">): void {
+  if (level === "error" || level === "warn") console.error(line);
+  else console.log(line);
+}
