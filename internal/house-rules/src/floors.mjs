@@ -136,6 +136,12 @@ export const openings = [
   { file: "packages/contracts/src/clock.ts", globals: ["Date", "performance", "setTimeout"] },
   // The system's randomness is what everybody else injects.
   { file: "packages/contracts/src/random.ts", properties: ["Math.random"] },
-  // The clock that tests move lets the loop run between two of its timers.
-  { file: "packages/conformance/src/clock/manual-clock.ts", globals: ["setImmediate"] },
+  // The clock that tests move starts at a date, and lets the loop turn between two of its timers.
+  { file: "packages/conformance/src/clock/manual-clock.ts", globals: ["Date", "setImmediate"] },
+  // The logger of an application that brings none.
+  { file: "packages/kernel/src/console-logger.ts", globals: ["console"] },
+  // Tells a Date in a payload from other objects.
+  { file: "packages/tasks/src/job/payload-data.ts", globals: ["Date"] },
+  // The one place where the worker gives way to I/O.
+  { file: "packages/tasks/src/worker/loop-turn.ts", globals: ["setImmediate"] },
 ];
