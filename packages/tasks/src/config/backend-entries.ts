@@ -1,0 +1,193 @@
+import {
+  type Duration,
+  milliseconds,
+  nearest,
+  type QueuePolicy,
+  type TaskBackend,
+  TaskConfigError,
+} from "@lexigram/contracts";
+import { DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED } from "@lexigram/contracts";
+import { type Backoff, backoffOf } from "../retry/backoff.ts";
+import { policyOf, retentionOf } from "./queue-policy-options.ts";
+import type { NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
+
+export const DEFAULT_REDIS_URL = "redis://localhost:6379";
+export const DEFAULT_AMQP_URL = "amqp://localhost:5672/";
+const DEFAULT_QUEUE_NAME = "tasks";
+
+/** One queue of the application, checked, with nothing left out. Spans are milliseconds. */
+export interface BackendEntry {
+  readonly name: string;
+  readonly primary: boolean;
+  /** Made in code; absent: made from `type` and `settings`. */
+  readonly backend: TaskBackend | undefined;
+  readonly type: string;
+  /** What the factory of its type is given. May hold secrets. */
+  readonly settings: Readonly<Record<string, unknown>>;
+  readonly queueName: string;
+  /** The entry whose backend keeps its state. */
+  readonly state: string | undefined;
+  readonly consume: boolean;
+  readonly concurrency: number | undefined;
+  readonly weight: number;
+  readonly timeoutMs: number | null | undefined;
+  readonly maxRetries: number | undefined;
+  readonly backoff: Backoff | undefined;
+  readonly priority: number | undefined;
+  /** The rules to set in the store; `undefined` when the entry names none, which leaves those of the store alone. */
+  readonly policy: QueuePolicy | undefined;
+}
+
+/** Dead letters of queues that say nothing themselves; absent when nothing was configured. */
+export interface KeepFailedDefaults {
+  readonly ageMs: number;
+  readonly count: number;
+}
+
+const refuse = (path: string, message: string, hint?: string): never => {
+  throw new TaskConfigError(`${path} ${message}`, { path }, hint === undefined ? {} : { hint });
+};
+
+/** The settings that a backend's own type reads, with their defaults. */
+function settingsOf(type: string, options: NamedBackendOptions, path: string): Record<string, unknown> {
+  const { redisUrl, amqpUrl, postgresDsn, extra } = options;
+  switch (type) {
+    case "redis":
+      return { redisUrl: redisUrl ?? DEFAULT_REDIS_URL, ...extra };
+    case "rabbitmq":
+    case "amqp":
+      return { amqpUrl: amqpUrl ?? DEFAULT_AMQP_URL, ...extra };
+    case "postgres":
+      if (postgresDsn === undefined)
+        refuse(
+          `${path}.postgresDsn`,
+          'is needed by a backend of type "postgres"',
+          "give the address of the database, such as postgres://user:password@host/name",
+        );
+      return { postgresDsn, ...extra };
+    case "memory":
+      return { ...extra };
+    default:
+      // Somebody else's: whatever was given.
+      return Object.fromEntries(
+        Object.entries({ redisUrl, amqpUrl, postgresDsn, ...extra }).filter(
+          ([, value]) => value !== undefined,
+        ),
+      );
+  }
+}
+
+function policyOfEntry(
+  options: NamedBackendOptions,
+  keepFailed: KeepFailedDefaults | undefined,
+): QueuePolicy | undefined {
+  const failed = options.keepFailed ?? (keepFailed === undefined ? undefined : {});
+  const policy: QueuePolicy = {
+    ...(options.policy === undefined ? {} : policyOf(options.policy)),
+    ...(options.maxSize === undefined ? {} : { maxSize: options.maxSize }),
+    ...(options.aging === undefined ? {} : { agingMs: milliseconds(options.aging) }),
+    ...(options.keepCompleted === undefined
+      ? {}
+      : {
+          keepCompleted: retentionOf(
+            options.keepCompleted,
+            DEFAULT_KEEP_COMPLETED as { ageMs: number; count: number },
+          ),
+        }),
+    ...(failed === undefined
+      ? {}
+      : { keepFailed: retentionOf(failed, keepFailed ?? (DEFAULT_KEEP_FAILED as KeepFailedDefaults)) }),
+  };
+  return Object.keys(policy).length === 0 ? undefined : policy;
+}
+
+const spanOrNone = (span: Duration | null | undefined): number | null | undefined =>
+  span === undefined || span === null ? span : milliseconds(span);
+
+function entryOf(
+  options: NamedBackendOptions,
+  primary: boolean,
+  backoff: Backoff,
+  keepFailed: KeepFailedDefaults | undefined,
+  path: string,
+): BackendEntry {
+  const { backend } = options;
+  if (backend !== undefined && options.type !== undefined)
+    refuse(`${path}.type`, "and backend both say which store to use", "give one of the two");
+  const type = backend?.type ?? options.type ?? "memory";
+  return {
+    name: options.name,
+    primary,
+    backend,
+    type,
+    settings: backend === undefined ? settingsOf(type, options, path) : {},
+    queueName: options.queueName ?? options.name,
+    state: options.state,
+    consume: options.consume ?? true,
+    concurrency: options.concurrency,
+    weight: options.weight ?? 1,
+    timeoutMs: spanOrNone(options.timeout),
+    maxRetries: options.maxRetries,
+    backoff: options.retry === undefined ? undefined : backoffOf(options.retry, `${path}.retry`, backoff),
+    priority: options.priority,
+    policy: policyOfEntry(options, keepFailed),
+  };
+}
+
+function assertNames(entries: readonly NamedBackendOptions[], path: string): void {
+  const names = entries.map(({ name }) => name);
+  for (const [i, { name, state }] of entries.entries()) {
+    const first = names.indexOf(name);
+    if (first < i)
+      refuse(`${path}.${i}.name`, `"${name}" is taken by ${path}.${first}`, "give each queue its own name");
+    if (state === undefined || names.includes(state)) continue;
+    const near = nearest(state, names);
+    refuse(
+      `${path}.${i}.state`,
+      `names no entry: there is no "${state}"`,
+      near === undefined ? `entries: ${names.join(", ")}` : `did you mean "${near}"?`,
+    );
+  }
+}
+
+/** Where the one primary stands: the entry that says so, else the first. */
+function primaryOf(entries: readonly NamedBackendOptions[], path: string): number {
+  const primaries = [...entries.keys()].filter((i) => entries[i]?.primary === true);
+  if (primaries.length > 1)
+    refuse(
+      `${path}.${primaries[1]}.primary`,
+      `makes a second primary queue: ${path}.${primaries[0]} is one already`,
+      "leave primary: true on one entry",
+    );
+  const [explicit] = primaries;
+  if (explicit !== undefined) return explicit;
+  const first = entries.findIndex(({ primary }) => primary !== false);
+  if (first < 0) refuse(path, "leave no queue to be the primary", "set primary: true on one entry");
+  return first;
+}
+
+/**
+ * The queues of an application: the entries of `backends`, or the one of `backend`.
+ *
+ * @throws TaskConfigError for names that are taken, a second primary, an unknown `state`, a missing address.
+ */
+export function backendEntries(
+  options: TaskConfigOptions,
+  backoff: Backoff,
+  keepFailed: KeepFailedDefaults | undefined,
+): BackendEntry[] {
+  const { backend, backends } = options;
+  if (backends === undefined || backends.length === 0) {
+    const name = backend?.queueName ?? DEFAULT_QUEUE_NAME;
+    return [entryOf({ ...backend, name }, true, backoff, keepFailed, "tasks.backend")];
+  }
+  const path = "tasks.backends";
+  assertNames(backends, path);
+  const primary = primaryOf(backends, path);
+  const { queueName: _queueName, type, ...address } = backend ?? {};
+  return backends.map((entry, i) => {
+    const inherited =
+      entry.backend === undefined ? { ...address, ...(type === undefined ? {} : { type }) } : {};
+    return entryOf({ ...inherited, ...entry }, i === primary, backoff, keepFailed, `${path}.${i}`);
+  });
+}

@@ -1,0 +1,171 @@
+import type { Duration, LogLevel, Priority, TaskBackend } from "@lexigram/contracts";
+import type { BackoffOptions } from "../retry/retry-options.ts";
+import type { QueuePolicyOptions, RetentionOptions } from "./queue-policy-options.ts";
+
+/** Which store to connect to. */
+export interface BackendSelection {
+  /** `memory` (default), `redis`, `rabbitmq` (or `amqp`), `postgres`, or a type that the application registered. */
+  readonly type?: string;
+  /** Of a backend of type `redis`. Default `redis://localhost:6379`. */
+  readonly redisUrl?: string;
+  /** Of a backend of type `rabbitmq`. Default `amqp://localhost:5672/`. */
+  readonly amqpUrl?: string;
+  /** Of a backend of type `postgres`; has no default. */
+  readonly postgresDsn?: string;
+  /** Further settings that are handed to the backend's factory as they are. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}
+
+/** The one backend of an application without `backends`; beside `backends`, what their entries default to. */
+export interface SingleBackendOptions extends BackendSelection {
+  /** The queue's name, here and in the store. Default `"tasks"`. Only without `backends`. */
+  readonly queueName?: string;
+}
+
+/** One queue of the application. */
+export interface NamedBackendOptions extends BackendSelection {
+  /** The queue's name in the application, unique: what `named(TaskQueueProtocol, name)` and `queue: name` refer to. */
+  readonly name: string;
+  /** Whether it answers to the unnamed token and to `"default"`. At most one; default: the first. */
+  readonly primary?: boolean;
+  /** A backend made in code, instead of `type` and its address. The application closes it when it stops. */
+  readonly backend?: TaskBackend;
+  /** The queue's name in the store. Default: `name`. */
+  readonly queueName?: string;
+  /** The entry whose backend keeps the state of this queue. Default: its own; where that has none, memory. */
+  readonly state?: string;
+  /** Whether workers of this process claim from it. Default true. */
+  readonly consume?: boolean;
+  /** Attempts of this queue that run at once in this process, at most. Default: as many as there are slots. */
+  readonly concurrency?: number;
+  /** Share of the slots, relative to other queues. Above 0, default 1. */
+  readonly weight?: number;
+  /** Unfinished jobs that it holds at most; more are refused. Default: no limit. */
+  readonly maxSize?: number;
+  /** Time limit of an attempt of tasks that name none; `null`: none. Default: the worker's `defaultTimeout`. */
+  readonly timeout?: Duration | null;
+  /** Retries of tasks that name none. Default: those of `retry`. */
+  readonly maxRetries?: number;
+  /** Backoff of tasks that name none. Default: that of `retry`. */
+  readonly retry?: BackoffOptions;
+  /** Priority of tasks that name none. Default NORMAL (5). */
+  readonly priority?: Priority;
+  /** A job counts as one priority level higher for every such span that it has waited. Default: strict levels. */
+  readonly aging?: Duration;
+  /** Retention of completed, cancelled and expired jobs. Default 1 hour and 1,000. */
+  readonly keepCompleted?: RetentionOptions;
+  /** Retention of its dead letters. Default: that of `deadLetters`. */
+  readonly keepFailed?: RetentionOptions;
+  /** Limits, order and fairness over all processes. */
+  readonly policy?: QueuePolicyOptions;
+}
+
+/** How workers of this process work. */
+export interface WorkerOptions {
+  /** Workers in this process. 0: it only enqueues. Default 1. */
+  readonly workerCount?: number;
+  /** Attempts that each worker runs at once. Default 10. */
+  readonly maxConcurrentTasks?: number;
+  /** First safety poll of an empty queue; the span doubles up to 5 seconds. Default `"100ms"`. */
+  readonly pollInterval?: Duration;
+  /** How long running attempts may take to finish when the application stops. Default `"30s"`. */
+  readonly shutdownTimeout?: Duration;
+  /** Time limit of attempts whose task and queue name none. Default `"5m"`. */
+  readonly defaultTimeout?: Duration;
+  /** The longest time limit that is granted. Default `"1h"`. */
+  readonly maxTimeout?: Duration;
+  /** False: only time limits that a task or queue names are kept, `defaultTimeout` is not. Default true. */
+  readonly enforceTimeout?: boolean;
+  /** Length of a lease; renewed at a third. Default `"15s"`. */
+  readonly lease?: Duration;
+  /** How long a handler may go on after its signal was aborted before its slot is freed. Default `"5s"`. */
+  readonly grace?: Duration;
+  /** Jobs claimed ahead of free slots: `"auto"` (default) adapts to how long jobs take, 0 claims none. */
+  readonly prefetch?: number | "auto";
+  /** Bytes of bodies that one claim fetches at most. Default 4 MiB. */
+  readonly maxClaimBytes?: number;
+  /** What becomes of a job whose task has no handler here. */
+  readonly unknownTask?: {
+    /** Put it back for a newer worker (default), or send it to the dead letters at once. */
+    readonly policy?: "retry" | "dead-letter";
+    /** Until it is tried again. Default `"5s"`. */
+    readonly delay?: Duration;
+    /** How often it is put back before it goes to the dead letters. Default 100. */
+    readonly limit?: number;
+  };
+  /** The shortest wait before a job that a handler puts back is given out again. Default `"1s"`. */
+  readonly requeueFloor?: Duration;
+  /** Between two signs of life of a worker. Default `"5s"`. */
+  readonly heartbeat?: Duration;
+  /** What to do when the event loop was blocked so long that leases are in danger. Default `"warn"`. */
+  readonly onBlocked?: "warn" | "ignore";
+}
+
+/** The worker's three time limits by another name; what stands here wins over `worker`. */
+export interface TimeoutOptions {
+  readonly defaultTimeout?: Duration;
+  readonly maxTimeout?: Duration;
+  readonly enforceTimeout?: boolean;
+}
+
+/** Retries of tasks and queues that name none. */
+export interface RetryDefaults extends BackoffOptions {
+  /** How often a failed attempt is repeated. Default 3. */
+  readonly maxRetries?: number;
+  /** The same counted with the first attempt: `maxRetries` + 1. Give one of the two. */
+  readonly maxAttempts?: number;
+}
+
+export interface ResultOptions {
+  /** How long a result store beside the queue keeps an outcome; `null`: for ever. Default `"1h"`. */
+  readonly ttl?: Duration | null;
+}
+
+/** Dead letters of queues that name no `keepFailed`. */
+export interface DeadLetterOptions {
+  /** Dead letters of a queue, at most; the oldest make room. Default 10,000. */
+  readonly maxSize?: number;
+  /** How long they are kept. Default `"7d"`. */
+  readonly retention?: Duration;
+}
+
+export interface PayloadOptions {
+  /** Length of an encoded input, at most. Default 1 MiB. */
+  readonly maxBytes?: number;
+  /** How deep objects and arrays may be nested. Default 64. */
+  readonly maxDepth?: number;
+}
+
+/** What is stored of errors. */
+export interface ErrorRecordOptions {
+  /** Whether stacks are stored with jobs. Default true. */
+  readonly stacks?: boolean;
+  /** Applied to every text of an error before it is stored, after addresses and secrets were hidden. Code only. */
+  readonly redact?: (text: string) => string;
+}
+
+/**
+ * The section `tasks` of the configuration, as it is written in files, environment (`LEX_TASKS__WORKER__LEASE`) and
+ * code. Every key has a default, unknown keys are refused with the nearest name.
+ */
+export interface TaskConfigOptions {
+  /** Names this kind of process in health checks, logs and records of live workers. Default `"tasks"`. */
+  readonly name?: string;
+  /** False: this process runs no workers. Default true. */
+  readonly enabled?: boolean;
+  /** The environment to check the configuration for. Default: the application's. */
+  readonly env?: string;
+  /** The least urgent level that tasks log. Default: all that the application's logger takes. */
+  readonly logLevel?: LogLevel;
+  readonly backend?: SingleBackendOptions;
+  readonly backends?: readonly NamedBackendOptions[];
+  readonly worker?: WorkerOptions;
+  readonly timeout?: TimeoutOptions;
+  readonly retry?: RetryDefaults;
+  readonly results?: ResultOptions;
+  readonly deadLetters?: DeadLetterOptions;
+  readonly payload?: PayloadOptions;
+  readonly errors?: ErrorRecordOptions;
+  /** Free space of the application's; found again on the injected `TaskConfig`. */
+  readonly extra?: Readonly<Record<string, unknown>>;
+}

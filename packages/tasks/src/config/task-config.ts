@@ -1,0 +1,211 @@
+import { isSecretName, type LogLevel, milliseconds, redact, TaskConfigError } from "@lexigram/contracts";
+import type { ConfigIssue } from "@lexigram/kernel";
+import { type Backoff, backoffOf } from "../retry/backoff.ts";
+import { type BackendEntry, backendEntries } from "./backend-entries.ts";
+import { environmentIssues } from "./environment-issues.ts";
+import { layered } from "./layered-options.ts";
+import type { ErrorRecordOptions, TaskConfigOptions } from "./task-config-options.ts";
+import { taskConfigSchema } from "./task-config-schema.ts";
+
+/** How workers of this process work. Spans are milliseconds. */
+export interface WorkerConfig {
+  readonly workerCount: number;
+  readonly maxConcurrentTasks: number;
+  readonly pollIntervalMs: number;
+  readonly shutdownTimeoutMs: number;
+  readonly defaultTimeoutMs: number;
+  readonly maxTimeoutMs: number;
+  readonly enforceTimeout: boolean;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly prefetch: number | "auto";
+  readonly maxClaimBytes: number;
+  readonly unknownTask: {
+    readonly policy: "retry" | "dead-letter";
+    readonly delayMs: number;
+    readonly limit: number;
+  };
+  readonly requeueFloorMs: number;
+  readonly heartbeatMs: number;
+  readonly onBlocked: "warn" | "ignore";
+}
+
+/** The name of the section in files, and in front of every path of a message. */
+export const TASK_CONFIG_KEY = "tasks";
+
+/**
+ * Checks options as a section of configuration.
+ *
+ * @throws TaskConfigError for an unknown key, with the nearest name, or a value that does not fit; all are listed, the
+ *   first gives the path.
+ */
+export function checkedOptions(options: unknown): TaskConfigOptions {
+  const parsed = taskConfigSchema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => {
+    const unknown = issue.code === "unrecognized_keys" ? [issue.keys[0] ?? ""] : [];
+    return { path: [TASK_CONFIG_KEY, ...issue.path, ...unknown].join("."), message: issue.message };
+  });
+  const [first] = issues;
+  throw new TaskConfigError(
+    `the configuration of tasks is not valid: ${issues.map(({ path, message }) => `${path}: ${message}`).join("; ")}`,
+    { path: first?.path ?? TASK_CONFIG_KEY },
+    { hint: 'see TaskConfigOptions for every key; durations are milliseconds or text like "30s"' },
+  );
+}
+
+/**
+ * The configuration of tasks with every default filled in and every span in milliseconds. Immutable; to be injected
+ * under its class.
+ */
+export class TaskConfig {
+  readonly name: string;
+  readonly enabled: boolean;
+  readonly env: string | undefined;
+  readonly logLevel: LogLevel | undefined;
+  /** The queues of the application, the primary one among them. */
+  readonly queues: readonly BackendEntry[];
+  readonly worker: WorkerConfig;
+  readonly retry: { readonly maxRetries: number; readonly backoff: Backoff };
+  readonly results: { readonly ttlMs: number | null };
+  readonly deadLetters: { readonly maxSize: number; readonly retentionMs: number };
+  readonly payload: { readonly maxBytes: number; readonly maxDepth: number };
+  readonly errors: { readonly stacks: boolean; readonly redact: ErrorRecordOptions["redact"] };
+  readonly extra: Readonly<Record<string, unknown>>;
+  /** What was given, checked; what was not is absent. May hold secrets. */
+  readonly options: TaskConfigOptions;
+
+  /**
+   * @param options as in files, or as another `TaskConfig` holds them.
+   * @throws TaskConfigError when something is unknown, out of range, or at odds with something else.
+   */
+  constructor(options: TaskConfigOptions = {}) {
+    const given = checkedOptions(options);
+    this.options = given;
+    this.name = given.name ?? "tasks";
+    this.enabled = given.enabled ?? true;
+    this.env = given.env;
+    this.logLevel = given.logLevel;
+    this.worker = workerConfig(given);
+    this.retry = retryConfig(given);
+    this.results = { ttlMs: spanOrNone(given.results?.ttl, 3_600_000) };
+    const { maxSize, retention } = given.deadLetters ?? {};
+    this.deadLetters = { maxSize: maxSize ?? 10_000, retentionMs: span(retention, 604_800_000) };
+    this.payload = {
+      maxBytes: given.payload?.maxBytes ?? 1_048_576,
+      maxDepth: given.payload?.maxDepth ?? 64,
+    };
+    this.errors = { stacks: given.errors?.stacks ?? true, redact: given.errors?.redact };
+    this.extra = given.extra ?? {};
+    this.queues = backendEntries(
+      given,
+      this.retry.backoff,
+      maxSize === undefined && retention === undefined
+        ? undefined
+        : { ageMs: this.deadLetters.retentionMs, count: this.deadLetters.maxSize },
+    );
+  }
+
+  /** These options under stronger ones: field by field, and entries of `backends` by their name. */
+  with(stronger: TaskConfigOptions): TaskConfig {
+    return new TaskConfig(layered(this.options, checkedOptions(stronger)));
+  }
+
+  get isProduction(): boolean {
+    return isProductionName(this.env);
+  }
+
+  get isDevelopment(): boolean {
+    return this.env === "development" || this.env === "dev";
+  }
+
+  get isTest(): boolean {
+    return this.env === "test" || this.env === "testing";
+  }
+
+  /**
+   * What is valid and should be known, or is not acceptable in an environment. Never shows an address.
+   *
+   * @param env by default that of the configuration itself.
+   * @returns issues; those of severity `error` stop a production boot.
+   */
+  validateForEnvironment(env: string | undefined = this.env): ConfigIssue[] {
+    return environmentIssues(this, isProductionName(env));
+  }
+
+  /** What was given, with secrets hidden. */
+  toJSON(): Record<string, unknown> {
+    return hidden(this.options) as Record<string, unknown>;
+  }
+
+  [Symbol.for("nodejs.util.inspect.custom")](): Record<string, unknown> {
+    return this.toJSON();
+  }
+}
+
+const isProductionName = (env: string | undefined): boolean => env === "production" || env === "prod";
+
+function hidden(value: unknown): unknown {
+  if (typeof value === "string") return redact(value);
+  if (typeof value === "function") return "(function)";
+  if (Array.isArray(value)) return value.map(hidden);
+  if (typeof value !== "object" || value === null) return value;
+  const { type } = value as { type?: unknown };
+  const isMade = typeof (value as { queue?: unknown }).queue === "function";
+  if (isMade) return `(a backend of type ${String(type)})`;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key,
+      isSecretName(key) && inner !== undefined ? "***" : hidden(inner),
+    ]),
+  );
+}
+
+type Span = Parameters<typeof milliseconds>[0] | undefined;
+
+const span = (value: Span, otherwise: number): number =>
+  value === undefined ? otherwise : milliseconds(value);
+
+const spanOrNone = (value: Span | null, otherwise: number): number | null =>
+  value === null ? null : span(value, otherwise);
+
+function workerConfig(given: TaskConfigOptions): WorkerConfig {
+  const worker = given.worker ?? {};
+  const timeout = given.timeout ?? {};
+  const unknown = worker.unknownTask ?? {};
+  return {
+    workerCount: worker.workerCount ?? 1,
+    maxConcurrentTasks: worker.maxConcurrentTasks ?? 10,
+    pollIntervalMs: span(worker.pollInterval, 100),
+    shutdownTimeoutMs: span(worker.shutdownTimeout, 30_000),
+    defaultTimeoutMs: span(timeout.defaultTimeout ?? worker.defaultTimeout, 300_000),
+    maxTimeoutMs: span(timeout.maxTimeout ?? worker.maxTimeout, 3_600_000),
+    enforceTimeout: timeout.enforceTimeout ?? worker.enforceTimeout ?? true,
+    leaseMs: span(worker.lease, 15_000),
+    graceMs: span(worker.grace, 5_000),
+    prefetch: worker.prefetch ?? "auto",
+    maxClaimBytes: worker.maxClaimBytes ?? 4_194_304,
+    unknownTask: {
+      policy: unknown.policy ?? "retry",
+      delayMs: span(unknown.delay, 5_000),
+      limit: unknown.limit ?? 100,
+    },
+    requeueFloorMs: span(worker.requeueFloor, 1_000),
+    heartbeatMs: span(worker.heartbeat, 5_000),
+    onBlocked: worker.onBlocked ?? "warn",
+  };
+}
+
+function retryConfig(given: TaskConfigOptions): TaskConfig["retry"] {
+  const { maxRetries, maxAttempts, ...backoff } = given.retry ?? {};
+  if (maxRetries !== undefined && maxAttempts !== undefined)
+    throw new TaskConfigError(
+      "tasks.retry.maxAttempts and maxRetries are two names of one number",
+      { path: "tasks.retry.maxAttempts" },
+      { hint: "give one of them: maxAttempts counts the first attempt too, so it is maxRetries + 1" },
+    );
+  return {
+    maxRetries: maxRetries ?? (maxAttempts === undefined ? 3 : maxAttempts - 1),
+    backoff: backoffOf(backoff, "tasks.retry"),
+  };
+}
