@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { constants } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stripVTControlCharacters } from "node:util";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -59,7 +60,7 @@ export async function run(command, args, { cwd = root, env = {}, stdout = "inher
   for (const signal of forwarded) process.on(signal, forward);
   try {
     const [code, signal] = await once(child, "close");
-    return { code: code ?? 128 + constants.signals[signal], output };
+    return { code: code ?? 128 + constants.signals[signal], output: stripVTControlCharacters(output) };
   } catch (error) {
     return { code: 127, output: `${output}${command}: ${error.message}\n` };
   } finally {
