@@ -33,3 +33,8 @@ export { Time } from "./kit/time.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
 export { aBody, aJob, anError, uniqueName } from "./build/job.ts";
 export { parseManifests } from "./laws/manifest-table.ts";
+
+// Subjects that break one law each, to test the cases with
+export { type QueueLiar, type StateLiar, lyingQueueHarness, lyingStateHarness } from "./liars/overriding.ts";
+export { queueLiars } from "./liars/queue-liars.ts";
+export { stateLiars } from "./liars/state-liars.ts";

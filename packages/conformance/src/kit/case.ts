@@ -40,7 +40,9 @@ export class LawBrokenError extends Error {
   constructor(broken: { law: string; name: string; harness: string; seed: string; cause: unknown }) {
     const { law, name, harness, seed, cause } = broken;
     const seen = cause instanceof Error ? cause.message : String(cause);
-    super(`${law} is broken by ${harness}: ${name}\n  ${seen}\n  (names of this run contain "${seed}")`, { cause });
+    super(`${law} is broken by ${harness}: ${name}\n  ${seen}\n  (names of this run contain "${seed}")`, {
+      cause,
+    });
     this.name = "LawBrokenError";
     this.law = law;
   }

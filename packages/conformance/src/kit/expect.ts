@@ -48,7 +48,8 @@ export function refused<E extends LexigramError>(
 /** The value of a result, which must be a success. */
 export function accepted<T>(result: Result<T, LexigramError> | undefined, what: string): T {
   if (result === undefined) throw new Error(`${what}: expected a result, got nothing`);
-  if (!result.ok) throw new Error(`${what}: expected success, got ${result.error.code}`, { cause: result.error });
+  if (!result.ok)
+    throw new Error(`${what}: expected success, got ${result.error.code}`, { cause: result.error });
   return result.value;
 }
 

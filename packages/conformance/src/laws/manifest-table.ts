@@ -19,7 +19,8 @@ export function parseManifests(markdown: string): ReadonlyMap<string, Readonly<R
   for (const line of lines.slice(head + 2)) {
     if (!line.startsWith("|")) break;
     const [capability = "", ...values] = cells(line);
-    if (values.length !== backends.length) throw new Error(`the row of ${capability} is too short or too long`);
+    if (values.length !== backends.length)
+      throw new Error(`the row of ${capability} is too short or too long`);
     for (const [i, backend] of backends.entries()) {
       const manifest = manifests.get(backend);
       if (manifest !== undefined) manifest[capability] = parseCell(values[i] ?? "");

@@ -115,7 +115,11 @@ export const cancelling: readonly QueueCase[] = [
       const [first, second] = await env.put({}, {});
       const body = aBody("changed");
       const result = await env.queue.update(second ?? "", { priority: 20, body });
-      same(result.ok && { priority: result.value.priority, body: result.value.body }, { priority: 20, body }, "answer");
+      same(
+        result.ok && { priority: result.value.priority, body: result.value.body },
+        { priority: 20, body },
+        "answer",
+      );
       const delivery = await env.claimOne();
       same({ id: delivery.job.id, body: delivery.job.body }, { id: second, body }, "the first delivery");
       same((await env.claimOne()).job.id, first, "the second delivery");
@@ -130,7 +134,11 @@ export const cancelling: readonly QueueCase[] = [
       const now = (await env.view(soon)).createdAt;
       await env.queue.update(soon, { runAt: now + env.span(10) });
       await env.queue.update(late, { runAt: now - 1 });
-      same({ soon: await env.status(soon), late: await env.status(late) }, { soon: "scheduled", late: "pending" }, "");
+      same(
+        { soon: await env.status(soon), late: await env.status(late) },
+        { soon: "scheduled", late: "pending" },
+        "",
+      );
       same(await env.drain(), [late], "what is delivered now");
       await env.pass(env.span(11));
       same(await env.drain(), [soon], "what is delivered later");

@@ -81,9 +81,17 @@ export const counters: readonly QueueCase[] = [
       same(unstarted.length, 10, "deliveries that were not started");
       for (const id of unstarted) {
         const view = await env.view(id);
-        same({ status: view.status, attempt: view.attempt }, { status: "pending", attempt: 0 }, "an unstarted job");
+        same(
+          { status: view.status, attempt: view.attempt },
+          { status: "pending", attempt: 0 },
+          "an unstarted job",
+        );
       }
-      same((await env.drain()).toSorted(), ids.filter((id) => unstarted.includes(id)).toSorted(), "what runs again");
+      same(
+        (await env.drain()).toSorted(),
+        ids.filter((id) => unstarted.includes(id)).toSorted(),
+        "what runs again",
+      );
     },
   },
   {
@@ -181,7 +189,11 @@ export const counters: readonly QueueCase[] = [
       await crash(env);
       await env.beat();
       const view = await env.view(id);
-      same({ status: view.status, reason: view.reason }, { status: "failed", reason: "poison" }, "after the third");
+      same(
+        { status: view.status, reason: view.reason },
+        { status: "failed", reason: "poison" },
+        "after the third",
+      );
       same(view.error?.code, "LEX_ERR_TASK_POISON", "the code of its error");
       same(await env.drain(), [], "what is delivered");
     },

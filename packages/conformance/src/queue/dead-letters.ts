@@ -26,12 +26,27 @@ export const deadLetters: readonly QueueCase[] = [
       const ids = await dead(env, "a", "b", "a", "b", "a");
       const letters = env.queue.deadLetters;
       const first = await letters.list({ limit: 3 });
-      same(first.items.map((l) => l.job.id), ids.toReversed().slice(0, 3), "the first page");
-      const rest = await letters.list({ limit: 3, ...(first.cursor === undefined ? {} : { cursor: first.cursor }) });
-      same(rest.items.map((l) => l.job.id), ids.toReversed().slice(3), "the second page");
+      same(
+        first.items.map((l) => l.job.id),
+        ids.toReversed().slice(0, 3),
+        "the first page",
+      );
+      const rest = await letters.list({
+        limit: 3,
+        ...(first.cursor === undefined ? {} : { cursor: first.cursor }),
+      });
+      same(
+        rest.items.map((l) => l.job.id),
+        ids.toReversed().slice(3),
+        "the second page",
+      );
       same(rest.cursor, undefined, "the cursor of the last page");
       const ofB = await letters.list({ task: "b" });
-      same(ofB.items.map((l) => l.job.id), [ids[3], ids[1]], "those of a task");
+      same(
+        ofB.items.map((l) => l.job.id),
+        [ids[3], ids[1]],
+        "those of a task",
+      );
     },
   },
   {
@@ -64,7 +79,11 @@ export const deadLetters: readonly QueueCase[] = [
       await env.fail(second, "twice");
       const before = present(await env.queue.deadLetters.get(second.job.id), "the dead letter");
       const other = await env.putOne();
-      same(await env.queue.deadLetters.retry(second.job.id), { ok: true, value: second.job.id }, "the answer");
+      same(
+        await env.queue.deadLetters.retry(second.job.id),
+        { ok: true, value: second.job.id },
+        "the answer",
+      );
       const view = await env.view(second.job.id);
       same(
         { status: view.status, attempt: view.attempt, redrives: view.redrives, reason: view.reason },
@@ -75,7 +94,11 @@ export const deadLetters: readonly QueueCase[] = [
       same(view.replayOf === undefined ? undefined : { ...view.replayOf }, link, "the link to its failure");
       same((await env.claimOne()).job.id, other, "the first delivery");
       const again = await env.claimOne();
-      same({ id: again.job.id, attempt: again.attempt }, { id: second.job.id, attempt: 1 }, "the second delivery");
+      same(
+        { id: again.job.id, attempt: again.attempt },
+        { id: second.job.id, attempt: 1 },
+        "the second delivery",
+      );
     },
   },
   {
@@ -164,9 +187,17 @@ export const deadLetters: readonly QueueCase[] = [
     needs,
     run: async (env) => {
       const job = env.job({ body: aBody("by hand") });
-      same(await env.queue.deadLetters.add(job, anError("broken")), { ok: true, value: job.id }, "the answer");
+      same(
+        await env.queue.deadLetters.add(job, anError("broken")),
+        { ok: true, value: job.id },
+        "the answer",
+      );
       const letter = present(await env.queue.deadLetters.get(job.id), "the dead letter");
-      same({ reason: letter.reason, error: letter.error.message }, { reason: "manual", error: "broken" }, "it");
+      same(
+        { reason: letter.reason, error: letter.error.message },
+        { reason: "manual", error: "broken" },
+        "it",
+      );
       same(await env.claim(5), [], "deliveries");
       holds((await env.queue.deadLetters.retry(job.id)).ok, "it can be redriven");
       same((await env.claimOne()).job.body, job.body, "the body of the delivery");

@@ -6,7 +6,9 @@ import type { QueueCase } from "../kit/run-case.ts";
 const needs = ["dependencies", "lookup"] as const;
 
 /** Every way a job can end, driven on a child that is stored and, where that matters, running. */
-const ends: Readonly<Record<string, (env: QueueEnv, child: (given?: object) => Promise<JobId>) => Promise<unknown>>> = {
+const ends: Readonly<
+  Record<string, (env: QueueEnv, child: (given?: object) => Promise<JobId>) => Promise<unknown>>
+> = {
   completion: async (env, child) => {
     await child();
     await env.complete(await env.claimOne());
@@ -83,7 +85,11 @@ export const dependencies: readonly QueueCase[] = [
     run: async (env) => {
       const [a, b, c] = [env.job(), env.job(), env.job()];
       const chain = [a, { ...b, dependsOn: [a.id] }, { ...c, dependsOn: [b.id], delayMs: env.span(3) }];
-      same((await env.worker.enqueue(chain)).map((r) => r.ok), [true, true, true], "the answers");
+      same(
+        (await env.worker.enqueue(chain)).map((r) => r.ok),
+        [true, true, true],
+        "the answers",
+      );
       same((await env.claimOne()).job.id, a.id, "the only delivery");
       same(await env.claim(5), [], "further deliveries");
     },
@@ -101,7 +107,11 @@ export const dependencies: readonly QueueCase[] = [
         else if (end === "cancel") await env.settled({ receipt: first.receipt, kind: "cancel" });
         else await env.queue.deleteJob(first.job.id);
         for (let i = 0; i < 4; i++) await env.beat();
-        same([await env.status(second), await env.status(third)], ["cancelled", "cancelled"], `statuses after ${end}`);
+        same(
+          [await env.status(second), await env.status(third)],
+          ["cancelled", "cancelled"],
+          `statuses after ${end}`,
+        );
       }
       same(await env.claim(5), [], "deliveries");
     },
@@ -211,7 +221,8 @@ export const dependencies: readonly QueueCase[] = [
     run: async (env) => {
       const first = await env.running();
       const ids: JobId[] = [];
-      for (let i = 0; i < 5; i++) ids.push(...(await env.put(...Array.from({ length: 200 }, () => ({ dependsOn: [first.job.id] })))));
+      for (let i = 0; i < 5; i++)
+        ids.push(...(await env.put(...Array.from({ length: 200 }, () => ({ dependsOn: [first.job.id] })))));
       await env.complete(first);
       const seen: JobId[] = [];
       for (let steps = 0; steps < 40 && seen.length < ids.length; steps++) {
@@ -229,7 +240,8 @@ export const dependencies: readonly QueueCase[] = [
     needs: ["dependencies", "lookup", "deadLetters"],
     run: async (env) => {
       const first = await env.running();
-      for (let i = 0; i < 5; i++) await env.put(...Array.from({ length: 200 }, () => ({ dependsOn: [first.job.id] })));
+      for (let i = 0; i < 5; i++)
+        await env.put(...Array.from({ length: 200 }, () => ({ dependsOn: [first.job.id] })));
       await env.fail(first);
       for (let steps = 0; steps < 40 && (await env.queue.count("waiting")) > 0; steps++) await env.beat();
       same(await env.queue.count("waiting"), 0, "jobs that still wait");

@@ -21,7 +21,10 @@ export const keyOrder: readonly QueueCase[] = [
       const [a1, a2, b1, plain] = await env.put(a, a, { key: "b" }, {});
       const claimed = await env.claim(10);
       same(new Set(ids(claimed)), new Set([a1, b1, plain]), "deliveries: the head of each key");
-      const head = present(claimed.find((d) => d.job.id === a1), "the head");
+      const head = present(
+        claimed.find((d) => d.job.id === a1),
+        "the head",
+      );
       await env.complete(head);
       same(ids(await env.claim(10)), [a2], "deliveries after the head ended");
     },
@@ -35,7 +38,11 @@ export const keyOrder: readonly QueueCase[] = [
       const [first, second] = await env.put(a, a);
       const claimed = await env.claimOne();
       await env.retry(claimed, { delayMs: env.span(4) });
-      same(ids(await env.claim(10)).includes(second ?? ""), false, "whether the second is delivered meanwhile");
+      same(
+        ids(await env.claim(10)).includes(second ?? ""),
+        false,
+        "whether the second is delivered meanwhile",
+      );
       await env.pass(env.span(5));
       for (const d of await env.claim(10)) await env.release(d);
       const again = await env.claimOne({ leaseMs: env.span(2) });
@@ -51,7 +58,11 @@ export const keyOrder: readonly QueueCase[] = [
     run: async (env) => {
       await fifo(env);
       const [delayed, second] = await env.put({ ...a, delayMs: env.span(4) }, a);
-      same(ids(await env.claim(10)).includes(second ?? ""), false, "whether the second is delivered meanwhile");
+      same(
+        ids(await env.claim(10)).includes(second ?? ""),
+        false,
+        "whether the second is delivered meanwhile",
+      );
       await env.pass(env.span(5));
       same(await env.drain(), [delayed, second], "what is delivered then");
     },
@@ -78,7 +89,11 @@ export const keyOrder: readonly QueueCase[] = [
         }
       }
       for (const [k, seen] of order)
-        same(seen, stored.filter((_, i) => `k${i % 4}` === k), `the order of key ${k}`);
+        same(
+          seen,
+          stored.filter((_, i) => `k${i % 4}` === k),
+          `the order of key ${k}`,
+        );
       same(n, stored.length, "completed jobs");
     },
   },
@@ -168,7 +183,11 @@ export const keyOrder: readonly QueueCase[] = [
       const keys = order.map((id) => (many.includes(id) ? "a" : few.indexOf(id) < 2 ? "b" : "c"));
       for (const turn of [keys.slice(0, 3), keys.slice(3, 6)])
         same(new Set(turn), new Set(["a", "b", "c"]), "the keys of one turn");
-      same(order.filter((id) => many.includes(id)), many, "the order inside a key");
+      same(
+        order.filter((id) => many.includes(id)),
+        many,
+        "the order inside a key",
+      );
     },
   },
   {

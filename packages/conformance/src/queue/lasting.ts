@@ -49,7 +49,11 @@ export const lasting: readonly QueueCase[] = [
       const settled = await env.queue.settleIn(good.handle, { receipt: holder.receipt, kind: "complete" });
       same(settled, "settled", "the answer to the holder");
       await good.commit();
-      same(await env.settle({ receipt: holder.receipt, kind: "complete" }), [holder.receipt], "lost receipts then");
+      same(
+        await env.settle({ receipt: holder.receipt, kind: "complete" }),
+        [holder.receipt],
+        "lost receipts then",
+      );
     },
   },
   {
@@ -67,10 +71,18 @@ export const lasting: readonly QueueCase[] = [
       const settle = [{ receipt: running.receipt, kind: "complete" }] as const;
       same((await worker.exchange({ settle })).lost, [], "a receipt from before");
       const claimed = (await worker.exchange({ slots: 9 })).deliveries;
-      same(claimed.map((d) => d.job.id), [ids[1], ids[0]], "deliveries");
+      same(
+        claimed.map((d) => d.job.id),
+        [ids[1], ids[0]],
+        "deliveries",
+      );
       await env.pass(env.span(5));
       const due = (await worker.exchange({ slots: 9 })).deliveries;
-      same(due.map((d) => d.job.id), [ids[2]], "deliveries after the delay");
+      same(
+        due.map((d) => d.job.id),
+        [ids[2]],
+        "deliveries after the delay",
+      );
     },
   },
   {
@@ -101,9 +113,17 @@ export const lasting: readonly QueueCase[] = [
       const first = await env.worker.exchange({ slots: 2 });
       const queue = await env.reopen();
       const again = await env.worker.resendExchange(queue);
-      same(again.deliveries.map((d) => d.receipt), first.deliveries.map((d) => d.receipt), "deliveries again");
+      same(
+        again.deliveries.map((d) => d.receipt),
+        first.deliveries.map((d) => d.receipt),
+        "deliveries again",
+      );
       await env.worker.resendEnqueue(queue);
-      same((await env.session(queue).exchange({ slots: 9 })).deliveries.length, 1, "deliveries that are left");
+      same(
+        (await env.session(queue).exchange({ slots: 9 })).deliveries.length,
+        1,
+        "deliveries that are left",
+      );
     },
   },
   {

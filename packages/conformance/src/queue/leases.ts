@@ -60,7 +60,11 @@ export const leases: readonly QueueCase[] = [
                 : { receipt, kind },
         );
         same(lost, [receipt], `lost receipts after a stale ${kind}`);
-        same(await env.settle({ receipt: holder.receipt, kind: "complete" }), [], "refused outcomes of the holder");
+        same(
+          await env.settle({ receipt: holder.receipt, kind: "complete" }),
+          [],
+          "refused outcomes of the holder",
+        );
       }
     },
   },
@@ -189,7 +193,11 @@ export const leases: readonly QueueCase[] = [
       const [b] = await env.claim(1, { leaseMs: env.span(6) });
       await env.pass(env.span(3));
       const receipts = [present(a, "first delivery").receipt, present(b, "second delivery").receipt];
-      same(await env.queue.extend(receipts, env.span(20)), { lost: receipts.slice(0, 1), cancelled: [] }, "answer");
+      same(
+        await env.queue.extend(receipts, env.span(20)),
+        { lost: receipts.slice(0, 1), cancelled: [] },
+        "answer",
+      );
       await env.pass(env.span(5));
       same((await env.claim(2)).length, 1, "deliveries: the lost one, not the extended one");
     },

@@ -19,7 +19,10 @@ async function startsOver(env: QueueEnv, units: number, step: number): Promise<n
   return starts;
 }
 
-const exactRate = (name: string, policy: (rate: NonNullable<QueuePolicy["rate"]>) => QueuePolicy): QueueCase => ({
+const exactRate = (
+  name: string,
+  policy: (rate: NonNullable<QueuePolicy["rate"]>) => QueuePolicy,
+): QueueCase => ({
   law: "Q-80",
   name,
   needs,
@@ -30,7 +33,10 @@ const exactRate = (name: string, policy: (rate: NonNullable<QueuePolicy["rate"]>
     await env.queue.setPolicy(policy(rate));
     await env.put(...Array.from({ length: 40 }, () => ({ task: "limited", key: "k" })));
     const starts = await startsOver(env, 20, 0.5);
-    holds(starts.length >= 8, `${starts.length} jobs started in 20 units at 5 per 10 units: the limit starves`);
+    holds(
+      starts.length >= 8,
+      `${starts.length} jobs started in 20 units at 5 per 10 units: the limit starves`,
+    );
     for (const [i, from] of starts.entries())
       for (const [j, to] of starts.entries()) {
         if (j < i) continue;
@@ -112,7 +118,11 @@ export const limits: readonly QueueCase[] = [
       const held = claimed.find((d) => d.job.id === ids[0]);
       if (held !== undefined) await env.complete(held);
       const next = await env.claim(10);
-      same(next.map((d) => d.job.id), [ids[2]], "the delivery after one of the key is settled");
+      same(
+        next.map((d) => d.job.id),
+        [ids[2]],
+        "the delivery after one of the key is settled",
+      );
     },
   },
   {

@@ -71,7 +71,9 @@ export const looking: readonly QueueCase[] = [
       byStatus.set("pending", await env.putOne());
       for (const [status, id] of byStatus)
         same(
-          (await env.listed(status)).filter((other) => status !== "scheduled" || other !== byStatus.get("retrying")),
+          (await env.listed(status)).filter(
+            (other) => status !== "scheduled" || other !== byStatus.get("retrying"),
+          ),
           [id],
           `the ${status} jobs`,
         );
@@ -123,7 +125,8 @@ export const looking: readonly QueueCase[] = [
       }
       same(seen.length, new Set(seen).size, "jobs seen, against distinct jobs seen");
       const there = (await env.listed("pending")).filter((id) => ids.includes(id));
-      for (const id of [...there, ...stay]) holds(seen.includes(id), `job ${id} was there all the time and is seen`);
+      for (const id of [...there, ...stay])
+        holds(seen.includes(id), `job ${id} was there all the time and is seen`);
     },
   },
   {
@@ -134,10 +137,21 @@ export const looking: readonly QueueCase[] = [
       await env.put(...Array.from({ length: 9 }, () => ({})));
       const running = (await env.claim(7)).map((d) => d.job.id);
       const first = await env.queue.listActive({ limit: 5 });
-      const rest = await env.queue.listActive({ limit: 5, ...(first.cursor === undefined ? {} : { cursor: first.cursor }) });
-      same([...first.items, ...rest.items].map((j) => j.id).toSorted(), running.toSorted(), "the active jobs");
+      const rest = await env.queue.listActive({
+        limit: 5,
+        ...(first.cursor === undefined ? {} : { cursor: first.cursor }),
+      });
+      same(
+        [...first.items, ...rest.items].map((j) => j.id).toSorted(),
+        running.toSorted(),
+        "the active jobs",
+      );
       same(rest.cursor, undefined, "the cursor of the last page");
-      same(new Set([...first.items, ...rest.items].map((j) => j.status)), new Set(["running"] as const), "statuses");
+      same(
+        new Set([...first.items, ...rest.items].map((j) => j.status)),
+        new Set(["running"] as const),
+        "statuses",
+      );
     },
   },
   {
@@ -185,11 +199,24 @@ export const looking: readonly QueueCase[] = [
       const stats = await env.queue.stats();
       same(
         { ...stats.counts },
-        { waiting: 0, scheduled: 2, pending: 2, running: 1, completed: 1, failed: 0, cancelled: 0, expired: 0 },
+        {
+          waiting: 0,
+          scheduled: 2,
+          pending: 2,
+          running: 1,
+          completed: 1,
+          failed: 0,
+          cancelled: 0,
+          expired: 0,
+        },
         "counts",
       );
       const { retrying, paused, capacity, workers } = stats;
-      same({ retrying, paused, capacity, workers }, { retrying: 1, paused: true, capacity: 50, workers: 1 }, "the rest");
+      same(
+        { retrying, paused, capacity, workers },
+        { retrying: 1, paused: true, capacity: 50, workers: 1 },
+        "the rest",
+      );
       const age = stats.oldestPendingMs ?? -1;
       holds(age >= env.span(1) && age <= env.span(60), `oldestPendingMs is ${age} after two units`);
     },

@@ -15,7 +15,10 @@ const fromWaiting =
   async (env) => {
     const first = await env.running();
     const id = await env.putOne({ dependsOn: [first.job.id], delayMs });
-    return { id, move: () => (end === "complete" ? env.complete(first) : env.fail(first)).then(() => env.beat()) };
+    return {
+      id,
+      move: () => (end === "complete" ? env.complete(first) : env.fail(first)).then(() => env.beat()),
+    };
   };
 
 const fromScheduled =
@@ -91,7 +94,8 @@ export const moves: readonly QueueCase[] = legalMoves.map((move) => ({
   needs: ["lookup", "delay", "expiry", "update", "cancel", "dependencies", "deadLetters"],
   run: async (env) => {
     const drive = drives[move];
-    if (drive === undefined) throw new Error(`the table of legal moves has ${move}, which the kit cannot drive`);
+    if (drive === undefined)
+      throw new Error(`the table of legal moves has ${move}, which the kit cannot drive`);
     const job = await drive(env);
     const from = await stored(env, job.id);
     await job.move();

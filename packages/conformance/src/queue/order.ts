@@ -130,7 +130,10 @@ export const order: readonly QueueCase[] = [
       await env.put({ body }, { body }, { body }, { body });
       same((await env.claim(4, { maxBytes: 10 })).length, 1, "deliveries when one body is too large");
       const some = (await env.claim(4, { maxBytes: 2_500 })).length;
-      holds(some >= 1 && some <= 3, `a claim of 2,500 bytes over bodies of 1,000 gave ${some} jobs, not 1 to 3`);
+      holds(
+        some >= 1 && some <= 3,
+        `a claim of 2,500 bytes over bodies of 1,000 gave ${some} jobs, not 1 to 3`,
+      );
       same((await env.claim(4)).length, 3 - some, "deliveries of the rest");
     },
   },

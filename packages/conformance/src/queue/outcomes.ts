@@ -12,7 +12,11 @@ export const outcomes: readonly QueueCase[] = [
       const result = aBody({ sum: 42, none: null });
       await env.complete(delivery, result);
       const view = await env.view(delivery.job.id);
-      same({ status: view.status, result: view.result }, { status: "completed", result }, "the completed job");
+      same(
+        { status: view.status, result: view.result },
+        { status: "completed", result },
+        "the completed job",
+      );
       holds(view.finishedAt !== undefined, "a completed job tells when it ended");
     },
   },
@@ -76,7 +80,11 @@ export const outcomes: readonly QueueCase[] = [
       const { status, reason } = view;
       same({ status, reason, error: view.error }, { status: "failed", reason: "rejected", error }, "the job");
       const letter = present(await env.queue.deadLetters.get(job.id), "its dead letter");
-      same({ error: letter.error, reason: letter.reason, id: letter.job.id }, { error, reason, id: job.id }, "it");
+      same(
+        { error: letter.error, reason: letter.reason, id: letter.job.id },
+        { error, reason, id: job.id },
+        "it",
+      );
     },
   },
   {
@@ -98,7 +106,11 @@ export const outcomes: readonly QueueCase[] = [
       const { receipt, job } = await env.running();
       await env.settled({ receipt, kind: "cancel", error: anError("discarded") });
       const view = await env.view(job.id);
-      same({ status: view.status, message: view.error?.message }, { status: "cancelled", message: "discarded" }, "it");
+      same(
+        { status: view.status, message: view.error?.message },
+        { status: "cancelled", message: "discarded" },
+        "it",
+      );
       same(await env.claim(5), [], "deliveries");
     },
   },
@@ -113,7 +125,11 @@ export const outcomes: readonly QueueCase[] = [
       same((await env.claim(1)).length, 0, "deliveries before the delay is over");
       await env.pass(env.span(2));
       const again = await env.claimOne();
-      same({ id: again.job.id, attempt: again.attempt }, { id: delivery.job.id, attempt: 1 }, "the next delivery");
+      same(
+        { id: again.job.id, attempt: again.attempt },
+        { id: delivery.job.id, attempt: 1 },
+        "the next delivery",
+      );
     },
   },
   {
@@ -123,7 +139,11 @@ export const outcomes: readonly QueueCase[] = [
       const { receipt, job } = await env.running();
       const settle = [{ receipt, kind: "release", delayMs: 0 }] as const;
       const { deliveries } = await env.worker.exchange({ settle, slots: 1 });
-      same(deliveries.map((d) => d.job.id), [job.id], "deliveries");
+      same(
+        deliveries.map((d) => d.job.id),
+        [job.id],
+        "deliveries",
+      );
     },
   },
 ];

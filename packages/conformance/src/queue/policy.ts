@@ -13,7 +13,11 @@ export const policy: readonly QueueCase[] = [
       await env.queue.setPolicy({ maxSize: 1, concurrency: 5, perKey: { concurrency: 1 } });
       const last: QueuePolicy = { concurrency: 2, perTask: { a: { concurrency: 1 } } };
       await peer.setPolicy(last);
-      same(JSON.parse(JSON.stringify(await env.queue.getPolicy())), last, "the rules, seen from the first writer");
+      same(
+        JSON.parse(JSON.stringify(await env.queue.getPolicy())),
+        last,
+        "the rules, seen from the first writer",
+      );
       await env.put({}, {}, {});
       same((await env.claim(5)).length, 2, "deliveries under the last rules");
     },
@@ -29,7 +33,11 @@ export const policy: readonly QueueCase[] = [
       const first = await env.claim(10);
       same(new Set(first.map((d) => d.job.id)), new Set([ids[0], ids[4]]), "deliveries under a limit");
       await env.queue.setPolicy({});
-      same(new Set((await env.claim(10)).map((d) => d.job.id)), new Set(ids.slice(1, 4)), "deliveries without it");
+      same(
+        new Set((await env.claim(10)).map((d) => d.job.id)),
+        new Set(ids.slice(1, 4)),
+        "deliveries without it",
+      );
     },
   },
   {
@@ -40,7 +48,11 @@ export const policy: readonly QueueCase[] = [
       const key = { key: "a", task: "t" };
       await env.put(key, key, key, key);
       const claimed = await env.claim(2);
-      await env.queue.setPolicy({ perKey: { concurrency: 2 }, perTask: { t: { concurrency: 3 } }, concurrency: 3 });
+      await env.queue.setPolicy({
+        perKey: { concurrency: 2 },
+        perTask: { t: { concurrency: 3 } },
+        concurrency: 3,
+      });
       same((await env.claim(10)).length, 0, "deliveries while the key is full");
       for (const d of claimed) await env.complete(d);
       same((await env.claim(10)).length, 2, "deliveries when it is empty");

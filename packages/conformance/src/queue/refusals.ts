@@ -7,16 +7,20 @@ const UNSUPPORTED = "LEX_ERR_TASK_UNSUPPORTED";
 
 type Asking = (env: QueueEnv) => Promise<Readonly<Record<string, unknown>>>;
 
-const jobWith = (given: Partial<NewJob>): Asking => async (env) => ({
-  "a job that asks for it": await outcome(async () => {
-    const [result] = await env.worker.enqueue([env.job(given)]);
-    return result;
-  }),
-});
+const jobWith =
+  (given: Partial<NewJob>): Asking =>
+  async (env) => ({
+    "a job that asks for it": await outcome(async () => {
+      const [result] = await env.worker.enqueue([env.job(given)]);
+      return result;
+    }),
+  });
 
-const policyWith = (policy: QueuePolicy): Asking => async (env) => ({
-  [`setPolicy(${JSON.stringify(policy)})`]: await outcome(() => env.queue.setPolicy(policy)),
-});
+const policyWith =
+  (policy: QueuePolicy): Asking =>
+  async (env) => ({
+    [`setPolicy(${JSON.stringify(policy)})`]: await outcome(() => env.queue.setPolicy(policy)),
+  });
 
 /**
  * How to ask for each ability that a queue may lack. The rest cannot be asked for: nothing in a call says that its

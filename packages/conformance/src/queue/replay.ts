@@ -128,7 +128,9 @@ export const replay: readonly QueueCase[] = [
     needs: ["lookup"],
     run: async (env) => {
       const { receipt, job } = await env.running();
-      const reply = await env.session().exchange({ settle: [{ receipt, kind: "complete", result: aBody(1) }] });
+      const reply = await env
+        .session()
+        .exchange({ settle: [{ receipt, kind: "complete", result: aBody(1) }] });
       same(reply.lost, [], "lost receipts");
       same(await env.status(job.id), "completed", "the status");
     },

@@ -23,7 +23,12 @@ export const results: readonly QueueCase[] = [
       const pending = await env.putOne();
       const outcomes = await env.queue.results([pending, env.name("nobody"), failed.job.id, done, done]);
       same(
-        outcomes.map((o) => ({ status: o.status, attempt: o.attempt, result: o.result, error: o.error?.message })),
+        outcomes.map((o) => ({
+          status: o.status,
+          attempt: o.attempt,
+          result: o.result,
+          error: o.error?.message,
+        })),
         [
           { status: "pending", attempt: 0, result: undefined, error: undefined },
           { status: "unknown", attempt: 0, result: undefined, error: undefined },
@@ -92,7 +97,8 @@ export const results: readonly QueueCase[] = [
       const expired = await env.putOne({ expiresInMs: env.span(1) });
       await env.pass(env.span(2));
       await env.beat();
-      for (const id of [done, cancelled, expired]) holds((await env.status(id)) !== undefined, "a record is kept");
+      for (const id of [done, cancelled, expired])
+        holds((await env.status(id)) !== undefined, "a record is kept");
       await env.pass(env.span(9));
       for (let i = 0; i < 3; i++) await env.beat();
       for (const id of [done, cancelled, expired]) same(await env.status(id), undefined, "the record of age");
@@ -205,7 +211,11 @@ export const results: readonly QueueCase[] = [
       await env.complete(first);
       await env.pass(env.span(3));
       for (let i = 0; i < 3; i++) await env.beat();
-      same(present(await env.queue.getJob(first.job.id), "the first dependency").status, "completed", "its status");
+      same(
+        present(await env.queue.getJob(first.job.id), "the first dependency").status,
+        "completed",
+        "its status",
+      );
       await env.complete(other);
       await env.beat();
       same((await env.claimOne()).job.id, dependent, "the job that waited");

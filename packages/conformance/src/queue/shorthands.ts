@@ -8,8 +8,16 @@ export const shorthands: readonly QueueCase[] = [
     run: async (env) => {
       const jobs = env.jobs(50);
       const results = await Promise.all(jobs.map((job) => env.queue.enqueue(job)));
-      same(results.map((r) => accepted(r, "a job")), jobs.map((j) => j.id), "ids");
-      same(await env.drain(), jobs.map((j) => j.id), "what is delivered");
+      same(
+        results.map((r) => accepted(r, "a job")),
+        jobs.map((j) => j.id),
+        "ids",
+      );
+      same(
+        await env.drain(),
+        jobs.map((j) => j.id),
+        "what is delivered",
+      );
     },
   },
   {
@@ -73,7 +81,11 @@ export const shorthands: readonly QueueCase[] = [
       await env.queue.nack(id, { requeue: false, reason: "no good" });
       same(await env.queue.dequeue(), undefined, "a second delivery");
       const letter = present(await env.queue.deadLetters.get(id), "the dead letter");
-      same({ reason: letter.reason, message: letter.error.message }, { reason: "rejected", message: "no good" }, "it");
+      same(
+        { reason: letter.reason, message: letter.error.message },
+        { reason: "rejected", message: "no good" },
+        "it",
+      );
     },
   },
   {

@@ -12,7 +12,12 @@ async function free(env: QueueEnv, what: string): Promise<void> {
   accepted(result, `the key ${what}`);
 }
 
-async function held(env: QueueEnv, by: string, what: string, given: Partial<NewJob> = holding()): Promise<void> {
+async function held(
+  env: QueueEnv,
+  by: string,
+  what: string,
+  given: Partial<NewJob> = holding(),
+): Promise<void> {
   const error = refused((await env.worker.enqueue([env.job(given)]))[0], "LEX_ERR_TASK_DUPLICATE", what);
   const { existingId, key } = error.fields as { readonly existingId?: string; readonly key?: string };
   same({ existingId, key }, { existingId: by, key: "invoice-7" }, `fields of the refusal: ${what}`);
@@ -156,7 +161,11 @@ export const uniqueness: readonly QueueCase[] = [
       same(accepted(result, "the second job"), { id: second.id, outcome: "replaced" }, "the answer");
       same(await env.drain(), [second.id], "what is delivered");
       const status = await env.status(first);
-      same(status === undefined || status === "cancelled", true, `the replaced job is gone or cancelled, not ${status}`);
+      same(
+        status === undefined || status === "cancelled",
+        true,
+        `the replaced job is gone or cancelled, not ${status}`,
+      );
     },
   },
   {

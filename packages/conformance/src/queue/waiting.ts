@@ -3,14 +3,23 @@ import type { QueueEnv } from "../kit/queue-env.ts";
 import type { QueueCase } from "../kit/run-case.ts";
 
 /** Fails unless a worker that sleeps exactly as long as it is told finds what waited for time. */
-async function dueInTime(env: QueueEnv, truthMs: number, what: string, came: () => Promise<boolean>): Promise<void> {
+async function dueInTime(
+  env: QueueEnv,
+  truthMs: number,
+  what: string,
+  came: () => Promise<boolean>,
+): Promise<void> {
   let slept = 0;
   for (let looks = 0; looks < 8; looks++) {
     const { nextDueInMs } = await env.worker.exchange();
-    if (nextDueInMs === undefined) throw new Error(`${what}: nextDueInMs is absent, though time will make work`);
+    if (nextDueInMs === undefined)
+      throw new Error(`${what}: nextDueInMs is absent, though time will make work`);
     holds(nextDueInMs >= 0, `${what}: nextDueInMs is ${nextDueInMs}`);
     const left = truthMs - slept;
-    holds(nextDueInMs <= left, `${what}: nextDueInMs is ${nextDueInMs}, later than the truth (${left} at most)`);
+    holds(
+      nextDueInMs <= left,
+      `${what}: nextDueInMs is ${nextDueInMs}, later than the truth (${left} at most)`,
+    );
     // An answer may be too early, never too late; a store with a coarse clock needs a moment more.
     const nap = Math.max(Math.ceil(nextDueInMs), env.span(0.02));
     await env.pass(nap);
@@ -124,11 +133,19 @@ export const waiting: readonly QueueCase[] = [
       await env.put({}, {});
       await env.queue.pause();
       const reply = await env.worker.exchange({ slots: 5 });
-      same({ n: reply.deliveries.length, paused: reply.paused }, { n: 0, paused: true }, "the answer while paused");
+      same(
+        { n: reply.deliveries.length, paused: reply.paused },
+        { n: 0, paused: true },
+        "the answer while paused",
+      );
       same(await env.queue.isPaused(), true, "isPaused");
       await env.queue.resume();
       const after = await env.worker.exchange({ slots: 5 });
-      same({ n: after.deliveries.length, paused: after.paused }, { n: 2, paused: false }, "the answer after resume");
+      same(
+        { n: after.deliveries.length, paused: after.paused },
+        { n: 2, paused: false },
+        "the answer after resume",
+      );
     },
   },
   {

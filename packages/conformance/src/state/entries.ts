@@ -210,7 +210,10 @@ export const entries: readonly StateCase[] = [
     name: "lists the live entries of a prefix in the order of their keys, page by page",
     run: async (env) => {
       const prefix = `${env.name("list")}:`;
-      const keys = Array.from({ length: 25 }, (_, i) => `${prefix}${((i * 7) % 25).toString().padStart(2, "0")}`);
+      const keys = Array.from(
+        { length: 25 },
+        (_, i) => `${prefix}${((i * 7) % 25).toString().padStart(2, "0")}`,
+      );
       for (const [i, key] of keys.entries()) await write(env, key, i);
       await write(env, `${prefix.slice(0, -1)};beyond`, 0);
       await env.store.delete(`${prefix}03`);
@@ -236,7 +239,11 @@ export const entries: readonly StateCase[] = [
       for (const sign of ["%", "_", "*", "?", "[a]", "\\", "ü"]) await write(env, `${base}${sign}x`, sign);
       await write(env, `${base}ax`, "a");
       for (const sign of ["%", "_", "*", "?", "[a]", "\\", "ü"])
-        same((await env.store.list(`${base}${sign}`)).items.map((e) => e.value), [sign], `the values of ${sign}`);
+        same(
+          (await env.store.list(`${base}${sign}`)).items.map((e) => e.value),
+          [sign],
+          `the values of ${sign}`,
+        );
     },
   },
   {
@@ -251,7 +258,11 @@ export const entries: readonly StateCase[] = [
       await write(env, key(1), 1);
       await env.store.delete(key(8));
       const rest = await env.store.list(prefix, { limit: 100, cursor: first.cursor ?? "" });
-      same([...first.items, ...rest.items].map((e) => e.key), [0, 2, 4, 6, 10, 12, 14, 16, 18].map(key), "keys");
+      same(
+        [...first.items, ...rest.items].map((e) => e.key),
+        [0, 2, 4, 6, 10, 12, 14, 16, 18].map(key),
+        "keys",
+      );
     },
   },
   {
@@ -315,7 +326,11 @@ export const entries: readonly StateCase[] = [
       const sums = await Promise.all(
         Array.from({ length: 40 }, (_, i) => (i % 2 === 0 ? env.store : peer).increment(key, 1)),
       );
-      same(sums.toSorted((a, b) => a - b), Array.from({ length: 40 }, (_, i) => i + 1), "the sums");
+      same(
+        sums.toSorted((a, b) => a - b),
+        Array.from({ length: 40 }, (_, i) => i + 1),
+        "the sums",
+      );
     },
   },
 ];

@@ -19,7 +19,10 @@ export const permits: readonly StateCase[] = [
         for (const [j, to] of taken.entries()) {
           if (j < i) continue;
           const most = bucket.burst + ((to - from) * bucket.rate) / bucket.perMs + slack;
-          holds(j - i + 1 <= most, `${j - i + 1} tokens within ${to - from} ms, where at most ${most} may be`);
+          holds(
+            j - i + 1 <= most,
+            `${j - i + 1} tokens within ${to - from} ms, where at most ${most} may be`,
+          );
         }
     },
   },
@@ -70,10 +73,19 @@ export const permits: readonly StateCase[] = [
       const peer = await env.peer();
       const got = await Promise.all(
         Array.from({ length: 20 }, (_, i) =>
-          (i % 2 === 0 ? env.store : peer).acquire(key, { holder: `h${i}`, limit: 7, n: 2, ttlMs: 3_600_000 }),
+          (i % 2 === 0 ? env.store : peer).acquire(key, {
+            holder: `h${i}`,
+            limit: 7,
+            n: 2,
+            ttlMs: 3_600_000,
+          }),
         ),
       );
-      same(got.reduce((a, b) => a + b, 0), 7, "permits of all holders");
+      same(
+        got.reduce((a, b) => a + b, 0),
+        7,
+        "permits of all holders",
+      );
     },
   },
   {
@@ -98,7 +110,11 @@ export const permits: readonly StateCase[] = [
       await env.pass(env.span(3));
       await env.store.acquire(key, ask);
       await env.pass(env.span(3));
-      same(await env.store.acquire(key, { ...ask, holder: "b" }), 0, "permits of another within the renewed time");
+      same(
+        await env.store.acquire(key, { ...ask, holder: "b" }),
+        0,
+        "permits of another within the renewed time",
+      );
     },
   },
   {
@@ -109,9 +125,17 @@ export const permits: readonly StateCase[] = [
       const ask = { limit: 2, n: 2 };
       await env.store.acquire(key, { ...ask, holder: "a", ttlMs: env.span(3) });
       await env.pass(env.span(1.5));
-      same(await env.store.acquire(key, { ...ask, holder: "b", ttlMs: env.span(20) }), 0, "permits before the end");
+      same(
+        await env.store.acquire(key, { ...ask, holder: "b", ttlMs: env.span(20) }),
+        0,
+        "permits before the end",
+      );
       await env.pass(env.span(2.5));
-      same(await env.store.acquire(key, { ...ask, holder: "b", ttlMs: env.span(20) }), 2, "permits after the end");
+      same(
+        await env.store.acquire(key, { ...ask, holder: "b", ttlMs: env.span(20) }),
+        2,
+        "permits after the end",
+      );
     },
   },
   {
@@ -124,7 +148,11 @@ export const permits: readonly StateCase[] = [
       same(await env.store.release(key, { holder: "a", n: 1 }), 3, "permits after one was released");
       same(await env.store.release(key, { holder: "a", n: 10 }), 0, "permits after too many were released");
       same(await env.store.release(key, { holder: "a" }), 0, "permits after another release");
-      same(await env.store.acquire(key, { ...ask, holder: "b", n: 9 }), 5, "permits of another: not more than the limit");
+      same(
+        await env.store.acquire(key, { ...ask, holder: "b", n: 9 }),
+        5,
+        "permits of another: not more than the limit",
+      );
       same(await env.store.release(key, { holder: "b" }), 0, "permits after all were released");
     },
   },

