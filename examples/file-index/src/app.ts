@@ -1,4 +1,5 @@
-import { module, TasksModule } from "@lexigram/tasks";
+import { module } from "@lexigram/kernel";
+import { TasksModule } from "@lexigram/tasks";
 import { FileIndex } from "./file-index.ts";
 import { indexFile } from "./index-file.ts";
 

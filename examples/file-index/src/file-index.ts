@@ -1,13 +1,6 @@
 import { resolve } from "node:path";
-import {
-  inject,
-  injectable,
-  named,
-  RemoteTaskError,
-  TaskDispatcher,
-  TaskQueueProtocol,
-  unwrap,
-} from "@lexigram/tasks";
+import { inject, injectable } from "@lexigram/kernel";
+import { named, RemoteTaskError, TaskDispatcher, TaskQueueProtocol, unwrap } from "@lexigram/tasks";
 import { type IndexedFile, indexFile } from "./index-file.ts";
 import { type FoundFile, walk } from "./walk.ts";
 

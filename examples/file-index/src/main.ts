@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { Application } from "@lexigram/tasks";
+import { Application } from "@lexigram/kernel";
 import { FileIndexApp } from "./app.ts";
 import { FileIndex } from "./file-index.ts";
 import { ProgressBar } from "./progress-bar.ts";

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { Application } from "@lexigram/tasks";
+import { Application } from "@lexigram/kernel";
 import { FileIndexApp } from "../src/app.ts";
 import { FileIndex, type IndexOptions } from "../src/file-index.ts";
 import { jsonOf, type Report, reportOf, tableOf } from "../src/report.ts";

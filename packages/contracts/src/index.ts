@@ -65,7 +65,7 @@ export {
   UnsupportedError,
   type ValidationIssue,
 } from "./errors/task-errors.ts";
-export { type ErrorCodeEntry, TASK_ERROR_CODES } from "./errors/task-error-codes.ts";
+export { type ErrorCodeDescription, TASK_ERROR_CODES } from "./errors/task-error-codes.ts";
 
 // Jobs
 export type {

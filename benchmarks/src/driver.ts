@@ -1,0 +1,137 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import type { RunReply, RunRequest } from "./runner.ts";
+import { findSubject, SYSTEMS } from "./systems.ts";
+import { type Measured, WORKLOADS } from "./workloads.ts";
+
+/** One cell of the table: medians over the runs, with the spread of the rate. */
+export interface Cell extends Measured {
+  readonly system: string;
+  readonly version: string;
+  readonly store: string;
+  readonly variant?: string;
+  readonly workload: string;
+  readonly title: string;
+  readonly concurrency: number;
+  readonly n: number;
+  readonly runs: number;
+  /** Smallest and largest rate (or median latency, where there is no rate) of the runs. */
+  readonly spread: readonly [number, number];
+}
+
+export interface DriveOptions {
+  readonly store: string;
+  readonly quick: boolean;
+  /** Counted runs; one more comes first and is thrown away. */
+  readonly runs: number;
+  readonly workloads?: ReadonlySet<string>;
+  readonly systems?: ReadonlySet<string>;
+  readonly onProgress: (line: string) => void;
+}
+
+class Child {
+  readonly #process: ChildProcess;
+  private constructor(child: ChildProcess) {
+    this.#process = child;
+  }
+
+  static async start(): Promise<Child> {
+    const child = fork(fileURLToPath(new URL("runner.js", import.meta.url)), {
+      execArgv: ["--expose-gc"],
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    await once(child, "message");
+    return new Child(child);
+  }
+
+  async run(request: RunRequest): Promise<Measured> {
+    const reply = Promise.race([
+      once(this.#process, "message").then(([message]) => message as RunReply),
+      once(this.#process, "exit").then(([code]): RunReply => ({ failed: `its process ended with ${code}` })),
+    ]);
+    this.#process.send(request);
+    const answer = await reply;
+    if ("failed" in answer) throw new Error(`${request.subject} ${request.workload}: ${answer.failed}`);
+    return answer.measured;
+  }
+
+  async stop(): Promise<void> {
+    if (this.#process.exitCode !== null) return;
+    const gone = once(this.#process, "exit");
+    this.#process.kill();
+    await gone;
+  }
+}
+
+/**
+ * Runs every system of a store on the same workloads, each system in a process of its own, in turn within each round,
+ * so that a slow minute of the machine meets all of them.
+ *
+ * @throws Error when a run fails: a job that ran twice, or never.
+ */
+export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
+  const keys = Object.keys(SYSTEMS[options.store] ?? {})
+    .filter((name) => options.systems === undefined || options.systems.has(name.split(",")[0] ?? name))
+    .map((name) => `${options.store}/${name}`);
+  const children = new Map<string, Child>();
+  try {
+    for (const key of keys) children.set(key, await Child.start());
+    for (const workload of WORKLOADS) {
+      if (options.workloads !== undefined && !options.workloads.has(workload.id)) continue;
+      const n = options.quick ? workload.quickN : workload.n;
+      for (const concurrency of workload.concurrencies) {
+        const measured = new Map<string, Measured[]>();
+        for (let round = 0; round <= options.runs; round++) {
+          options.onProgress(`${workload.id} at ${concurrency}: round ${round} of ${options.runs}`);
+          for (const [key, child] of children) {
+            if (!workload.fits(findSubject(key))) continue;
+            const result = await child.run({ subject: key, workload: workload.id, n, concurrency });
+            if (round > 0) measured.set(key, [...(measured.get(key) ?? []), result]);
+          }
+        }
+        for (const [key, results] of measured) {
+          const { system, version, store, variant } = findSubject(key);
+          yield {
+            system,
+            store,
+            ...(variant === undefined ? {} : { variant }),
+            workload: workload.id,
+            concurrency,
+            n,
+            ...medians(results),
+            version,
+            title: workload.title,
+            runs: results.length,
+            spread: spreadOf(results),
+          };
+        }
+      }
+    }
+  } finally {
+    await Promise.all([...children.values()].map((child) => child.stop()));
+  }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  const high = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? high) + high) / 2;
+}
+
+function medians(results: readonly Measured[]): Measured {
+  const fields = new Set(results.flatMap((result) => Object.keys(result) as (keyof Measured)[]));
+  return Object.fromEntries(
+    [...fields].map((field) => [field, round(median(results.map((result) => result[field] ?? Number.NaN)))]),
+  );
+}
+
+function spreadOf(results: readonly Measured[]): [number, number] {
+  const values = results.map((r) => r.perSecond ?? r.p50Ms ?? r.bytesPerJob ?? r.allAfterDueMs ?? Number.NaN);
+  return [round(Math.min(...values)), round(Math.max(...values))];
+}
+
+function round(value: number): number {
+  return value >= 100 ? Math.round(value) : Number(value.toPrecision(3));
+}
