@@ -13,6 +13,7 @@ import {
   UnsupportedError,
 } from "@lexigram/contracts";
 import { refuseUnknownOptions } from "../job/option-check.ts";
+import { AbortLink } from "./abort-link.ts";
 import { defined, JOB_STATUS_OF, pageSize } from "./result-record.ts";
 import {
   type ResultQuery,
@@ -42,9 +43,9 @@ export class QueueResultStore extends ResultStore {
   readonly #queue: TaskQueueProtocol;
   readonly #clock: Clock;
   readonly #decode: (body: Body) => unknown;
-  /** Ends this object's waits without touching other waits on the queue. */
-  readonly #end = new AbortController();
-  #waiting = 0;
+  /** One for each wait of this object, to end them without touching other waits on the queue. */
+  readonly #waits = new Set<AbortLink>();
+  #closed = false;
 
   /**
    * @throws TaskConfigError for an unknown option.
@@ -101,27 +102,32 @@ export class QueueResultStore extends ResultStore {
     this.#check();
     const { counts } = await this.#queue.stats();
     const stored = counts.completed + counts.failed + counts.cancelled + counts.expired;
-    return { stored, pendingWaiters: this.#waiting, totalStored: 0 };
+    return { stored, pendingWaiters: this.#waits.size, totalStored: 0 };
   }
 
   async close(): Promise<void> {
-    this.#end.abort(new ClosedError({ resource: NAME }));
+    this.#closed = true;
+    for (const wait of this.#waits) wait.abort(new ClosedError({ resource: NAME }));
   }
 
   protected async waitFor(jobId: JobId, options: WaitOptions): Promise<ResultRecord> {
     this.#check();
-    const { timeoutMs, signal } = options;
-    const either = signal === undefined ? this.#end.signal : AbortSignal.any([signal, this.#end.signal]);
-    this.#waiting++;
+    const wait = new AbortLink(options.signal);
+    this.#waits.add(wait);
     try {
-      const outcome = await outcomeHub(this.#queue, this.#clock).wait(jobId, { timeoutMs, signal: either });
+      const { timeoutMs } = options;
+      const outcome = await outcomeHub(this.#queue, this.#clock).wait(jobId, {
+        timeoutMs,
+        signal: wait.signal,
+      });
       const job = await this.#queue.getJob(jobId);
       // The outcome is what was waited for; the record may be trimmed, or redriven, by now.
       return (
         (job === undefined ? undefined : this.#record(job)) ?? this.#recordOf(outcome, this.#clock.now())
       );
     } finally {
-      this.#waiting--;
+      this.#waits.delete(wait);
+      wait.unlink();
     }
   }
 
@@ -149,7 +155,7 @@ export class QueueResultStore extends ResultStore {
   }
 
   #check(): void {
-    if (this.#end.signal.aborted) throw new ClosedError({ resource: NAME });
+    if (this.#closed) throw new ClosedError({ resource: NAME });
   }
 }
 
