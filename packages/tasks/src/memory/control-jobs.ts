@@ -1,0 +1,155 @@
+import {
+  type CancelOutcome,
+  err,
+  isPriority,
+  type JobChange,
+  type JobId,
+  JobNotFoundError,
+  type JobRecord,
+  type JobStatus,
+  type JobView,
+  ok,
+  type Result,
+  type TaskQueueError,
+  TaskValidationError,
+  TransitionNotAllowedError,
+  unknownKeys,
+  type ValidationIssue,
+} from "@lexigram/contracts";
+import { mixedPriority } from "./accept-jobs.ts";
+import { isBody } from "./job-check.ts";
+import { copyBody, type JobEntry, viewOf } from "./job-entry.ts";
+import { cancelledBecause, type QueueStore } from "./queue-store.ts";
+import {
+  CANCELLED,
+  COMPLETED,
+  EXPIRED,
+  FAILED,
+  isTerminalCode,
+  isUnstartedCode,
+  PENDING,
+  RETRYING,
+  RUNNING,
+  SCHEDULED,
+  type StatusCode,
+  statusCode,
+  statusName,
+  WAITING,
+} from "./status-code.ts";
+
+/** Ends an unstarted job, or asks for the end of a running one. */
+export function cancelJob(store: QueueStore, id: JobId): CancelOutcome {
+  store.begin();
+  const outcome = cancelEntry(store, store.jobs.get(id));
+  store.carryOn();
+  store.done();
+  // A worker that waits has running jobs perhaps; its next exchange tells it of the request.
+  if (outcome === "requested") store.wake.wakeAll();
+  return outcome;
+}
+
+function cancelEntry(store: QueueStore, entry: JobEntry | undefined): CancelOutcome {
+  if (entry === undefined) return "unknown";
+  if (isTerminalCode(entry.code)) return "finished";
+  if (entry.code === RUNNING && entry.lease !== null) {
+    store.requestCancel(entry.lease);
+    return "requested";
+  }
+  entry.error = cancelledBecause(entry, "it was asked to before it started");
+  store.end(entry, CANCELLED);
+  return "cancelled";
+}
+
+const CHANGES = ["runAt", "priority", "body"] as const satisfies readonly (keyof JobChange)[];
+
+/** Changes a job that has not started. */
+export function updateJob(store: QueueStore, id: JobId, change: JobChange): Result<JobView, TaskQueueError> {
+  const issues = changeIssues(change);
+  if (issues.length > 0) return err(new TaskValidationError({ subject: "job change", issues }));
+  store.begin();
+  const entry = store.jobs.get(id);
+  if (entry === undefined) return err(new JobNotFoundError({ queue: store.name, jobId: id }));
+  if (!isUnstartedCode(entry.code))
+    return err(
+      new TransitionNotAllowedError({
+        jobId: id,
+        from: statusName(entry.code),
+        to: change.runAt !== undefined && change.runAt > store.now ? "scheduled" : "pending",
+      }),
+    );
+  const { record } = entry;
+  if (change.priority !== undefined && change.priority !== record.priority && store.ready.sharesOrder(entry))
+    return err(mixedPriority(record.key ?? "", record.priority));
+  applyChange(store, entry, change);
+  store.carryOn();
+  store.done();
+  return ok(viewOf(entry));
+}
+
+function changeIssues(change: JobChange): ValidationIssue[] {
+  if (typeof change !== "object" || change === null) return [{ path: "", message: "must be an object" }];
+  const issues: ValidationIssue[] = unknownKeys(change, CHANGES).map(({ key, nearest }) => ({
+    path: key,
+    message: nearest === undefined ? "is unknown" : `is unknown; did you mean "${nearest}"?`,
+  }));
+  if (change.runAt !== undefined && !Number.isFinite(change.runAt))
+    issues.push({ path: "runAt", message: "must be an instant in epoch milliseconds" });
+  if (change.priority !== undefined && !isPriority(change.priority))
+    issues.push({ path: "priority", message: "must be a whole number from 0 to 20" });
+  if (change.body !== undefined && !isBody(change.body))
+    issues.push({ path: "body", message: "must have data, a text or bytes, and the name of its encoding" });
+  return issues;
+}
+
+function applyChange(store: QueueStore, entry: JobEntry, change: JobChange): void {
+  const isWaiting = entry.code === WAITING;
+  if (!isWaiting) store.detach(entry);
+  const record: JobRecord = {
+    ...entry.record,
+    ...(change.priority === undefined ? undefined : { priority: change.priority }),
+    ...(change.body === undefined ? undefined : { body: copyBody(change.body) }),
+  };
+  entry.record = record;
+  if (change.runAt !== undefined) entry.runAt = Math.max(change.runAt, 0);
+  if (isWaiting) return;
+  if (entry.runAt > store.now) store.makeScheduled(entry, entry.runAt);
+  else store.makePending(entry);
+}
+
+/** Removes a record, whatever its status. */
+export function deleteJob(store: QueueStore, id: JobId): boolean {
+  store.begin();
+  const entry = store.jobs.get(id);
+  if (entry !== undefined) store.remove(entry);
+  store.carryOn();
+  store.done();
+  return entry !== undefined;
+}
+
+/** Those that wait for others come first, so that no deletion sets one of them going. */
+const CLEARED: readonly StatusCode[] = [
+  WAITING,
+  SCHEDULED,
+  RETRYING,
+  PENDING,
+  COMPLETED,
+  FAILED,
+  CANCELLED,
+  EXPIRED,
+];
+
+/** Removes the records of a status, or all that are not running. */
+export function clearJobs(store: QueueStore, status: JobStatus | undefined): number {
+  store.begin();
+  let n = 0;
+  for (const code of status === undefined ? CLEARED : [statusCode(status)]) {
+    const index = store.index(code);
+    for (let entry = index.first; entry !== undefined; entry = index.first) {
+      store.remove(entry);
+      n++;
+    }
+  }
+  store.carryOn();
+  store.done();
+  return n;
+}

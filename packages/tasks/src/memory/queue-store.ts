@@ -1,0 +1,391 @@
+import {
+  type Clock,
+  DEFAULT_KEEP_COMPLETED,
+  DEFAULT_KEEP_FAILED,
+  type JobId,
+  type QueuePolicy,
+  type SerializedError,
+  serializeError,
+  TaskCancelledError,
+  type Timer,
+  TransitionNotAllowedError,
+} from "@lexigram/contracts";
+import { CallSessions, type EnqueueAnswer, type ExchangeAnswer } from "./call-sessions.ts";
+import { Consumers } from "./consumers.ts";
+import { DueHeap, ExpiryHeap } from "./entry-heaps.ts";
+import type { JobEntry } from "./job-entry.ts";
+import { type ReleaseActions, Releases } from "./job-links.ts";
+import { type Lease, LeaseBook } from "./lease-book.ts";
+import { ReadyLine } from "./ready-line.ts";
+import { readyRules } from "./ready-rules.ts";
+import { RecordRetention } from "./record-retention.ts";
+import { SettledWaiters } from "./settled-waiters.ts";
+import {
+  CANCELLED,
+  EXPIRED,
+  FAILED,
+  isLegal,
+  isTerminalCode,
+  PENDING,
+  REMOVED,
+  RETRYING,
+  RUNNING,
+  SCHEDULED,
+  type StatusCode,
+  statusName,
+  UNFINISHED,
+  WAITING,
+} from "./status-code.ts";
+import { StatusIndex } from "./status-index.ts";
+import { UniqueKeys } from "./unique-keys.ts";
+import { WorkWake, type WorkSigns } from "./work-wake.ts";
+
+/** Jobs that wait for others and are dealt with in one step at most. */
+const RELEASES_PER_STEP = 200;
+/** Due, expired, ended or outdated entries that are dealt with in one step at least. */
+const STEP = 500;
+
+/**
+ * The state of one queue, and the moves of its jobs. Each operation begins with `begin`, which reads the clock once,
+ * and ends with `done`. Every part keeps its own order; this class keeps them in step.
+ */
+export class QueueStore implements ReleaseActions, WorkSigns {
+  readonly name: string;
+  readonly clock: Clock;
+  readonly jobs = new Map<JobId, JobEntry>();
+  readonly ready = new ReadyLine();
+  readonly leases = new LeaseBook();
+  readonly unique = new UniqueKeys();
+  readonly releases = new Releases(this);
+  readonly retention: RecordRetention;
+  readonly waiters = new SettledWaiters();
+  readonly wake: WorkWake;
+  readonly exchanges = new CallSessions<ExchangeAnswer>();
+  readonly enqueues = new CallSessions<EnqueueAnswer>();
+  readonly consumers = new Consumers();
+  /** Held deliveries to be told of a cancellation, by the session that claimed them. */
+  readonly cancelNotices = new Map<string, Set<Lease>>();
+  /** Dead letters by task. */
+  readonly failedByTask = new Map<string, number>();
+  policy: QueuePolicy = {};
+  paused = false;
+  /** The clock's readings at the beginning of the operation. */
+  now = 0;
+  mono = 0;
+  readonly #indexes: readonly StatusIndex[] = Array.from({ length: 9 }, () => new StatusIndex());
+  readonly #due = new DueHeap();
+  readonly #expiry = new ExpiryHeap();
+  #accepted = 0;
+  #stamps = 0;
+  #janitor: Timer | null = null;
+
+  constructor(name: string, clock: Clock) {
+    this.name = name;
+    this.clock = clock;
+    this.wake = new WorkWake(clock, this);
+    this.retention = new RecordRetention(DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED, (entry) =>
+      this.remove(entry),
+    );
+  }
+
+  /** Reads the clock, and does what time alone brings, in bounded steps. */
+  begin(budget = STEP): void {
+    this.readClock();
+    this.#promote(budget);
+    this.#expire(budget);
+    this.ready.refill(this.mono, budget);
+    this.unique.sweep(this.mono, STEP);
+    this.enqueues.sweep(this.mono, 8);
+  }
+
+  /** Carries the ends of jobs to a bounded number of those that wait for them. */
+  carryOn(): void {
+    if (!this.releases.isEmpty) this.releases.work(RELEASES_PER_STEP);
+  }
+
+  /** Trims records, and wakes who waits for what the operation did. */
+  done(budget = STEP): void {
+    this.retention.trim(this.now, budget);
+    if (!this.releases.isEmpty) this.#carryOnLater();
+    this.wake.changed();
+  }
+
+  readClock(): void {
+    this.now = this.clock.now();
+    this.mono = this.clock.monotonic();
+  }
+
+  index(status: StatusCode): StatusIndex {
+    return this.#indexes[status] as StatusIndex;
+  }
+
+  get unfinished(): number {
+    let n = 0;
+    for (const status of UNFINISHED) n += this.index(status).size;
+    return n;
+  }
+
+  nextSeq(): number {
+    return ++this.#accepted;
+  }
+
+  /** The stamp of the latest change of a status. */
+  get latestStamp(): number {
+    return this.#stamps;
+  }
+
+  /** Takes in a new job: waiting for others, for its time, or for a worker. */
+  admit(entry: JobEntry, waits: boolean): void {
+    this.jobs.set(entry.record.id, entry);
+    if (waits) this.#enter(entry, WAITING);
+    else if (entry.runAt > this.now) {
+      this.#enter(entry, SCHEDULED);
+      this.#due.set(entry, entry.runAt, entry.seq);
+      this.armExpiry(entry);
+    } else {
+      this.#enter(entry, PENDING);
+      this.ready.file(entry);
+      this.armExpiry(entry);
+    }
+  }
+
+  /** Takes in a job that is a dead letter from the start. */
+  admitFailed(entry: JobEntry): void {
+    this.jobs.set(entry.record.id, entry);
+    this.#enter(entry, FAILED);
+    entry.finishedAt = this.now;
+    this.retention.keep(entry);
+    if (entry.links !== null) this.releases.ended(entry, FAILED);
+    this.waiters.announce(entry.record.id);
+  }
+
+  /** Puts a failed job back into its line, at the tail, as if it were new. */
+  redrive(entry: JobEntry): void {
+    this.retention.forget(entry);
+    if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
+    entry.seq = this.nextSeq();
+    entry.order = -1;
+    this.ready.enroll(entry);
+    this.move(entry, PENDING);
+    this.ready.file(entry);
+  }
+
+  /** The one place where a job changes its status. */
+  move(entry: JobEntry, to: StatusCode): void {
+    const from = entry.code;
+    if (!isLegal(from, to))
+      throw new TransitionNotAllowedError({
+        jobId: entry.record.id,
+        from: statusName(from),
+        to: statusName(to),
+      });
+    if (from === to) return;
+    this.#leave(entry);
+    this.#enter(entry, to);
+  }
+
+  /** Makes a job pending and files it, at its place or, when it has none, behind all others. */
+  makePending(entry: JobEntry): void {
+    this.detach(entry);
+    this.move(entry, PENDING);
+    this.ready.file(entry);
+    this.armExpiry(entry);
+  }
+
+  makeScheduled(entry: JobEntry, runAt: number): void {
+    this.detach(entry);
+    entry.runAt = runAt;
+    this.move(entry, entry.attempt > 0 ? RETRYING : SCHEDULED);
+    this.#due.set(entry, runAt, entry.seq);
+    this.armExpiry(entry);
+  }
+
+  armExpiry(entry: JobEntry): void {
+    const { expiresAt } = entry.record;
+    if (expiresAt !== undefined && !entry.begun) this.#expiry.set(entry, expiresAt, entry.seq);
+  }
+
+  /** Ends a job. */
+  end(entry: JobEntry, outcome: StatusCode): void {
+    this.detach(entry);
+    this.move(entry, outcome);
+    entry.finishedAt = this.now;
+    entry.cancelRequested = false;
+    if (entry.unique !== null) this.unique.ended(entry);
+    if (entry.line !== null) this.ready.withdraw(entry, outcome === FAILED, this.mono);
+    if (entry.links !== null) this.releases.ended(entry, outcome);
+    this.retention.keep(entry);
+    this.waiters.announce(entry.record.id);
+  }
+
+  /** Deletes a record, whatever its status; a running job is fenced, an unfinished one counts as over. */
+  remove(entry: JobEntry): void {
+    const wasOver = isTerminalCode(entry.code);
+    if (wasOver) this.retention.forget(entry);
+    else this.detach(entry);
+    this.#leave(entry);
+    entry.code = REMOVED;
+    this.jobs.delete(entry.record.id);
+    if (entry.unique !== null) this.unique.ended(entry);
+    if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
+    if (wasOver) return;
+    if (entry.links !== null) this.releases.ended(entry, CANCELLED);
+    this.waiters.announce(entry.record.id);
+  }
+
+  /** Takes a job out of where its status keeps it. */
+  detach(entry: JobEntry): void {
+    if (entry.code === RUNNING) this.#dropLease(entry);
+    else if (entry.code === PENDING) this.ready.unfile(entry);
+    else this.#due.remove(entry);
+    if (entry.expirySlot >= 0) this.#expiry.remove(entry);
+  }
+
+  /** Gives a pending job out on a lease. */
+  claim(entry: JobEntry, deadline: number, session: string, started: boolean): Lease {
+    this.detach(entry);
+    this.move(entry, RUNNING);
+    const lease = this.leases.grant(entry, deadline, session, started);
+    this.ready.lease(entry, this.mono);
+    if (started) this.start(lease);
+    return lease;
+  }
+
+  /** Marks a delivery as started. */
+  start(lease: Lease): void {
+    const { entry } = lease;
+    lease.started = true;
+    entry.startedAt = this.now;
+    if (!entry.begun) {
+      entry.begun = true;
+      lease.beganJob = true;
+    }
+    if (entry.unique !== null) this.unique.started(entry);
+    this.ready.start(entry, this.mono);
+  }
+
+  release(entry: JobEntry): void {
+    if (entry.runAt > this.now) this.makeScheduled(entry, entry.runAt);
+    else this.makePending(entry);
+  }
+
+  cancel(entry: JobEntry): void {
+    entry.error = cancelledBecause(entry, "a job that it depends on did not complete");
+    this.end(entry, CANCELLED);
+  }
+
+  unpinned(entry: JobEntry): void {
+    this.retention.unpinned(entry);
+  }
+
+  requestCancel(lease: Lease): void {
+    lease.entry.cancelRequested = true;
+    const known = this.cancelNotices.get(lease.session);
+    if (known === undefined) this.cancelNotices.set(lease.session, new Set([lease]));
+    else known.add(lease);
+  }
+
+  setPolicy(policy: QueuePolicy): void {
+    const before = JSON.stringify(linePart(this.policy));
+    this.policy = policy;
+    this.retention.bound(
+      policy.keepCompleted ?? DEFAULT_KEEP_COMPLETED,
+      policy.keepFailed ?? DEFAULT_KEEP_FAILED,
+    );
+    if (JSON.stringify(linePart(policy)) === before) return;
+    const members: JobEntry[] = [];
+    for (const entry of this.jobs.values())
+      if (!isTerminalCode(entry.code) || entry.line !== null) members.push(entry);
+    members.sort((a, b) => a.seq - b.seq);
+    this.ready.apply(readyRules(policy), members, this.mono);
+  }
+
+  hasWork(): boolean {
+    if (this.paused) return false;
+    this.mono = this.clock.monotonic();
+    return this.ready.isOpen(this.mono) && this.ready.next(this.mono) !== null;
+  }
+
+  dueInMs(): number {
+    this.readClock();
+    if (!this.releases.isEmpty) return 0;
+    const inMs = Math.min(
+      Math.min(this.#due.topKey, this.#expiry.topKey) - this.now,
+      this.leases.firstDeadline - this.mono,
+      this.paused ? Number.POSITIVE_INFINITY : this.ready.nextRefill(this.mono) - this.mono,
+    );
+    return Math.max(Math.ceil(inMs), 0);
+  }
+
+  /** Ends what runs by itself. */
+  close(): void {
+    this.#janitor?.cancel();
+    this.#janitor = null;
+  }
+
+  #promote(budget: number): void {
+    for (let n = budget; n > 0 && this.#due.topKey <= this.now; n--) {
+      const entry = this.#due.top;
+      if (entry !== undefined) this.makePending(entry);
+    }
+  }
+
+  #expire(budget: number): void {
+    for (let n = budget; n > 0 && this.#expiry.topKey <= this.now; n--) {
+      const entry = this.#expiry.top;
+      if (entry !== undefined) this.end(entry, EXPIRED);
+    }
+  }
+
+  #enter(entry: JobEntry, status: StatusCode): void {
+    entry.code = status;
+    this.index(status).append(entry, ++this.#stamps);
+    if (status === FAILED) this.#countFailed(entry, 1);
+  }
+
+  #leave(entry: JobEntry): void {
+    this.index(entry.code).remove(entry);
+    if (entry.code === FAILED) this.#countFailed(entry, -1);
+  }
+
+  #countFailed(entry: JobEntry, by: number): void {
+    const { task } = entry.record;
+    const count = (this.failedByTask.get(task) ?? 0) + by;
+    if (count === 0) this.failedByTask.delete(task);
+    else this.failedByTask.set(task, count);
+  }
+
+  #dropLease(entry: JobEntry): void {
+    const { lease } = entry;
+    if (lease === null) return;
+    this.leases.drop(lease);
+    this.ready.unlease(entry, this.mono);
+    if (!entry.cancelRequested) return;
+    const notices = this.cancelNotices.get(lease.session);
+    notices?.delete(lease);
+    if (notices?.size === 0) this.cancelNotices.delete(lease.session);
+  }
+
+  /** Goes on with the releases when no caller comes by, so that none of them hangs. */
+  #carryOnLater(): void {
+    this.#janitor ??= this.clock.setTimer(
+      () => {
+        this.#janitor = null;
+        this.begin();
+        this.carryOn();
+        this.done();
+      },
+      0,
+      { keepAlive: false },
+    );
+  }
+}
+
+/** The part of a policy that decides where pending jobs stand. */
+function linePart({ concurrency, rate, perTask, perKey }: QueuePolicy): QueuePolicy {
+  return { concurrency, rate, perTask, perKey } as QueuePolicy;
+}
+
+export function cancelledBecause(entry: JobEntry, reason: string): SerializedError {
+  return serializeError(new TaskCancelledError({ jobId: entry.record.id, reason }), { stack: false });
+}

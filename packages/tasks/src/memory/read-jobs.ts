@@ -1,0 +1,119 @@
+import {
+  JOB_STATES,
+  JOB_STATUSES,
+  type JobId,
+  type JobOutcome,
+  type JobQuery,
+  type JobState,
+  type JobStatus,
+  type JobView,
+  type Page,
+  type QueueStats,
+  TaskValidationError,
+  unknownKeys,
+  type ValidationIssue,
+} from "@lexigram/contracts";
+import { type JobEntry, outcomeOf, viewOf } from "./job-entry.ts";
+import type { QueueStore } from "./queue-store.ts";
+import { PENDING, RETRYING, SCHEDULED, statusCode } from "./status-code.ts";
+import type { StatusIndex } from "./status-index.ts";
+
+/** Places that one page of a filtered listing looks at; a page may be shorter than asked for, and yet have a cursor. */
+const LOOK = 5_000;
+const MOST = 1_000;
+
+const QUERY = ["status", "task", "key", "cursor", "limit"] as const satisfies readonly (keyof JobQuery)[];
+
+export function listJobs(store: QueueStore, query: JobQuery): Page<JobView> {
+  refuseUnknown("job query", query, QUERY);
+  if (!JOB_STATUSES.includes(query.status))
+    throw invalid("job query", "status", `must be one of ${JOB_STATUSES.join(", ")}`);
+  store.begin();
+  store.carryOn();
+  store.done();
+  const { task, key } = query;
+  const matches =
+    task === undefined && key === undefined
+      ? undefined
+      : (entry: JobEntry): boolean =>
+          (task === undefined || entry.record.task === task) &&
+          (key === undefined || entry.record.key === key);
+  return pageOf(store.index(statusCode(query.status)), query, matches, false, viewOf);
+}
+
+/** Reads a page of an index. @throws TaskValidationError for a limit or cursor that is none. */
+export function pageOf<T>(
+  index: StatusIndex,
+  query: { readonly cursor?: string; readonly limit: number },
+  matches: ((entry: JobEntry) => boolean) | undefined,
+  backwards: boolean,
+  show: (entry: JobEntry) => T,
+): Page<T> {
+  const { limit, cursor } = query;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST)
+    throw invalid("job query", "limit", `must be a whole number from 1 to ${MOST}`);
+  const after = cursor === undefined ? undefined : Number(cursor);
+  if (after !== undefined && !(cursor !== "" && Number.isSafeInteger(after)))
+    throw invalid("job query", "cursor", "was not given out by this queue");
+  const page = index.page(after, limit, LOOK, matches, backwards);
+  const items = page.entries.map(show);
+  return page.next === undefined ? { items } : { items, cursor: String(page.next) };
+}
+
+export function countJobs(store: QueueStore, status: JobStatus | undefined): number {
+  store.begin();
+  store.carryOn();
+  store.done();
+  return status === undefined ? store.unfinished : store.index(statusCode(status)).size;
+}
+
+export function statsOf(store: QueueStore): QueueStats {
+  store.begin();
+  store.carryOn();
+  store.done();
+  const retrying = store.index(RETRYING).size;
+  const counts = Object.fromEntries(
+    JOB_STATES.map((state) => [state, store.index(statusCode(state)).size]),
+  ) as Record<JobState, number>;
+  counts.scheduled = store.index(SCHEDULED).size + retrying;
+  const oldest = store.index(PENDING).first;
+  const { maxSize } = store.policy;
+  return {
+    counts,
+    retrying,
+    paused: store.paused,
+    workers: store.consumers.count(store.mono),
+    ...(maxSize === undefined ? {} : { capacity: maxSize }),
+    ...(oldest === undefined
+      ? {}
+      : { oldestPendingMs: Math.max(0, store.now - Math.max(oldest.record.createdAt, oldest.runAt)) }),
+  };
+}
+
+export function resultsOf(store: QueueStore, ids: readonly JobId[]): readonly JobOutcome[] {
+  store.begin();
+  store.carryOn();
+  store.done();
+  return ids.map((id) => outcomeOf(id, store.jobs.get(id)));
+}
+
+export function viewJob(store: QueueStore, id: JobId): JobView | undefined {
+  store.begin();
+  store.carryOn();
+  store.done();
+  const entry = store.jobs.get(id);
+  return entry === undefined ? undefined : viewOf(entry);
+}
+
+/** @throws TaskValidationError for a key that is not among the known ones. */
+export function refuseUnknown(subject: string, value: object, known: readonly string[]): void {
+  const issues: ValidationIssue[] = unknownKeys(value, known).map(({ key, nearest }) => ({
+    path: key,
+    message: nearest === undefined ? "is unknown" : `is unknown; did you mean "${nearest}"?`,
+  }));
+  if (issues.length > 0) throw new TaskValidationError({ subject, issues });
+}
+
+export function invalid(subject: string, path: string, message: string): TaskValidationError {
+  return new TaskValidationError({ subject, issues: [{ path, message }] });
+}
