@@ -26,23 +26,26 @@ export interface TaskPolicy {
   readonly key: ((input: unknown) => string) | undefined;
 }
 
-interface Registered {
+/** What is known of a task without its handler: all that a producer needs. */
+export interface TaskSpec {
   readonly name: string;
   readonly policy: TaskPolicy;
   /** Absent: what arrives is handed on as it is. */
   readonly schema: AnySchema | undefined;
   /** False: the handler takes the context alone. */
   readonly takesInput: boolean;
+  /** Of a contract: what waiters for a result parse it with. */
+  readonly output?: AnySchema;
 }
 
 /** A handler that is a function. */
-export interface FunctionTask extends Registered {
+export interface FunctionTask extends TaskSpec {
   readonly kind: "function";
   readonly run: (input: unknown, context: TaskContext) => unknown;
 }
 
 /** A handler that is a method of an injected class; the instance comes from the attempt's own scope of the container. */
-export interface MethodTask extends Registered {
+export interface MethodTask extends TaskSpec {
   readonly kind: "method";
   readonly owner: abstract new (...args: never[]) => object;
   readonly method: string;

@@ -54,4 +54,8 @@ export interface TaskOptions<S extends AnySchema = NoInput> {
 }
 
 /** Options of a task that is a method: the name defaults to `Class.method`. */
-export type MethodTaskOptions<S extends AnySchema = NoInput> = Omit<TaskOptions<S>, "name"> & { readonly name?: string };
+export type MethodTaskOptions<S extends AnySchema = NoInput> = Omit<TaskOptions<S>, "name"> & {
+  readonly name?: string;
+};
+
+export type AnyTaskOptions = MethodTaskOptions<any>; // oxlint-disable-line typescript/no-explicit-any -- variance: options over a schema of anything

@@ -1,0 +1,121 @@
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import {
+  BackendMissingError,
+  type BackendServices,
+  BackendUnknownError,
+  nearest,
+  type TaskBackend,
+  type TaskBackendFactory,
+  TaskConfigError,
+} from "@lexigram/contracts";
+import { memoryBackend } from "../memory/memory-backend.ts";
+
+/** First-party backends, by the `type` of an entry of `backends`; loaded when one is asked for. */
+const PACKAGES: Readonly<Record<string, string>> = {
+  redis: "@lexigram/tasks-redis",
+  rabbitmq: "@lexigram/tasks-rabbitmq",
+  amqp: "@lexigram/tasks-rabbitmq",
+  postgres: "@lexigram/tasks-postgres",
+};
+
+/** Imports a module by name or URL. */
+export type ImportModule = (specifier: string) => Promise<unknown>;
+
+const importModule: ImportModule = (specifier) => import(specifier);
+
+/** Makes backends by their `type`, as configuration names them. */
+export class TaskBackendRegistry {
+  readonly #factories = new Map<string, TaskBackendFactory>();
+  readonly #import: ImportModule;
+
+  /** @param options `import` loads first-party packages; by default the running Node does. */
+  constructor(options: { readonly import?: ImportModule } = {}) {
+    this.#import = options.import ?? importModule;
+    this.#factories.set("memory", (settings, services) => memoryBackend({ ...settings, ...services }));
+  }
+
+  /**
+   * Adds a type of other people's, or puts another factory in the place of one of ours.
+   *
+   * @throws TaskConfigError when the type was registered before, or is no name.
+   */
+  register(type: string, factory: TaskBackendFactory): void {
+    if (!/^[a-z][a-z0-9-]*$/.test(type))
+      throw new TaskConfigError(
+        `a backend's type cannot be "${type}"`,
+        { path: "type" },
+        {
+          hint: "use small letters, digits and dashes",
+        },
+      );
+    if (this.#factories.has(type))
+      throw new TaskConfigError(`the backend type "${type}" is registered already`, { path: "type" });
+    this.#factories.set(type, factory);
+  }
+
+  /** The types that may be named, in the order of the alphabet; those of packages that are not installed too. */
+  availableBackends(): readonly string[] {
+    return [...new Set([...this.#factories.keys(), ...Object.keys(PACKAGES)])].sort();
+  }
+
+  /**
+   * Makes a backend. It connects when it is first used.
+   *
+   * @param settings the fields of its entry.
+   * @throws BackendUnknownError for an unknown type; BackendMissingError when its package is not installed.
+   */
+  async create(
+    type: string,
+    settings: Readonly<Record<string, unknown>>,
+    services: BackendServices,
+  ): Promise<TaskBackend> {
+    const factory = this.#factories.get(type) ?? (await this.#load(type));
+    return factory(settings, services);
+  }
+
+  async #load(type: string): Promise<TaskBackendFactory> {
+    const name = Object.hasOwn(PACKAGES, type) ? PACKAGES[type] : undefined;
+    if (name === undefined) {
+      const known = this.availableBackends();
+      const near = nearest(type, known);
+      const meant = near === undefined ? "" : `did you mean "${near}"? `;
+      throw new BackendUnknownError({ type, known }, { hint: `${meant}known types: ${known.join(", ")}` });
+    }
+    const loaded = (await this.#importInstalled(type, name)) as {
+      readonly backendFactory?: TaskBackendFactory;
+    };
+    if (typeof loaded.backendFactory !== "function")
+      throw new TaskConfigError(
+        `${name} exports no backendFactory`,
+        { path: "type" },
+        {
+          hint: `install a version of ${name} that fits this one of @lexigram/tasks`,
+        },
+      );
+    return loaded.backendFactory;
+  }
+
+  /** From where this package stands, else from where the process runs: strict installations hide one from the other. */
+  async #importInstalled(type: string, name: string): Promise<unknown> {
+    try {
+      return await this.#import(name);
+    } catch (error) {
+      if (!isMissing(error, name)) throw error;
+      let path: string;
+      try {
+        path = createRequire(join(process.cwd(), "package.json")).resolve(name);
+      } catch {
+        throw new BackendMissingError({ type, package: name }, { cause: error });
+      }
+      return this.#import(pathToFileURL(path).href);
+    }
+  }
+}
+
+/** Whether the package itself was not found, rather than something that it imports. */
+function isMissing(error: unknown, name: string): boolean {
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return code === "ERR_MODULE_NOT_FOUND" && String(message).includes(`'${name}'`);
+}

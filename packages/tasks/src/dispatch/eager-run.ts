@@ -1,0 +1,103 @@
+import {
+  type CancelOutcome,
+  type JobId,
+  type JobStatus,
+  type JobView,
+  type NewJob,
+  type ProgressSnapshot,
+  RemoteTaskError,
+  serializeError,
+} from "@lexigram/contracts";
+import type { HandlerRegistry } from "../define/handler-registry.ts";
+import type { TaskContext } from "../worker/task-context.ts";
+import type { HandleSource, TaskHandle } from "./task-handle.ts";
+
+/** What became of a job that ran where it was enqueued. */
+type Ending =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: unknown };
+
+/** The handle of a job that is over before the caller has it. */
+class EagerTaskHandle implements TaskHandle<never> {
+  readonly id: JobId;
+  readonly queueName: string;
+  readonly outcome = "accepted";
+  readonly #ending: Ending;
+  readonly #source: HandleSource;
+
+  constructor(source: HandleSource, id: JobId, ending: Ending) {
+    this.id = id;
+    this.queueName = source.queueName;
+    this.#source = source;
+    this.#ending = ending;
+  }
+
+  async result(): Promise<never> {
+    const ending = this.#ending;
+    if (ending.ok) return ending.value as never;
+    throw new RemoteTaskError(
+      { jobId: this.id, error: serializeError(ending.error) },
+      { cause: ending.error },
+    );
+  }
+
+  async status(): Promise<JobStatus> {
+    return this.#ending.ok ? "completed" : "failed";
+  }
+
+  async cancel(): Promise<CancelOutcome> {
+    return "finished";
+  }
+
+  get progress(): AsyncIterable<ProgressSnapshot> {
+    return this.#source.progress?.subscribe(this.id) ?? nothing();
+  }
+
+  async job(): Promise<JobView | undefined> {
+    return undefined;
+  }
+}
+
+async function* nothing(): AsyncIterable<never> {}
+
+/**
+ * Runs a job once, here and now, instead of storing it: through the codec and validation, without delay, retries and
+ * time limit. What its handler throws is the handle's to tell.
+ *
+ * @throws TaskNotFoundError when no handler is registered.
+ */
+export async function runEagerly(
+  job: NewJob,
+  labels: Readonly<Record<string, string>>,
+  source: HandleSource,
+  registry: HandlerRegistry,
+): Promise<TaskHandle> {
+  const { codecs, clock, progress, queueName } = source;
+  const context: Partial<TaskContext> = {
+    job: { id: job.id, task: job.task, queue: queueName, priority: job.priority, createdAt: clock.now() },
+    headers: job.headers,
+    labels,
+    ...(progress === undefined
+      ? {}
+      : {
+          progress: {
+            update: (done, total, note, metadata) =>
+              progress.update(job.id, done, total ?? 0, note, metadata),
+          },
+        }),
+  };
+  registry.require(job.task);
+  let ending: Ending;
+  try {
+    const value = await registry.execute({ name: job.task, input: codecs.decode(job.body).input }, context);
+    ending = {
+      ok: true,
+      value: codecs.decodeValue(codecs.encodeValue(value, `the result of task "${job.task}"`)),
+    };
+    await progress?.complete(job.id);
+  } catch (error) {
+    ending = { ok: false, error };
+    await progress?.fail(job.id, String(error));
+  }
+  return new EagerTaskHandle(source, job.id, ending);
+}

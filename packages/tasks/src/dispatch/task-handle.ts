@@ -1,0 +1,211 @@
+import {
+  type AnySchema,
+  type CancelOutcome,
+  type Clock,
+  type Duration,
+  type Enqueued,
+  type JobId,
+  type JobStatus,
+  type JobView,
+  milliseconds,
+  type ProgressSnapshot,
+  type ProgressTrackerProtocol,
+  RemoteTaskError,
+  ResultTimeoutError,
+  type SerializedError,
+  type StateStoreProtocol,
+  TaskCancelledError,
+  TaskDiscardedError,
+  TaskExpiredError,
+  type TaskQueueProtocol,
+  UnsupportedError,
+} from "@lexigram/contracts";
+import { parseResult } from "../define/input-validation.ts";
+import type { TaskEmitter } from "../events/task-emitter.ts";
+import type { CodecRegistry } from "../job/codec-registry.ts";
+import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
+import { JOB_STATUS_OF } from "../results/result-record.ts";
+import { waitForOutcome } from "../results/result-waiter.ts";
+
+export interface ResultOptions {
+  /** How long to wait. Default: without limit. */
+  readonly timeout?: Duration;
+  readonly signal?: AbortSignal;
+}
+
+/** A job that was enqueued, or one that stands for it. Holds no resources; all methods may run concurrently. */
+export interface TaskHandle<O = unknown> {
+  readonly id: JobId;
+  /** The queue's name in the application. */
+  readonly queueName: string;
+  /** `existing`: nothing was stored, as a job holds the unique key; the handle is that job's. */
+  readonly outcome: Enqueued["outcome"];
+  /**
+   * Waits until the job is over and gives what its handler returned.
+   *
+   * @throws RemoteTaskError when it failed; TaskCancelledError, TaskDiscardedError and TaskExpiredError when it ended so.
+   * @throws ResultTimeoutError when the time is up (the job goes on); ResultUnavailableError when the job, or its
+   *   result, is no longer kept; the reason of `signal` when that is aborted.
+   */
+  result(options?: ResultOptions): Promise<O>;
+  /** Where it stands; `unknown` when the queue holds no record of it. */
+  status(): Promise<JobStatus | "unknown">;
+  /** Cancels it at once when it has not started; otherwise asks its handler to stop. */
+  cancel(): Promise<CancelOutcome>;
+  /** One item per change, beginning with what is known, ending with the job. */
+  readonly progress: AsyncIterable<ProgressSnapshot>;
+  /** Everything the store can tell of it. */
+  job(): Promise<JobView | undefined>;
+}
+
+/** What the handles of one queue share. */
+export interface HandleSource {
+  readonly queueName: string;
+  readonly queue: TaskQueueProtocol;
+  /** Holds the results of queues that keep none. */
+  readonly state: StateStoreProtocol | undefined;
+  readonly codecs: CodecRegistry;
+  readonly clock: Clock;
+  readonly emitter: TaskEmitter | undefined;
+  readonly progress: ProgressTrackerProtocol | undefined;
+}
+
+/** How a job ended, wherever that was kept. */
+interface Ending {
+  readonly status: string;
+  readonly error: SerializedError | undefined;
+  readonly value: () => unknown;
+}
+
+export class QueuedTaskHandle<O> implements TaskHandle<O> {
+  readonly id: JobId;
+  readonly outcome: Enqueued["outcome"];
+  readonly #source: HandleSource;
+  /** Unknown of a job that was found by its id. */
+  readonly #taskName: string | undefined;
+  readonly #output: AnySchema | undefined;
+
+  constructor(
+    source: HandleSource,
+    id: JobId,
+    outcome: Enqueued["outcome"],
+    taskName: string | undefined,
+    output: AnySchema | undefined,
+  ) {
+    this.#source = source;
+    this.id = id;
+    this.outcome = outcome;
+    this.#taskName = taskName;
+    this.#output = output;
+  }
+
+  get queueName(): string {
+    return this.#source.queueName;
+  }
+
+  async result(options: ResultOptions = {}): Promise<O> {
+    const { id } = this;
+    const ending = await this.#ending(options);
+    switch (ending.status) {
+      case "completed": {
+        const value = ending.value();
+        return (this.#output === undefined ? value : await parseResult(this.#output, value, id)) as O;
+      }
+      case "failed":
+        throw new RemoteTaskError({
+          jobId: id,
+          error: ending.error ?? { name: "Error", message: "it left no error" },
+        });
+      case "expired":
+        this.#announce("task.expired", {});
+        throw new TaskExpiredError({ jobId: id });
+      default:
+        throw stopped(id, ending.error);
+    }
+  }
+
+  async status(): Promise<JobStatus | "unknown"> {
+    const { queue, state } = this.#source;
+    if (queue.capabilities.lookup) return (await queue.results([this.id]))[0]?.status ?? "unknown";
+    const record = state === undefined ? undefined : await this.#store(state).get(this.id);
+    return record === undefined ? "unknown" : JOB_STATUS_OF[record.status];
+  }
+
+  async cancel(): Promise<CancelOutcome> {
+    const outcome = await this.#source.queue.cancel(this.id);
+    if (outcome === "cancelled")
+      this.#announce("task.cancelled", { attempt: 0, reason: "cancelled before it ran" });
+    return outcome;
+  }
+
+  get progress(): AsyncIterable<ProgressSnapshot> {
+    const { progress, queueName } = this.#source;
+    if (progress !== undefined) return progress.subscribe(this.id);
+    throw new UnsupportedError(
+      { subject: `the dispatcher of queue "${queueName}"`, capability: "progress" },
+      {
+        hint: "give it a progress tracker",
+      },
+    );
+  }
+
+  job(): Promise<JobView | undefined> {
+    return this.#source.queue.getJob(this.id);
+  }
+
+  async #ending(options: ResultOptions): Promise<Ending> {
+    const { queue, state, clock, codecs } = this.#source;
+    const timeoutMs = options.timeout === undefined ? undefined : milliseconds(options.timeout);
+    if (queue.capabilities.results || state === undefined) {
+      const { status, error, result } = await waitForOutcome(queue, this.id, {
+        clock,
+        timeoutMs,
+        signal: options.signal,
+      });
+      return { status, error, value: () => codecs.decodeValue(result) };
+    }
+    const record = await this.#store(state).wait(this.id, {
+      timeout: timeoutMs ?? null,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+    });
+    if (record === undefined) throw new ResultTimeoutError({ jobId: this.id, timeoutMs: timeoutMs ?? 0 });
+    return { status: JOB_STATUS_OF[record.status], error: record.error, value: () => record.value };
+  }
+
+  #store(state: StateStoreProtocol): CacheBackendResultStore {
+    let store = stores.get(state);
+    if (store === undefined) {
+      store = new CacheBackendResultStore(state, { clock: this.#source.clock });
+      stores.set(state, store);
+    }
+    return store;
+  }
+
+  /** Tells what this process learnt of the job, when somebody listens. */
+  #announce<E extends "task.expired" | "task.cancelled">(
+    event: E,
+    more: E extends "task.cancelled" ? { readonly attempt: number; readonly reason: string } : object,
+  ): void {
+    const { emitter, queueName } = this.#source;
+    if (emitter === undefined || !emitter.has(event)) return;
+    const { id } = this;
+    emitter.emit(event, {
+      taskName: this.#taskName ?? "",
+      queueName,
+      jobId: id,
+      taskId: id,
+      ...more,
+    } as never);
+  }
+}
+
+/** Waiters of one state store share its subscription. */
+const stores = new WeakMap<StateStoreProtocol, CacheBackendResultStore>();
+
+/** A discarded job ends as cancelled, with an error that says so. */
+function stopped(id: JobId, error: SerializedError | undefined): Error {
+  const reason = error?.message.replace(/^job ".*?" was (?:discarded|cancelled): /, "") ?? "it was cancelled";
+  return error?.code === "LEX_ERR_TASK_DISCARDED"
+    ? new TaskDiscardedError({ jobId: id, reason })
+    : new TaskCancelledError({ jobId: id, reason });
+}
