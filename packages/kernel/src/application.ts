@@ -1,4 +1,4 @@
-import { Clock, type HealthCategory, Logger, Random, systemClock, systemRandom } from "@lexigram/contracts";
+import { Clock, Logger, Random, systemClock, systemRandom } from "@lexigram/contracts";
 import { applicationHealth } from "./application-health.ts";
 import { assertBootOptions, type BootOptions, configOf } from "./boot-options.ts";
 import { compose } from "./composition.ts";
@@ -153,22 +153,22 @@ export class Application implements AsyncDisposable {
 
   /** The health of everything: the application itself, providers, and checks that were added. */
   health(timeoutMs: number = DEFAULT_HEALTH_TIMEOUT_MS): Promise<AggregateHealth> {
-    return this.#health(undefined, timeoutMs);
+    return applicationHealth(this, this.#clock, undefined, timeoutMs);
   }
 
   /** Whether the process should stay alive. */
   liveness(timeoutMs: number = DEFAULT_HEALTH_TIMEOUT_MS): Promise<AggregateHealth> {
-    return this.#health("liveness", timeoutMs);
+    return applicationHealth(this, this.#clock, "liveness", timeoutMs);
   }
 
   /** Whether the process should be given work: all that its providers and readiness checks say. */
   readiness(timeoutMs: number = DEFAULT_HEALTH_TIMEOUT_MS): Promise<AggregateHealth> {
-    return this.#health("readiness", timeoutMs);
+    return applicationHealth(this, this.#clock, "readiness", timeoutMs);
   }
 
   /** Whether the process has come up. */
   startupCheck(timeoutMs: number = DEFAULT_HEALTH_TIMEOUT_MS): Promise<AggregateHealth> {
-    return this.#health("startup", timeoutMs);
+    return applicationHealth(this, this.#clock, "startup", timeoutMs);
   }
 
   async #boot(): Promise<void> {
@@ -203,14 +203,13 @@ export class Application implements AsyncDisposable {
     );
     // A start that failed has cleaned up after itself.
     if (failed === true) return;
-    const about = { application: this.name };
     const ran = this.#state === "running";
     this.#state = "stopping";
-    if (ran) await this.hooks.callAction("application.stopping", about);
+    if (ran) await this.hooks.callAction("application.stopping", { application: this.name });
     const failures = await this.#tearDown();
     if (ran) {
-      this.#logger.info("application stopped", about);
-      await this.hooks.callAction("application.stopped", about);
+      this.#logger.info("application stopped", { application: this.name });
+      await this.hooks.callAction("application.stopped", { application: this.name });
     }
     if (failures.length > 0) throw failures[0];
   }
@@ -249,9 +248,5 @@ export class Application implements AsyncDisposable {
       this.healthChecks.add(provider.name, () => provider.healthCheck());
     for (const { name } of this.#providers.skipped.keys())
       this.healthChecks.add(name, () => ({ status: "degraded", message: "failed to boot and was left out" }));
-  }
-
-  #health(category: HealthCategory | undefined, timeoutMs: number): Promise<AggregateHealth> {
-    return applicationHealth(this, this.#clock, category, timeoutMs);
   }
 }

@@ -1,5 +1,7 @@
-import { tokenName } from "@lexigram/contracts";
+import { nearest, tokenName } from "@lexigram/contracts";
+import type { ContainerScope } from "./container-scope.ts";
 import { type Dependency, dependenciesOf } from "./decorators.ts";
+import { MissingDependencyError } from "./errors/container-errors.ts";
 import type { BindingSource, Constructor, Container, Injectable, Lifetime } from "./injection.ts";
 import type { Service } from "./service-graph.ts";
 
@@ -15,6 +17,13 @@ export interface Entry extends Service {
   readonly recipe: symbol;
   built: boolean;
   value: unknown;
+}
+
+/** One walk through what a service needs. tsyringe wraps every error that passes through it; `failure` is the first. */
+export interface Walk {
+  scope: ContainerScope | undefined;
+  readonly path: Entry[];
+  failure: { readonly thrown: unknown; readonly path: readonly string[] } | undefined;
 }
 
 /** Throws when a factory of an owner asks for what the owner may not see. */
@@ -50,6 +59,19 @@ export function needsOf(source: Source): readonly Dependency[] {
   if (typeof source === "string") return [];
   if ("useClass" in source) return dependenciesOf(source.useClass);
   return "useExisting" in source ? [{ key: source.useExisting, kind: "one" }] : [];
+}
+
+export const namesOf = (path: readonly Entry[]): string[] => path.map(({ name }) => name);
+
+/** The error of a key that nobody provides, asked for at the end of a path. */
+export function missing(
+  key: Injectable<unknown>,
+  path: readonly Entry[],
+  known: Iterable<Injectable<unknown>>,
+): MissingDependencyError {
+  const token = tokenName(key);
+  const near = nearest(token, [...known].map(tokenName));
+  return new MissingDependencyError({ token, path: [...namesOf(path), token], nearest: near });
 }
 
 /** A container that shows a factory no more than its module may see. */

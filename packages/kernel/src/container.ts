@@ -1,6 +1,16 @@
-import { LexigramError, nearest, tokenName } from "@lexigram/contracts";
+import { LexigramError, tokenName } from "@lexigram/contracts";
 import { container as root, type DependencyContainer } from "tsyringe";
-import { classOf, type Entry, type Guard, guardedView, newEntry, type Source } from "./container-entry.ts";
+import {
+  classOf,
+  type Entry,
+  type Guard,
+  guardedView,
+  missing,
+  namesOf,
+  newEntry,
+  type Source,
+  type Walk,
+} from "./container-entry.ts";
 import { Belongings, ContainerScope, type ScopeHost } from "./container-scope.ts";
 import { assertInjectable, groupKeyOf, keyOf } from "./decorators.ts";
 import {
@@ -8,7 +18,6 @@ import {
   ContainerClosedError,
   ContainerFrozenError,
   DependencyCycleError,
-  MissingDependencyError,
   ScopeRequiredError,
   UnboundTokenError,
 } from "./errors/container-errors.ts";
@@ -25,13 +34,6 @@ import { assertSource } from "./provide.ts";
 import { assertBuildable } from "./service-graph.ts";
 
 type Key = Injectable<unknown>;
-
-/** One walk through what a service needs. tsyringe wraps every error that passes through it; `failure` is the first. */
-interface Walk {
-  scope: ContainerScope | undefined;
-  readonly path: Entry[];
-  failure: { readonly thrown: unknown; readonly path: readonly string[] } | undefined;
-}
 
 /**
  * The container of one application: a child of tsyringe's root on which nothing is ever registered, with what
@@ -191,10 +193,10 @@ export class KernelContainer implements BootContainer, ScopeHost {
     // A singleton outlives the scope in which it happens to be needed first.
     if (entry.lifetime === "singleton") walk.scope = undefined;
     try {
-      if (start >= 0) throw new DependencyCycleError({ path: this.#names(path.slice(start)) });
+      if (start >= 0) throw new DependencyCycleError({ path: namesOf(path.slice(start)) });
       return this.#obtain(entry, walk);
     } catch (thrown) {
-      walk.failure ??= { thrown, path: this.#names(path) };
+      walk.failure ??= { thrown, path: namesOf(path) };
       throw thrown;
     } finally {
       walk.scope = scope;
@@ -207,8 +209,7 @@ export class KernelContainer implements BootContainer, ScopeHost {
     if (entry.source === "container") return scope ?? this;
     if (entry.lifetime === "transient") return this.#make(entry, scope);
     if (entry.lifetime === "scoped") {
-      if (scope === undefined)
-        throw new ScopeRequiredError({ token: entry.name, path: this.#names(walk.path) });
+      if (scope === undefined) throw new ScopeRequiredError({ token: entry.name, path: namesOf(walk.path) });
       return scope.instance(entry, () => this.#make(entry, scope));
     }
     const value = this.#make(entry, undefined);
@@ -219,7 +220,7 @@ export class KernelContainer implements BootContainer, ScopeHost {
   #make(entry: Entry, scope: ContainerScope | undefined): unknown {
     const { source } = entry;
     if (typeof source === "string")
-      throw new UnboundTokenError({ token: entry.name, path: this.#names(this.#walk!.path) });
+      throw new UnboundTokenError({ token: entry.name, path: namesOf(this.#walk!.path) });
     if ("useValue" in source) return source.useValue;
     if ("useExisting" in source) return this.#supply(this.#lastOf(source.useExisting));
     const value =
@@ -241,15 +242,6 @@ export class KernelContainer implements BootContainer, ScopeHost {
   #lastOf(key: Key): Entry {
     const last = this.#entries.get(key)?.at(-1);
     if (last !== undefined) return last;
-    const token = tokenName(key);
-    throw new MissingDependencyError({
-      token,
-      path: [...this.#names(this.#walk?.path ?? []), token],
-      nearest: nearest(token, [...this.#entries.keys()].map(tokenName)),
-    });
-  }
-
-  #names(path: readonly Entry[]): string[] {
-    return path.map((entry) => entry.name);
+    throw missing(key, this.#walk?.path ?? [], this.#entries.keys());
   }
 }
