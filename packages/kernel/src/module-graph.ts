@@ -24,6 +24,7 @@ export interface ModuleNode {
   readonly exports: readonly Injectable<unknown>[];
   readonly reexports: readonly ModuleNode[];
   readonly isGlobal: boolean;
+  readonly seesImporters: boolean;
   readonly config: Readonly<Record<string, ZodType>>;
 }
 
@@ -91,6 +92,7 @@ export function collectModules(
         );
       }),
       isGlobal: options.isGlobal ?? false,
+      seesImporters: options.seesImporters ?? false,
       config: options.config ?? {},
     };
   };

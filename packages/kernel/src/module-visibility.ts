@@ -15,7 +15,7 @@ export interface Claim {
 
 /**
  * Judges who may inject what: a module sees what it provides itself, what its imports export, and what global
- * modules export. What belongs to no module, such as the kernel's own services, is seen everywhere.
+ * modules export; one with `seesImporters` also what its importers see. What belongs to no module, such as the kernel's own services, is seen everywhere.
  */
 export class ModuleVisibility {
   readonly #graph: ModuleGraph;
@@ -35,7 +35,12 @@ export class ModuleVisibility {
     }
     for (const node of graph.nodes) this.#exported.set(node, this.#exportsOf(node));
     const global = graph.nodes.filter(({ isGlobal }) => isGlobal).map((node) => this.#exported.get(node)!);
-    for (const node of graph.nodes) this.#visible.set(node, union([this.#ownOrImported(node), ...global]));
+    // Importers come last in the graph, and have to be known before those that see what they see.
+    for (const node of graph.nodes.toReversed()) {
+      const importers = node.seesImporters ? graph.nodes.filter(({ imports }) => imports.includes(node)) : [];
+      const theirs = importers.map((one) => this.#visible.get(one)!);
+      this.#visible.set(node, union([this.#ownOrImported(node), ...global, ...theirs]));
+    }
   }
 
   /** @throws ModuleVisibilityError when a registered class or binding asks for what its module does not see. */

@@ -23,6 +23,11 @@ export interface ModuleOptions {
   readonly exports?: readonly (Injectable<unknown> | DynamicModule)[];
   /** Whether every module may inject the exports without importing this one. Default false. */
   readonly isGlobal?: boolean;
+  /**
+   * Whether the module may inject whatever a module that imports it may: for factories that list somebody else's
+   * classes. Default false.
+   */
+  readonly seesImporters?: boolean;
   /** Sections of configuration by name that the module reads; they are checked when the application starts. */
   readonly config?: Readonly<Record<string, ZodType>>;
 }
@@ -45,7 +50,7 @@ export interface ModuleLifecycle {
 }
 
 const OPTIONS = Symbol.for("@lexigram/kernel/module");
-const KNOWN = ["name", "imports", "providers", "exports", "isGlobal", "config"] as const;
+const KNOWN = ["name", "imports", "providers", "exports", "isGlobal", "seesImporters", "config"] as const;
 
 /**
  * Makes a class a module.

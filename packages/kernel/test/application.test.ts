@@ -118,7 +118,7 @@ describe("life", () => {
 
   test("an unknown option is refused with the nearest name", () => {
     const options = { ...quiet, module: [] };
-    const make = (): Application => new Application(options as object);
+    const make = (): Application => new Application(options);
     expect(make).toThrow(ApplicationOptionError);
     expect(make).toThrow(expect.objectContaining({ fields: { option: "module", nearest: "modules" } }));
   });

@@ -2,7 +2,7 @@ import { type Token, token } from "@lexigram/contracts";
 import { beforeEach, expect, test } from "vitest";
 import { KernelContainer } from "../src/container.ts";
 import { registrarOf } from "../src/container-registrar.ts";
-import { ContainerScope } from "../src/container-scope.ts";
+import type { ContainerScope } from "../src/container-scope.ts";
 import {
   Container,
   ContainerClosedError,

@@ -75,5 +75,6 @@ test("an application that was never started holds on to nothing", async () => {
   class Plain extends Provider {}
   const shared = new Plain();
   void new Application({ ...quiet, providers: [shared] });
-  await (await boot({ providers: [shared] })).stop();
+  await using app = await boot({ providers: [shared] });
+  expect(app.state).toBe("running");
 });

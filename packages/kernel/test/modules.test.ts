@@ -121,7 +121,7 @@ describe("refusals", () => {
   test("an unknown option is refused with the nearest name, in code that the compiler did not see", async () => {
     const options = { provider: [] };
     expect(() => moduleOf("Odd", options as object)).toThrow(ModuleOptionError);
-    const error = await failure({ module: class Odd {}, ...options } as DynamicModule);
+    const error = await failure({ module: class Odd {}, ...options });
     expect(error).toMatchObject({
       code: "LEX_ERR_MODULE_OPTION_UNKNOWN",
       fields: { module: "Odd", option: "provider", nearest: "providers" },
@@ -229,6 +229,30 @@ describe("visibility", () => {
     await using app = await boot({ modules: [privateEngine, moduleOf("Curious", { providers: [curious] })] });
     expect(() => app.get(Wheel)).toThrow(ModuleVisibilityError);
     expect(() => app.get(Wheel)).toThrow(/test\/Wheel of module "Curious" injects test\/Engine/);
+  });
+
+  test("a module that lists classes of others sees what its importers see, and no more", async () => {
+    const scope = (): DynamicModule => ({
+      module: class {},
+      name: "scope(Car)",
+      providers: [Car],
+      exports: [Car],
+      seesImporters: true,
+    });
+    const owner = moduleOf("Owner", { imports: [scope()], providers: [engine] });
+    await using app = await boot({ modules: [owner] });
+    expect(app.get(Car).engine).toBe("V8");
+
+    const nested = { ...scope(), imports: [], providers: [] };
+    const inner = scope();
+    const outer = moduleOf("Outer", { imports: [{ ...nested, imports: [inner] }], providers: [engine] });
+    await (await boot({ modules: [outer] })).stop();
+
+    const stranger = moduleOf("Stranger", { imports: [scope()] });
+    expect(await failure(stranger, privateEngine)).toMatchObject({
+      code: "LEX_ERR_MODULE_VISIBILITY",
+      fields: { module: "scope(Car)", consumer: "Car" },
+    });
   });
 
   test("what a provider registers belongs to its module", async () => {

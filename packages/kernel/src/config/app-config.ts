@@ -98,7 +98,7 @@ export class AppConfig {
       if ([...this.#read].some((known) => sameKey(known, section))) return;
       const near = nearest(section, this.#read);
       const suggestion =
-        near === undefined ? `sections are ${[...this.#read].sort().join(", ")}` : `did you mean "${near}"?`;
+        near === undefined ? "add it to config of the module that reads it" : `did you mean "${near}"?`;
       issues.push({
         field: section,
         message: `no module has such a section (${source})`,
