@@ -58,17 +58,20 @@ function acceptJob(store: QueueStore, job: NewJob): Result<Enqueued, TaskQueueEr
 
 /** An entry for a valid job, which shares nothing with it that its owner could change. */
 export function newEntry(store: QueueStore, job: NewJob): JobEntry {
-  const record: JobRecord = {
+  const record: { -readonly [Field in keyof JobRecord]: JobRecord[Field] } = {
     id: job.id,
     task: job.task,
     body: copyBody(job.body),
     headers: copyHeaders(job.headers),
     priority: job.priority,
     createdAt: store.now,
-    ...(job.key === undefined ? undefined : { key: job.key }),
-    ...(job.expiresInMs === undefined ? undefined : { expiresAt: store.now + job.expiresInMs }),
   };
-  return new JobEntry(record, store.nextSeq(), job.maxRecoveries ?? DEFAULT_MAX_RECOVERIES, job.resultTtlMs);
+  if (job.key !== undefined) record.key = job.key;
+  if (job.expiresInMs !== undefined) record.expiresAt = store.now + job.expiresInMs;
+  const entry = new JobEntry(record, store.nextSeq());
+  entry.maxRecoveries = job.maxRecoveries ?? DEFAULT_MAX_RECOVERIES;
+  entry.resultTtlMs = job.resultTtlMs;
+  return entry;
 }
 
 function copyHeaders(headers: Headers): Headers {

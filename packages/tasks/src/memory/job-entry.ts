@@ -1,12 +1,13 @@
-import type {
-  DeadLetterReason,
-  JobId,
-  JobOutcome,
-  JobRecord,
-  JobView,
-  ReplayLink,
-  SerializedError,
-  Body,
+import {
+  DEFAULT_MAX_RECOVERIES,
+  type DeadLetterReason,
+  type JobId,
+  type JobOutcome,
+  type JobRecord,
+  type JobView,
+  type ReplayLink,
+  type SerializedError,
+  type Body,
 } from "@lexigram/contracts";
 import type { JobLinks } from "./job-links.ts";
 import type { Lane } from "./lane.ts";
@@ -30,6 +31,27 @@ export class LineRef {
   }
 }
 
+/** What most jobs never have; made when the first of it is set, so that a million waiting jobs stay small. */
+class RareFields {
+  maxRecoveries = DEFAULT_MAX_RECOVERIES;
+  resultTtlMs: number | null | undefined = undefined;
+  recoveries = 0;
+  deferrals = 0;
+  runAt = -1;
+  cancelRequested = false;
+  error: SerializedError | undefined = undefined;
+  reason: DeadLetterReason | undefined = undefined;
+  redrives = 0;
+  replayOf: ReplayLink | undefined = undefined;
+  unique: UniqueHold | null = null;
+  links: JobLinks | null = null;
+  pins = 0;
+  earlySlot = -1;
+  dueSlot = -1;
+  expirySlot = -1;
+  keepSlot = -1;
+}
+
 /** What the queue holds of one job. Its status is changed by `QueueStore.move` alone. */
 export class JobEntry {
   record: JobRecord;
@@ -39,51 +61,154 @@ export class JobEntry {
   order = -1;
   code: StatusCode = REMOVED;
   attempt = 0;
-  recoveries = 0;
-  deferrals = 0;
-  readonly maxRecoveries: number;
-  readonly resultTtlMs: number | null | undefined;
   /** Instants of the wall clock; below 0 when there is none. */
-  runAt = -1;
   startedAt = -1;
   finishedAt = -1;
   /** Whether an attempt began, so that it cannot expire any more. */
   begun = false;
-  cancelRequested = false;
+  /** Whether the retention's list holds it. */
+  kept = false;
   result: Body | undefined = undefined;
-  error: SerializedError | undefined = undefined;
-  reason: DeadLetterReason | undefined = undefined;
-  redrives = 0;
-  replayOf: ReplayLink | undefined = undefined;
-
-  unique: UniqueHold | null = null;
-  links: JobLinks | null = null;
   line: LineRef | null = null;
   lease: Lease | null = null;
-
   /** Neighbours in the one list that holds it: a lane while pending, the retention while terminal. */
   prev: JobEntry | null = null;
   next: JobEntry | null = null;
   lane: Lane | null = null;
-  /** Slots in heaps; below 0 when it is in none. */
-  earlySlot = -1;
-  dueSlot = -1;
-  expirySlot = -1;
-  keepSlot = -1;
   /** Position in the index of its status. */
   indexAt = 0;
-  /** Its sequence number there, which cursors name. */
-  stamp = 0;
-  /** Reasons not to trim its record. */
-  pins = 0;
-  /** Whether the retention's list holds it. */
-  kept = false;
+  #rare: RareFields | null = null;
 
-  constructor(record: JobRecord, seq: number, maxRecoveries: number, resultTtlMs: number | null | undefined) {
+  constructor(record: JobRecord, seq: number) {
     this.record = record;
     this.seq = seq;
-    this.maxRecoveries = maxRecoveries;
-    this.resultTtlMs = resultTtlMs;
+  }
+
+  get #own(): RareFields {
+    return (this.#rare ??= new RareFields());
+  }
+
+  get maxRecoveries(): number {
+    return this.#rare === null ? DEFAULT_MAX_RECOVERIES : this.#rare.maxRecoveries;
+  }
+  set maxRecoveries(value: number) {
+    if (this.#rare !== null || value !== DEFAULT_MAX_RECOVERIES) this.#own.maxRecoveries = value;
+  }
+
+  /** How long the record is kept at least; null for ever. */
+  get resultTtlMs(): number | null | undefined {
+    return this.#rare === null ? undefined : this.#rare.resultTtlMs;
+  }
+  set resultTtlMs(value: number | null | undefined) {
+    if (this.#rare !== null || value !== undefined) this.#own.resultTtlMs = value;
+  }
+
+  get recoveries(): number {
+    return this.#rare === null ? 0 : this.#rare.recoveries;
+  }
+  set recoveries(value: number) {
+    if (this.#rare !== null || value !== 0) this.#own.recoveries = value;
+  }
+
+  get deferrals(): number {
+    return this.#rare === null ? 0 : this.#rare.deferrals;
+  }
+  set deferrals(value: number) {
+    if (this.#rare !== null || value !== 0) this.#own.deferrals = value;
+  }
+
+  /** When it is, or was, due: an instant of the wall clock; below 0 when there is none. */
+  get runAt(): number {
+    return this.#rare === null ? -1 : this.#rare.runAt;
+  }
+  set runAt(value: number) {
+    if (this.#rare !== null || value !== -1) this.#own.runAt = value;
+  }
+
+  get cancelRequested(): boolean {
+    return this.#rare === null ? false : this.#rare.cancelRequested;
+  }
+  set cancelRequested(value: boolean) {
+    if (this.#rare !== null || value !== false) this.#own.cancelRequested = value;
+  }
+
+  get error(): SerializedError | undefined {
+    return this.#rare === null ? undefined : this.#rare.error;
+  }
+  set error(value: SerializedError | undefined) {
+    if (this.#rare !== null || value !== undefined) this.#own.error = value;
+  }
+
+  get reason(): DeadLetterReason | undefined {
+    return this.#rare === null ? undefined : this.#rare.reason;
+  }
+  set reason(value: DeadLetterReason | undefined) {
+    if (this.#rare !== null || value !== undefined) this.#own.reason = value;
+  }
+
+  get redrives(): number {
+    return this.#rare === null ? 0 : this.#rare.redrives;
+  }
+  set redrives(value: number) {
+    if (this.#rare !== null || value !== 0) this.#own.redrives = value;
+  }
+
+  get replayOf(): ReplayLink | undefined {
+    return this.#rare === null ? undefined : this.#rare.replayOf;
+  }
+  set replayOf(value: ReplayLink | undefined) {
+    if (this.#rare !== null || value !== undefined) this.#own.replayOf = value;
+  }
+
+  get unique(): UniqueHold | null {
+    return this.#rare === null ? null : this.#rare.unique;
+  }
+  set unique(value: UniqueHold | null) {
+    if (this.#rare !== null || value !== null) this.#own.unique = value;
+  }
+
+  get links(): JobLinks | null {
+    return this.#rare === null ? null : this.#rare.links;
+  }
+  set links(value: JobLinks | null) {
+    if (this.#rare !== null || value !== null) this.#own.links = value;
+  }
+
+  /** Reasons not to trim its record. */
+  get pins(): number {
+    return this.#rare === null ? 0 : this.#rare.pins;
+  }
+  set pins(value: number) {
+    if (this.#rare !== null || value !== 0) this.#own.pins = value;
+  }
+
+  /** Slots in heaps; below 0 when it is in none. */
+  get earlySlot(): number {
+    return this.#rare === null ? -1 : this.#rare.earlySlot;
+  }
+  set earlySlot(value: number) {
+    if (this.#rare !== null || value !== -1) this.#own.earlySlot = value;
+  }
+
+  get dueSlot(): number {
+    return this.#rare === null ? -1 : this.#rare.dueSlot;
+  }
+  set dueSlot(value: number) {
+    if (this.#rare !== null || value !== -1) this.#own.dueSlot = value;
+  }
+
+  get expirySlot(): number {
+    return this.#rare === null ? -1 : this.#rare.expirySlot;
+  }
+  set expirySlot(value: number) {
+    if (this.#rare !== null || value !== -1) this.#own.expirySlot = value;
+  }
+
+  get keepSlot(): number {
+    return this.#rare === null ? -1 : this.#rare.keepSlot;
+  }
+  set keepSlot(value: number) {
+    if (this.#rare !== null || value !== -1) this.#own.keepSlot = value;
   }
 }
 

@@ -175,7 +175,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
     });
   }
 
-  /** Goes over what is there when the call starts, oldest first, and lets others run between two steps. */
+  /** Goes over what is there when the call starts, oldest first, in steps between which other calls may come. */
   async #each(
     name: string,
     task: string | undefined,
@@ -188,16 +188,16 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
     while (after !== undefined) {
       const from: number = after;
       after = await this.#step(name, () => {
-        const page = this.#store.index(FAILED).page(from, STEP, STEP, undefined);
+        const failed = this.#store.index(FAILED);
+        const page = failed.page(from, STEP, STEP, undefined);
         for (const entry of page.entries) {
-          if (entry.stamp > until) return undefined;
+          if (failed.stampOf(entry) > until) return undefined;
           if ((task !== undefined && entry.record.task !== task) || !matches(entry)) continue;
           act(entry);
           n++;
         }
         return page.next;
       });
-      if (after !== undefined) await new Promise<void>((resolve) => setImmediate(resolve));
     }
     return n;
   }

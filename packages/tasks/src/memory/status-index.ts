@@ -29,7 +29,6 @@ export class StatusIndex {
     this.#entries[slot] = entry;
     this.#stamps[slot] = stamp;
     entry.indexAt = this.#tail++;
-    entry.stamp = stamp;
     this.size++;
   }
 
@@ -44,6 +43,11 @@ export class StatusIndex {
       do this.#head++;
       while (this.#entries[this.#head & this.#mask] === undefined);
     }
+  }
+
+  /** The sequence number with which an entry was appended. */
+  stampOf(entry: JobEntry): number {
+    return this.#stamps[entry.indexAt & this.#mask] as number;
   }
 
   get first(): JobEntry | undefined {
