@@ -65,6 +65,7 @@ function show(value: unknown): string {
   const text =
     JSON.stringify(value, (_, v: unknown) => {
       if (typeof v === "bigint") return `${v}n`;
+      if (v instanceof Set) return [...v] as unknown[];
       if (v instanceof Uint8Array) return `bytes ${v.join(" ")}`;
       return v instanceof Error ? String(v) : v;
     }) ?? String(value);

@@ -75,7 +75,18 @@ export const queueLiars: readonly QueueLiar[] = [
   {
     name: "delivers a delayed job early",
     breaks: ["Q-08"],
-    lie: changingJobs((job) => (job.delayMs === undefined ? job : { ...job, delayMs: job.delayMs / 2 })),
+    lie: () => (honest) => ({
+      enqueueMany: (jobs, options) =>
+        honest.enqueueMany(
+          jobs.map((job) => (job.delayMs === undefined ? job : { ...job, delayMs: job.delayMs / 2 })),
+          options,
+        ),
+      getJob: async (id) => {
+        const view = await honest.getJob(id);
+        if (view?.runAt === undefined || view.status !== "scheduled") return view;
+        return { ...view, runAt: view.createdAt + (view.runAt - view.createdAt) * 2 };
+      },
+    }),
   },
   {
     name: "waits past maxMs",
@@ -97,9 +108,9 @@ export const queueLiars: readonly QueueLiar[] = [
     name: "delivers last in, first out",
     breaks: ["Q-07"],
     lie: () => (honest) => ({
-      enqueueMany: async (jobs, options) => {
-        const backwards = await honest.enqueueMany(jobs.toReversed(), options);
-        return backwards.toReversed();
+      exchange: async (request) => {
+        const reply = await honest.exchange(request);
+        return request.claim.ahead > 0 ? reply : { ...reply, deliveries: reply.deliveries.toReversed() };
       },
     }),
   },
@@ -149,7 +160,15 @@ export const queueLiars: readonly QueueLiar[] = [
   {
     name: "ignores pause",
     breaks: ["Q-38"],
-    lie: () => () => ({ pause: async () => {} }),
+    lie: () => (honest) => ({
+      exchange: async (request) => {
+        if (!(await honest.isPaused())) return honest.exchange(request);
+        await honest.resume();
+        const reply = await honest.exchange(request);
+        await honest.pause();
+        return { ...reply, paused: true };
+      },
+    }),
   },
   {
     name: "counts a barrier twice",
@@ -169,7 +188,9 @@ export const queueLiars: readonly QueueLiar[] = [
   },
   {
     name: "applies a resent exchange again",
-    breaks: ["Q-16"],
+    breaks: ["Q-16", "Q-17", "Q-101"],
+    because:
+      "a call that is applied again is answered with what it finds now, not with the recorded deliveries that are still held (Q-17), before a reopening or after it (Q-101)",
     lie: () => {
       const calls = new Map<string, number>();
       return (honest) => ({
@@ -213,9 +234,9 @@ export const queueLiars: readonly QueueLiar[] = [
   },
   {
     name: "takes what is claimed ahead for started",
-    breaks: ["Q-22", "Q-23", "Q-24", "Q-66"],
+    breaks: ["Q-22", "Q-23", "Q-24", "Q-25", "Q-66"],
     because:
-      "a delivery that counts as started too early must burn a recovery when its lease ends (Q-22, Q-23), say so in the delivery (Q-24) and let go of a key that is held until the start (Q-66)",
+      "a delivery that counts as started too early must burn a recovery when its lease ends (Q-22, Q-23), say so in the delivery (Q-24), hand out a recovered job that must not be claimed ahead (Q-25) and let go of a key that is held until the start (Q-66)",
     lie: () => (honest) => ({
       exchange: (request) => {
         const { slots, ahead } = request.claim;
@@ -224,30 +245,17 @@ export const queueLiars: readonly QueueLiar[] = [
     }),
   },
   {
-    name: "does not extend leases",
+    name: "extends leases by half",
     breaks: ["Q-15"],
-    lie: () => (honest) => ({
-      extend: async (receipts) => {
-        const reply = await honest.exchange({
-          session: "extending",
-          seq: 0,
-          settle: [],
-          started: [],
-          claim: { slots: 0, ahead: 0, leaseMs: 1, maxBytes: 0 },
-        });
-        return { lost: [], cancelled: receipts.filter((r) => reply.cancelled.includes(r)) };
-      },
-    }),
+    lie: () => (honest) => ({ extend: (receipts, leaseMs) => honest.extend(receipts, leaseMs / 2) }),
   },
   {
-    name: "answers a batch out of position",
+    name: "answers refusals last, whatever their position",
     breaks: ["Q-02"],
     lie: () => (honest) => ({
       enqueueMany: async (jobs, options) => {
         const results = await honest.enqueueMany(jobs, options);
-        return jobs.length === 5 || jobs.length === 3
-          ? [...results.slice(1), ...results.slice(0, 1)]
-          : results;
+        return [...results.filter((r) => r.ok), ...results.filter((r) => !r.ok)];
       },
     }),
   },

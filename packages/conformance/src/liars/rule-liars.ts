@@ -38,9 +38,18 @@ export const lyingAboutRules: readonly QueueLiar[] = [
   {
     name: "takes a job more than it holds",
     breaks: ["Q-04"],
-    lie: changingRules((policy) =>
-      policy.maxSize === undefined ? policy : { ...policy, maxSize: policy.maxSize + 1 },
-    ),
+    lie: () => {
+      const lie = changingRules((policy) =>
+        policy.maxSize === undefined ? policy : { ...policy, maxSize: policy.maxSize + 1 },
+      )();
+      return (honest) => ({
+        ...lie(honest),
+        stats: async () => {
+          const stats = await honest.stats();
+          return stats.capacity === undefined ? stats : { ...stats, capacity: stats.capacity - 1 };
+        },
+      });
+    },
   },
   {
     name: "has a burst off by one",

@@ -92,7 +92,7 @@ export const acceptance: readonly QueueCase[] = [
       const job = env.job();
       await env.worker.enqueue([job]);
       const error = refused(
-        (await env.worker.enqueue([job, env.job()]))[0],
+        (await env.worker.enqueue([env.job(), job]))[1],
         "LEX_ERR_TASK_DUPLICATE",
         "the same id again",
       );
@@ -107,8 +107,8 @@ export const acceptance: readonly QueueCase[] = [
     needs: ["unique"],
     run: async (env) => {
       const [a, b] = [env.job(), env.job()];
-      const results = await env.worker.enqueue([a, { ...a, priority: 1 }, b]);
-      refused(results[1], "LEX_ERR_TASK_DUPLICATE", "the second job of that id");
+      const results = await env.worker.enqueue([a, b, { ...a, priority: 1 }]);
+      refused(results[2], "LEX_ERR_TASK_DUPLICATE", "the second job of that id");
       same(await env.drain(), [a.id, b.id], "what is delivered");
     },
   },

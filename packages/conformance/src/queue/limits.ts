@@ -83,7 +83,9 @@ export const limits: readonly QueueCase[] = [
     run: async (env) => {
       await env.queue.setPolicy({ concurrency: 2 });
       await env.put({}, {}, {});
-      same((await env.claim(1, { ahead: 4, leaseMs: env.span(2) })).length, 2, "deliveries, ahead included");
+      const claimed = (await env.claim(1, { ahead: 4, leaseMs: env.span(2) })).length;
+      holds(claimed === 1 || claimed === 2, `${claimed} deliveries under a concurrency of 2, ahead included`);
+      same((await env.claim(5, { leaseMs: env.span(2) })).length, 2 - claimed, "further deliveries");
       await env.pass(env.span(3));
       same((await env.claim(5)).length, 2, "deliveries after the leases ended");
     },

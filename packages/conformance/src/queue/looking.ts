@@ -12,7 +12,7 @@ export const looking: readonly QueueCase[] = [
         task: "report.build",
         headers: { a: "b" },
         key: "k",
-        maxRecoveries: 7,
+        maxRecoveries: 0,
         delayMs: 5_000,
         expiresInMs: 9_000,
       });
@@ -24,7 +24,7 @@ export const looking: readonly QueueCase[] = [
           task: "report.build",
           headers: { a: "b" },
           key: "k",
-          maxRecoveries: 7,
+          maxRecoveries: 0,
           attempt: 0,
           recoveries: 0,
           deferrals: 0,
@@ -55,9 +55,6 @@ export const looking: readonly QueueCase[] = [
       const failed = await env.running();
       await env.fail(failed);
       byStatus.set("failed", failed.job.id);
-      const retrying = await env.running();
-      await env.retry(retrying, { delayMs: env.longLease });
-      byStatus.set("retrying", retrying.job.id);
       byStatus.set("expired", await env.putOne({ expiresInMs: env.span(1) }));
       await env.pass(env.span(2));
       await env.beat();
@@ -69,14 +66,7 @@ export const looking: readonly QueueCase[] = [
       await env.queue.cancel(cancelled);
       byStatus.set("cancelled", cancelled);
       byStatus.set("pending", await env.putOne());
-      for (const [status, id] of byStatus)
-        same(
-          (await env.listed(status)).filter(
-            (other) => status !== "scheduled" || other !== byStatus.get("retrying"),
-          ),
-          [id],
-          `the ${status} jobs`,
-        );
+      for (const [status, id] of byStatus) same(await env.listed(status), [id], `the ${status} jobs`);
     },
   },
   {
@@ -173,14 +163,13 @@ export const looking: readonly QueueCase[] = [
     needs: ["lookup", "delay"],
     run: async (env) => {
       await env.complete(await env.running());
-      await env.retry(await env.running(), { delayMs: env.longLease });
       await env.running();
       await env.put({ delayMs: env.longLease }, {}, {});
       const counts: Partial<Record<JobStatus, number>> = {};
-      for (const status of ["completed", "retrying", "running", "pending", "failed"] as const)
+      for (const status of ["completed", "scheduled", "running", "pending", "failed"] as const)
         counts[status] = await env.queue.count(status);
-      same(counts, { completed: 1, retrying: 1, running: 1, pending: 2, failed: 0 }, "counts by status");
-      same(await env.queue.count(), 5, "the unfinished jobs");
+      same(counts, { completed: 1, scheduled: 1, running: 1, pending: 2, failed: 0 }, "counts by status");
+      same(await env.queue.count(), 4, "the unfinished jobs");
     },
   },
   {
@@ -190,7 +179,6 @@ export const looking: readonly QueueCase[] = [
     run: async (env) => {
       await env.queue.setPolicy({ maxSize: 50 });
       await env.complete(await env.running());
-      await env.retry(await env.running(), { delayMs: env.longLease });
       await env.running();
       await env.put({ delayMs: env.longLease }, {}, {});
       await env.pass(env.span(2));
@@ -201,7 +189,7 @@ export const looking: readonly QueueCase[] = [
         { ...stats.counts },
         {
           waiting: 0,
-          scheduled: 2,
+          scheduled: 1,
           pending: 2,
           running: 1,
           completed: 1,
@@ -214,7 +202,7 @@ export const looking: readonly QueueCase[] = [
       const { retrying, paused, capacity, workers } = stats;
       same(
         { retrying, paused, capacity, workers },
-        { retrying: 1, paused: true, capacity: 50, workers: 1 },
+        { retrying: 0, paused: true, capacity: 50, workers: 1 },
         "the rest",
       );
       const age = stats.oldestPendingMs ?? -1;

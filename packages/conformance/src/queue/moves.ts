@@ -72,7 +72,7 @@ const drives: Record<string, Drive> = {
   "running → cancelled": fromRunning((env, { receipt }) =>
     env.settled({ receipt, kind: "cancel", error: anError() }),
   ),
-  "running → scheduled": fromRunning((env, d) => env.retry(d, { delayMs: 3_600_000 })),
+  "running → scheduled": fromRunning((env, d) => env.release(d, 3_600_000)),
   "running → pending": fromRunning((env) => later(env, 9)),
   "failed → pending": async (env) => {
     const delivery = await env.running();

@@ -66,6 +66,10 @@ export const outcomes: readonly QueueCase[] = [
       await env.settled({ receipt, kind: "retry", delayMs: env.longLease, countAttempt: true, error });
       const view = await env.view(job.id);
       same({ status: view.status, error: view.error }, { status: "retrying", error }, "the job");
+      await env.put({ delayMs: env.longLease });
+      same(await env.queue.count("retrying"), 1, "the count of retrying jobs");
+      const { counts, retrying } = await env.queue.stats();
+      same({ scheduled: counts.scheduled, retrying }, { scheduled: 2, retrying: 1 }, "stats");
     },
   },
   {

@@ -29,7 +29,7 @@ export const policy: readonly QueueCase[] = [
     run: async (env) => {
       const key = { key: "a" };
       const ids = await env.put(key, key, key, key, {});
-      await env.queue.setPolicy({ perKey: { concurrency: 1 } });
+      await env.queue.setPolicy({ perKey: { order: "fifo" } });
       const first = await env.claim(10);
       same(new Set(first.map((d) => d.job.id)), new Set([ids[0], ids[4]]), "deliveries under a limit");
       await env.queue.setPolicy({});

@@ -95,19 +95,23 @@ export const replay: readonly QueueCase[] = [
   },
   {
     law: "Q-18",
-    name: "repeats a refusal, though there would be room by now",
-    needs: ["replay", "exact capacity"],
+    name: "repeats a refusal, though the job would be accepted by now",
+    needs: ["replay", "dependencies"],
     run: async (env) => {
-      await env.queue.setPolicy({ maxSize: 1 });
-      const first = await env.worker.enqueue(env.jobs(2));
-      await env.queue.setPolicy({ maxSize: 10 });
-      const again = await env.worker.resendEnqueue(await env.peer());
+      const later = env.job();
+      const early = env.session();
+      const first = await early.enqueue([env.job(), env.job({ dependsOn: [later.id] })]);
+      await env.worker.enqueue([later]);
+      const again = await early.resendEnqueue(await env.peer());
       same(
-        again.map((r) => r.ok),
-        first.map((r) => r.ok),
+        [first, again].map((results) => results.map((r) => r.ok)),
+        [
+          [true, false],
+          [true, false],
+        ],
         "the answers",
       );
-      same((await env.drain()).length, 1, "jobs delivered");
+      same((await env.drain()).length, 2, "jobs delivered");
     },
   },
   {

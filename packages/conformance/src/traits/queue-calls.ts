@@ -40,7 +40,7 @@ export const queueCalls: readonly QueueCall[] = [
   call("getTaskCount", [], (q) => q.getTaskCount()),
   call("stats", [], (q) => q.stats()),
   call("clear", ["lookup"], (q) => q.clear({ status: "cancelled" })),
-  call("results", ["results"], (q, env) => q.results([env.name("nobody")])),
+  call("results", ["results"], (q) => q.results(["nobody"])),
   call("onSettled", ["results"], async (q, env) => {
     for await (const id of q.onSettled([env.name("nobody")], none)) return id;
     return undefined;

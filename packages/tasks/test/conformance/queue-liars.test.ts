@@ -1,0 +1,17 @@
+import { brokenQueueLaws, lyingQueueHarness, queueCases, queueLiars } from "@lexigram/conformance";
+import { describe, expect, test } from "vitest";
+import { memoryQueueHarness } from "./memory-queue-harness.ts";
+
+describe("a queue", () => {
+  for (const liar of queueLiars)
+    test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async () => {
+      expect(await brokenQueueLaws(queueCases, lyingQueueHarness(liar, memoryQueueHarness))).toEqual(
+        liar.breaks,
+      );
+    });
+
+  test("that lies in one way breaks one law, or says why more", () => {
+    for (const { name, breaks, because } of queueLiars)
+      expect(breaks.length === 1 || because !== undefined, name).toBe(true);
+  });
+});
