@@ -1,14 +1,16 @@
 import {
+  DEFAULT_KEEP_COMPLETED,
+  DEFAULT_KEEP_FAILED,
   type Duration,
   milliseconds,
   nearest,
   type QueuePolicy,
+  type Retention,
   type TaskBackend,
   TaskConfigError,
 } from "@lexigram/contracts";
-import { DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED } from "@lexigram/contracts";
 import { type Backoff, backoffOf } from "../retry/backoff.ts";
-import { policyOf, retentionOf } from "./queue-policy-options.ts";
+import { policyOf, retentionOf, type RetentionOptions } from "./queue-policy-options.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
 
 export const DEFAULT_REDIS_URL = "redis://localhost:6379";
@@ -38,10 +40,10 @@ export interface BackendEntry {
   readonly policy: QueuePolicy | undefined;
 }
 
-/** Dead letters of queues that say nothing themselves; absent when nothing was configured. */
-export interface KeepFailedDefaults {
-  readonly ageMs: number;
-  readonly count: number;
+/** Retention of queues that say nothing themselves; absent where nothing was configured for all of them. */
+export interface RetentionDefaults {
+  readonly completed: Exclude<Retention, 0> | undefined;
+  readonly failed: Exclude<Retention, 0> | undefined;
 }
 
 const refuse = (path: string, message: string, hint?: string): never => {
@@ -77,26 +79,24 @@ function settingsOf(type: string, options: NamedBackendOptions, path: string): R
   }
 }
 
-function policyOfEntry(
-  options: NamedBackendOptions,
-  keepFailed: KeepFailedDefaults | undefined,
-): QueuePolicy | undefined {
-  const failed = options.keepFailed ?? (keepFailed === undefined ? undefined : {});
+function kept(
+  own: RetentionOptions | undefined,
+  ofAll: Exclude<Retention, 0> | undefined,
+  otherwise: Retention,
+): Retention | undefined {
+  if (own === undefined) return ofAll;
+  return retentionOf(own, ofAll ?? (otherwise as Exclude<Retention, 0>));
+}
+
+function policyOfEntry(options: NamedBackendOptions, defaults: RetentionDefaults): QueuePolicy | undefined {
+  const keepCompleted = kept(options.keepCompleted, defaults.completed, DEFAULT_KEEP_COMPLETED);
+  const keepFailed = kept(options.keepFailed, defaults.failed, DEFAULT_KEEP_FAILED);
   const policy: QueuePolicy = {
     ...(options.policy === undefined ? {} : policyOf(options.policy)),
     ...(options.maxSize === undefined ? {} : { maxSize: options.maxSize }),
     ...(options.aging === undefined ? {} : { agingMs: milliseconds(options.aging) }),
-    ...(options.keepCompleted === undefined
-      ? {}
-      : {
-          keepCompleted: retentionOf(
-            options.keepCompleted,
-            DEFAULT_KEEP_COMPLETED as { ageMs: number; count: number },
-          ),
-        }),
-    ...(failed === undefined
-      ? {}
-      : { keepFailed: retentionOf(failed, keepFailed ?? (DEFAULT_KEEP_FAILED as KeepFailedDefaults)) }),
+    ...(keepCompleted === undefined ? {} : { keepCompleted }),
+    ...(keepFailed === undefined ? {} : { keepFailed }),
   };
   return Object.keys(policy).length === 0 ? undefined : policy;
 }
@@ -108,7 +108,7 @@ function entryOf(
   options: NamedBackendOptions,
   primary: boolean,
   backoff: Backoff,
-  keepFailed: KeepFailedDefaults | undefined,
+  retention: RetentionDefaults,
   path: string,
 ): BackendEntry {
   const { backend } = options;
@@ -130,7 +130,7 @@ function entryOf(
     maxRetries: options.maxRetries,
     backoff: options.retry === undefined ? undefined : backoffOf(options.retry, `${path}.retry`, backoff),
     priority: options.priority,
-    policy: policyOfEntry(options, keepFailed),
+    policy: policyOfEntry(options, retention),
   };
 }
 
@@ -174,12 +174,12 @@ function primaryOf(entries: readonly NamedBackendOptions[], path: string): numbe
 export function backendEntries(
   options: TaskConfigOptions,
   backoff: Backoff,
-  keepFailed: KeepFailedDefaults | undefined,
+  retention: RetentionDefaults,
 ): BackendEntry[] {
   const { backend, backends } = options;
   if (backends === undefined || backends.length === 0) {
     const name = backend?.queueName ?? DEFAULT_QUEUE_NAME;
-    return [entryOf({ ...backend, name }, true, backoff, keepFailed, "tasks.backend")];
+    return [entryOf({ ...backend, name }, true, backoff, retention, "tasks.backend")];
   }
   const path = "tasks.backends";
   assertNames(backends, path);
@@ -188,6 +188,6 @@ export function backendEntries(
   return backends.map((entry, i) => {
     const inherited =
       entry.backend === undefined ? { ...address, ...(type === undefined ? {} : { type }) } : {};
-    return entryOf({ ...inherited, ...entry }, i === primary, backoff, keepFailed, `${path}.${i}`);
+    return entryOf({ ...inherited, ...entry }, i === primary, backoff, retention, `${path}.${i}`);
   });
 }

@@ -74,7 +74,7 @@ export interface WorkerOptions {
   readonly defaultTimeout?: Duration;
   /** The longest time limit that is granted. Default `"1h"`. */
   readonly maxTimeout?: Duration;
-  /** False: only time limits that a task or queue names are kept, `defaultTimeout` is not. Default true. */
+  /** Whether `defaultTimeout` holds, and `maxTimeout` also for tasks that ask for no limit. Default true. */
   readonly enforceTimeout?: boolean;
   /** Length of a lease; renewed at a third. Default `"15s"`. */
   readonly lease?: Duration;
@@ -117,7 +117,10 @@ export interface RetryDefaults extends BackoffOptions {
 }
 
 export interface ResultOptions {
-  /** How long a result store beside the queue keeps an outcome; `null`: for ever. Default `"1h"`. */
+  /**
+   * How long outcomes are kept, by a queue (unless its entry has `keepCompleted`) or by the store beside it; `null`: as
+   * long as there is room. Default `"1h"`.
+   */
   readonly ttl?: Duration | null;
 }
 

@@ -140,7 +140,7 @@ export const taskConfigSchema = section({
     maxAttempts: whole(1).optional(),
   }).optional(),
   results: section({ ttl: durationOrNone(1).optional() }).optional(),
-  deadLetters: section({ maxSize: whole(0).optional(), retention: duration().optional() }).optional(),
+  deadLetters: section({ maxSize: whole(1).optional(), retention: duration(1).optional() }).optional(),
   payload: section({ maxBytes: whole(1).optional(), maxDepth: whole(1).optional() }).optional(),
   errors: section({
     stacks: flag.optional(),

@@ -1,4 +1,11 @@
-import { isSecretName, type LogLevel, milliseconds, redact, TaskConfigError } from "@lexigram/contracts";
+import {
+  DEFAULT_KEEP_COMPLETED,
+  isSecretName,
+  type LogLevel,
+  milliseconds,
+  redact,
+  TaskConfigError,
+} from "@lexigram/contracts";
 import type { ConfigIssue } from "@lexigram/kernel";
 import { type Backoff, backoffOf } from "../retry/backoff.ts";
 import { type BackendEntry, backendEntries } from "./backend-entries.ts";
@@ -97,13 +104,19 @@ export class TaskConfig {
     };
     this.errors = { stacks: given.errors?.stacks ?? true, redact: given.errors?.redact };
     this.extra = given.extra ?? {};
-    this.queues = backendEntries(
-      given,
-      this.retry.backoff,
-      maxSize === undefined && retention === undefined
-        ? undefined
-        : { ageMs: this.deadLetters.retentionMs, count: this.deadLetters.maxSize },
-    );
+    this.queues = backendEntries(given, this.retry.backoff, {
+      completed:
+        given.results?.ttl === undefined
+          ? undefined
+          : {
+              ...(DEFAULT_KEEP_COMPLETED as { ageMs: number; count: number }),
+              ageMs: this.results.ttlMs ?? FOR_EVER,
+            },
+      failed:
+        maxSize === undefined && retention === undefined
+          ? undefined
+          : { ageMs: this.deadLetters.retentionMs, count: this.deadLetters.maxSize },
+    });
   }
 
   /** These options under stronger ones: field by field, and entries of `backends` by their name. */
@@ -142,6 +155,9 @@ export class TaskConfig {
     return this.toJSON();
   }
 }
+
+/** An age that no record reaches. */
+const FOR_EVER = Number.MAX_SAFE_INTEGER;
 
 const isProductionName = (env: string | undefined): boolean => env === "production" || env === "prod";
 

@@ -1,9 +1,23 @@
-import { type Logger, serializeError, type TaskEventName, type TaskEvents, type Token, token } from "@lexigram/contracts";
+import {
+  type Logger,
+  serializeError,
+  type TaskEventName,
+  type TaskEvents,
+  type Token,
+  token,
+} from "@lexigram/contracts";
 
 type Listener<E extends TaskEventName> = (payload: TaskEvents[E]) => unknown;
 
 /** `task.enqueued` is another name of `task.queued`; both are heard under one. */
 const ALIASES: Partial<Record<TaskEventName, TaskEventName>> = { "task.enqueued": "task.queued" };
+
+/** Somebody who hands facts on, and who has listeners of his own that come and go. */
+export interface TaskRelay {
+  /** Whether anybody listens there; asked for every fact, so it must be cheap. */
+  wants(event: TaskEventName): boolean;
+  tell<E extends TaskEventName>(event: E, payload: TaskEvents[E]): unknown;
+}
 
 /**
  * The one place where facts about jobs are announced; hooks, domain events, metrics and the dashboard listen here.
@@ -13,6 +27,7 @@ const ALIASES: Partial<Record<TaskEventName, TaskEventName>> = { "task.enqueued"
 export class TaskEmitter {
   readonly #listeners = new Map<TaskEventName, Listener<never>[]>();
   readonly #logger: Logger;
+  #relays: readonly TaskRelay[] = [];
 
   constructor(logger: Logger) {
     this.#logger = logger;
@@ -21,32 +36,54 @@ export class TaskEmitter {
   on<E extends TaskEventName>(event: E, listener: Listener<E>): Disposable {
     const name = ALIASES[event] ?? event;
     // Copied on change, so that a listener may add or remove others while an event is being told.
-    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener as Listener<never>]);
+    this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener]);
     return {
       [Symbol.dispose]: () => {
-        const rest = (this.#listeners.get(name) ?? []).filter((other) => other !== (listener as Listener<never>));
+        const rest = (this.#listeners.get(name) ?? []).filter(
+          (other) => other !== (listener as Listener<never>),
+        );
         if (rest.length > 0) this.#listeners.set(name, rest);
         else this.#listeners.delete(name);
       },
     };
   }
 
+  /** Adds somebody who is told what he wants at the moment it happens, after the listeners. */
+  relay(relay: TaskRelay): Disposable {
+    this.#relays = [...this.#relays, relay];
+    return { [Symbol.dispose]: () => void (this.#relays = this.#relays.filter((other) => other !== relay)) };
+  }
+
   /** Whether anybody listens; ask before making a payload on a hot path. */
   has(event: TaskEventName): boolean {
-    return this.#listeners.has(ALIASES[event] ?? event);
+    const name = ALIASES[event] ?? event;
+    if (this.#listeners.has(name)) return true;
+    for (const relay of this.#relays) if (relay.wants(name)) return true;
+    return false;
   }
 
   emit<E extends TaskEventName>(event: E, payload: TaskEvents[E]): void {
-    const listeners = this.#listeners.get(ALIASES[event] ?? event);
-    if (listeners === undefined) return;
-    for (const listener of listeners as Listener<E>[]) {
+    const name = (ALIASES[event] ?? event) as E;
+    const listeners = this.#listeners.get(name) as Listener<E>[] | undefined;
+    if (listeners !== undefined)
+      for (const listener of listeners) {
+        try {
+          this.#attend(name, listener(payload));
+        } catch (error) {
+          this.#failed(name, error);
+        }
+      }
+    for (const relay of this.#relays) {
       try {
-        const result = listener(payload);
-        if (result instanceof Promise) result.catch((error: unknown) => this.#failed(event, error));
+        if (relay.wants(name)) this.#attend(name, relay.tell(name, payload));
       } catch (error) {
-        this.#failed(event, error);
+        this.#failed(name, error);
       }
     }
+  }
+
+  #attend(event: TaskEventName, result: unknown): void {
+    if (result instanceof Promise) result.catch((error: unknown) => this.#failed(event, error));
   }
 
   #failed(event: TaskEventName, error: unknown): void {

@@ -1,0 +1,77 @@
+import { QUEUE_NAME, type TaskBackend, TaskConfigError, type TaskQueueProtocol } from "@lexigram/contracts";
+import { TaskConfig } from "../config/task-config.ts";
+import type { NamedBackendOptions, TaskConfigOptions } from "../config/task-config-options.ts";
+import { refuseUnknownOptions } from "../job/option-check.ts";
+import type { Codec } from "../job/envelope.ts";
+import type { TaskMiddleware, TaskMiddlewareFunction } from "../middleware/middleware.ts";
+import type { RetryOptions } from "../retry/retry-options.ts";
+import { isBackend, queueAsBackend } from "./queue-as-backend.ts";
+
+/** What is said in code, above files and environment. Everything has a default: jobs in memory, one worker. */
+export interface TasksOptions {
+  /** The primary queue: a backend, or a queue made elsewhere. The application closes it when it stops. Not together with `backends`. */
+  readonly queue?: TaskBackend | TaskQueueProtocol;
+  /** Short for `config.backends`. */
+  readonly backends?: readonly NamedBackendOptions[];
+  /** Short for `config.worker.workerCount`. */
+  readonly workerCount?: number;
+  /** Short for `config.env`. */
+  readonly env?: string;
+  /** Runs each job where it is enqueued instead of storing it; no workers run. Default false. */
+  readonly eager?: boolean;
+  /** Around every enqueue and attempt, inside the built-in middleware, the first one outermost. */
+  readonly middleware?: readonly (TaskMiddlewareFunction | TaskMiddleware)[];
+  /** Codecs beside JSON. */
+  readonly codecs?: readonly Codec[];
+  /** The encoding of what is written. Default `"json"`. */
+  readonly codec?: string;
+  /** Rules of retry for tasks that have none of their own. */
+  readonly retryPolicy?: RetryOptions;
+  /** The whole section `tasks`. The short forms above win over it. */
+  readonly config?: TaskConfig | TaskConfigOptions;
+}
+
+export const TASKS_OPTIONS = [
+  "queue",
+  "backends",
+  "workerCount",
+  "env",
+  "eager",
+  "middleware",
+  "codecs",
+  "codec",
+  "retryPolicy",
+  "config",
+] as const satisfies readonly (keyof TasksOptions)[];
+
+const DEFAULT_NAME = "tasks";
+
+function primaryOf(queue: TaskBackend | TaskQueueProtocol): NamedBackendOptions {
+  if (isBackend(queue)) return { name: DEFAULT_NAME, primary: true, backend: queue };
+  const name = QUEUE_NAME.test(queue.name) ? queue.name : DEFAULT_NAME;
+  return { name, primary: true, backend: queueAsBackend(queue) };
+}
+
+/**
+ * What the options say as configuration, checked.
+ *
+ * @param owner for messages.
+ * @throws TaskConfigError for an unknown option, and whatever `TaskConfig` refuses.
+ */
+export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
+  refuseUnknownOptions(owner, options, TASKS_OPTIONS);
+  const { queue, backends, workerCount, env, config } = options;
+  if (queue !== undefined && backends !== undefined)
+    throw new TaskConfigError(
+      `${owner} is given both queue and backends`,
+      { path: "queue" },
+      { hint: "list the queue among backends, with primary: true" },
+    );
+  const given = config instanceof TaskConfig ? config : new TaskConfig(config);
+  return given.with({
+    ...(queue === undefined ? {} : { backends: [primaryOf(queue)] }),
+    ...(backends === undefined ? {} : { backends }),
+    ...(workerCount === undefined ? {} : { worker: { workerCount } }),
+    ...(env === undefined ? {} : { env }),
+  });
+}

@@ -1,0 +1,76 @@
+import { named, ProgressTrackerProtocol, StateStoreProtocol, TaskQueueProtocol } from "@lexigram/contracts";
+import type { BootContainer, ContainerRegistrar, Injectable } from "@lexigram/kernel";
+import { TaskConfig } from "../config/task-config.ts";
+import { DeadLetterQueue } from "../dead-letter/dead-letter-queue.ts";
+import { HandlerRegistry } from "../define/handler-registry.ts";
+import { TaskBackendRegistry } from "../dispatch/backend-registry.ts";
+import type { QueueBinding } from "../dispatch/queue-binding.ts";
+import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
+import { TaskEmitter } from "../events/task-emitter.ts";
+import { MetricsMiddleware } from "../middleware/metrics-middleware.ts";
+import { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
+import { TaskDashboard } from "../observability/task-dashboard.ts";
+import { ProgressStore } from "../progress/progress-store.ts";
+import { ResultStore } from "../results/result-store.ts";
+import { WorkerPool } from "../worker/worker-pool.ts";
+import type { TaskRuntime } from "./task-runtime.ts";
+
+/** What the provider binds once it has booted. */
+const BOUND: readonly Injectable<unknown>[] = [
+  TaskQueueProtocol,
+  StateStoreProtocol,
+  TaskDispatcher,
+  WorkerPool,
+  TaskMiddlewarePipeline,
+  ResultStore,
+  ProgressTrackerProtocol,
+  ProgressStore,
+  DeadLetterQueue,
+  TaskDashboard,
+  TaskEmitter,
+  MetricsMiddleware,
+];
+
+/** What a module that lists the provider exports, besides named queues. */
+export const EXPORTED: readonly Injectable<unknown>[] = [
+  ...BOUND,
+  TaskConfig,
+  HandlerRegistry,
+  TaskBackendRegistry,
+];
+
+export function declareRuntime(container: ContainerRegistrar): void {
+  for (const key of BOUND) container.declare(key);
+}
+
+/** The tokens of one queue by its name in the application: its own and that of its state. */
+export const queueTokens = (name: string): readonly Injectable<unknown>[] => [
+  named(TaskQueueProtocol, name),
+  named(StateStoreProtocol, name),
+];
+
+export function declareQueue(container: ContainerRegistrar, name: string): void {
+  for (const key of queueTokens(name)) container.declare(key);
+}
+
+export function bindQueue(container: BootContainer, { name, queue, state }: QueueBinding): void {
+  container.bind(named(TaskQueueProtocol, name), queue);
+  container.bind(named(StateStoreProtocol, name), state);
+}
+
+export function bindRuntime(container: BootContainer, runtime: TaskRuntime): void {
+  const { queue, state } = runtime.queues.primary;
+  container.bind(TaskQueueProtocol, queue);
+  container.bind(StateStoreProtocol, state);
+  container.bind(TaskDispatcher, runtime.dispatcher);
+  container.bind(WorkerPool, runtime.pool);
+  container.bind(TaskMiddlewarePipeline, runtime.pipeline);
+  container.bind(ResultStore, runtime.results);
+  container.bind(ProgressTrackerProtocol, runtime.progress);
+  container.bind(ProgressStore, runtime.progressStore);
+  container.bind(DeadLetterQueue, runtime.deadLetters);
+  container.bind(TaskDashboard, runtime.dashboard);
+  container.bind(TaskEmitter, runtime.emitter);
+  container.bind(MetricsMiddleware, runtime.metrics);
+  for (const binding of runtime.queues.all()) bindQueue(container, binding);
+}

@@ -1,0 +1,357 @@
+import type { Clock, Logger, ProgressTrackerProtocol, Random, TaskQueueProtocol } from "@lexigram/contracts";
+import type { Container, EventBus, HookRegistry } from "@lexigram/kernel";
+import { atLevel } from "../config/log-level.ts";
+import type { BackendEntry } from "../config/backend-entries.ts";
+import type { TaskConfig } from "../config/task-config.ts";
+import { DeadLetterQueue } from "../dead-letter/dead-letter-queue.ts";
+import type { HandlerRegistry } from "../define/handler-registry.ts";
+import type { TaskBackendRegistry } from "../dispatch/backend-registry.ts";
+import type { QueueBinding } from "../dispatch/queue-binding.ts";
+import { QueueSet } from "../dispatch/queue-set.ts";
+import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
+import { TaskEmitter } from "../events/task-emitter.ts";
+import { CodecRegistry } from "../job/codec-registry.ts";
+import { randomName } from "../job/job-id.ts";
+import { LoggingMiddleware } from "../middleware/logging-middleware.ts";
+import { MetricsMiddleware } from "../middleware/metrics-middleware.ts";
+import { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
+import { TimeoutMiddleware } from "../middleware/timeout-middleware.ts";
+import { TaskDashboard } from "../observability/task-dashboard.ts";
+import { CacheBackendProgressStore } from "../progress/cache-backend-progress-store.ts";
+import type { ProgressStore } from "../progress/progress-store.ts";
+import { SharedProgressTracker } from "../progress/shared-progress-tracker.ts";
+import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
+import { QueueResultStore } from "../results/queue-result-store.ts";
+import type { ResultStore } from "../results/result-store.ts";
+import { WorkerPool } from "../worker/worker-pool.ts";
+import type { ScopeSource } from "../worker/worker-services.ts";
+import type { WorkerSettings } from "../worker/worker-settings.ts";
+import type { TasksOptions } from "./provider-options.ts";
+import { QueueOpener } from "./queue-opener.ts";
+import { eventBusRelay, hookRelay } from "./relays.ts";
+import type { TaskTesting } from "./task-testing.ts";
+import { WorkerRecords } from "./worker-records.ts";
+import { INLINE_SLOTS, inlineMode } from "../testing/inline-mode.ts";
+
+export interface TaskRuntimeParts {
+  readonly config: TaskConfig;
+  readonly options: TasksOptions;
+  readonly testing: TaskTesting | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly hooks: HookRegistry;
+  readonly events: EventBus;
+  readonly container: Container;
+  readonly handlers: HandlerRegistry;
+  readonly backends: TaskBackendRegistry;
+}
+
+/** Everything that runs for the tasks of one application, put together from its configuration. */
+export class TaskRuntime {
+  readonly config: TaskConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly emitter: TaskEmitter;
+  readonly codecs: CodecRegistry;
+  readonly pipeline: TaskMiddlewarePipeline;
+  readonly metrics = new MetricsMiddleware();
+  readonly dashboard: TaskDashboard;
+  readonly handlers: HandlerRegistry;
+  readonly #parts: TaskRuntimeParts;
+  readonly #opener: QueueOpener;
+  readonly #kept: Disposable[] = [];
+  #opened: Opened | undefined;
+  #started = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(parts: TaskRuntimeParts) {
+    const { config, options, clock, random, testing } = parts;
+    this.#parts = parts;
+    this.config = config;
+    this.clock = clock;
+    this.handlers = parts.handlers;
+    this.logger = atLevel(parts.logger, config.logLevel);
+    this.emitter = new TaskEmitter(this.logger);
+    this.#kept.push(
+      this.emitter.relay(hookRelay(parts.hooks)),
+      this.emitter.relay(eventBusRelay(parts.events, clock)),
+    );
+    this.dashboard = new TaskDashboard({ clock });
+    this.codecs = new CodecRegistry({
+      maxPayloadBytes: config.payload.maxBytes,
+      maxDepth: config.payload.maxDepth,
+      ...(options.codecs === undefined ? {} : { codecs: options.codecs }),
+      ...(options.codec === undefined ? {} : { default: options.codec }),
+    });
+    this.pipeline = new TaskMiddlewarePipeline({ logger: this.logger, clock });
+    if (testing?.mode === "inline")
+      this.pipeline.use(
+        inlineMode(() => this.queues, this.emitter),
+        ["enqueue"],
+      );
+    fillPipeline(this.pipeline, this.logger, clock, config, this.metrics, options);
+    this.#opener = new QueueOpener({
+      registry: parts.backends,
+      services: { clock, random, logger: this.logger },
+      wrap: testing?.wrap,
+    });
+  }
+
+  /** Opens what configuration names, and puts together what works on it. Throws as `QueueOpener.open` does. */
+  async open(): Promise<void> {
+    const { config, testing } = this.#parts;
+    const entries = testing === undefined ? config.queues : config.queues.map(inMemory);
+    if (testing === undefined && config.isProduction && entries.some(({ type }) => type === "memory"))
+      this.logger.warn(
+        "jobs are kept in the memory of this process, in production: they are gone when it ends",
+        {
+          queues: entries.filter(({ type }) => type === "memory").map(({ name }) => name),
+        },
+      );
+    const bindings = await this.#opener.open(entries);
+    this.#opened = this.#assemble(new QueueSet(bindings));
+    for (const binding of bindings) this.#announcePolicy(binding);
+  }
+
+  get queues(): QueueSet {
+    return this.#open.queues;
+  }
+
+  get dispatcher(): TaskDispatcher {
+    return this.#open.dispatcher;
+  }
+
+  get pool(): WorkerPool {
+    return this.#open.pool;
+  }
+
+  get records(): WorkerRecords {
+    return this.#open.records;
+  }
+
+  get results(): ResultStore {
+    return this.#open.results;
+  }
+
+  get progress(): ProgressTrackerProtocol {
+    return this.#open.progress;
+  }
+
+  get progressStore(): ProgressStore {
+    return this.#open.progressStore;
+  }
+
+  get deadLetters(): DeadLetterQueue {
+    return this.#open.deadLetters;
+  }
+
+  /** Whether workers run, or ran until they were stopped. */
+  get workersStarted(): boolean {
+    return this.#started;
+  }
+
+  /** Whether this process is to run workers at all. */
+  get hasWorkers(): boolean {
+    const { config, options } = this.#parts;
+    return config.enabled && options.eager !== true && config.worker.workerCount > 0;
+  }
+
+  /** Lets something go when the runtime closes. */
+  keep(...things: readonly Disposable[]): void {
+    this.#kept.push(...things);
+  }
+
+  /** Starts workers as the application does once it has started: not when it only enqueues, and not for a manual test. */
+  async startWorkers(): Promise<void> {
+    if (this.hasWorkers && this.#parts.testing?.mode !== "manual") await this.runWorkers();
+  }
+
+  async runWorkers(): Promise<void> {
+    if (this.#started || this.#closing !== undefined) return;
+    this.#started = true;
+    await this.pool.start();
+    await this.records.start();
+  }
+
+  /** No more claims; running attempts may finish within the shutdown timeout, are then aborted and handed back. */
+  async stopWorkers(): Promise<void> {
+    if (!this.#started) return;
+    await this.pool.stop({ drain: true, timeout: this.config.worker.shutdownTimeoutMs });
+    await this.records.stop();
+  }
+
+  async addQueue(entry: BackendEntry): Promise<QueueBinding> {
+    const [binding] = await this.#opener.open([this.#parts.testing === undefined ? entry : inMemory(entry)]);
+    this.queues.add(binding!);
+    this.#announcePolicy(binding!);
+    return binding!;
+  }
+
+  /** Everything in order: workers, stores, queues last in first out, backends. Idempotent. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    if (this.#opened !== undefined) {
+      await this.stopWorkers();
+      await this.#opened.results.close();
+      await this.#opened.progressStore.close();
+    }
+    await this.#opener.close();
+    for (const thing of this.#kept.splice(0)) thing[Symbol.dispose]();
+  }
+
+  get #open(): Opened {
+    if (this.#opened === undefined) throw new TypeError("the runtime was not opened");
+    return this.#opened;
+  }
+
+  #announcePolicy(binding: QueueBinding): void {
+    if (binding.policy !== undefined) this.emitter.emit("queue.policy", { queueName: binding.name });
+  }
+
+  #assemble(queues: QueueSet): Opened {
+    const { config, options, random, testing, container } = this.#parts;
+    const { clock, logger, emitter, codecs, pipeline } = this;
+    const { state } = queues.primary;
+    const progressStore = new CacheBackendProgressStore(state, { clock });
+    const progress = new SharedProgressTracker(progressStore, { clock, logger });
+    const results = resultStoreOf(queues, config, clock, codecs);
+    const pool = new WorkerPool({
+      queues,
+      handlers: this.handlers,
+      size: testing === undefined && !this.hasWorkers ? 0 : Math.max(1, config.worker.workerCount),
+      maxConcurrentTasks: testing?.mode === "inline" ? INLINE_SLOTS : config.worker.maxConcurrentTasks,
+      settings: workerSettingsOf(config),
+      services: {
+        container: container as unknown as ScopeSource,
+        resultStore: results,
+        progress,
+        dashboard: this.dashboard,
+        logger,
+        clock,
+        random,
+        emitter,
+        codecs,
+        ...(options.retryPolicy === undefined ? {} : { retryPolicy: options.retryPolicy }),
+      },
+      pipeline,
+    });
+    const dispatcher = new TaskDispatcher({
+      queues,
+      registry: this.handlers,
+      pipeline,
+      codecs,
+      emitter,
+      clock,
+      random,
+      logger,
+      progress,
+      activity: pool.activity,
+      eager: options.eager ?? false,
+      checkRoundTrip: testing !== undefined || config.isDevelopment || config.isTest,
+    });
+    const records = new WorkerRecords({
+      id: `${config.name}-${randomName(random)}`,
+      name: config.name,
+      heartbeatMs: config.worker.heartbeatMs,
+      snapshot: () => {
+        const stats = pool.getPoolStats();
+        return {
+          slots: stats.slots,
+          running: stats.running,
+          tasks: this.handlers.names(),
+          queues: queues
+            .all()
+            .filter(({ consume }) => consume)
+            .map(({ name }) => name),
+        };
+      },
+      state,
+      clock,
+      logger,
+    });
+    const deadLetters = deadLettersOf(queues, config);
+    return { queues, progressStore, progress, results, dispatcher, pool, records, deadLetters };
+  }
+}
+
+interface Opened {
+  readonly queues: QueueSet;
+  readonly progressStore: ProgressStore;
+  readonly progress: ProgressTrackerProtocol;
+  readonly results: ResultStore;
+  readonly dispatcher: TaskDispatcher;
+  readonly pool: WorkerPool;
+  readonly records: WorkerRecords;
+  readonly deadLetters: DeadLetterQueue;
+}
+
+/** The same queue in memory, whatever store it is meant for. */
+function inMemory(entry: BackendEntry): BackendEntry {
+  return {
+    ...entry,
+    backend: undefined,
+    type: "memory",
+    settings: {},
+    queueName: entry.name,
+    state: undefined,
+  };
+}
+
+/** The built-in middleware, then the user's own. */
+function fillPipeline(
+  pipeline: TaskMiddlewarePipeline,
+  logger: Logger,
+  clock: Clock,
+  config: TaskConfig,
+  metrics: MetricsMiddleware,
+  options: TasksOptions,
+): void {
+  const { defaultTimeoutMs, maxTimeoutMs } = config.worker;
+  pipeline
+    .add(new LoggingMiddleware(logger))
+    .add(metrics)
+    .add(new TimeoutMiddleware({ defaultTimeout: defaultTimeoutMs, maxTimeout: maxTimeoutMs, clock }));
+  for (const middleware of options.middleware ?? [])
+    if (typeof middleware === "function") pipeline.use(middleware);
+    else pipeline.add(middleware);
+}
+
+/** Those of all queues that keep any; two queues of one name in different stores cannot be told apart, the first counts. */
+function deadLettersOf(queues: QueueSet, config: TaskConfig): DeadLetterQueue {
+  const byName = new Map<string, TaskQueueProtocol>();
+  for (const { queue } of [queues.primary, ...queues.all()])
+    if (queue.capabilities.deadLetters && !byName.has(queue.name)) byName.set(queue.name, queue);
+  return new DeadLetterQueue(byName.size === 0 ? queues.primary.queue : [...byName.values()], {
+    maxSize: config.deadLetters.maxSize,
+    retention: config.deadLetters.retentionMs,
+  });
+}
+
+/** The primary queue's own results; where it keeps none, those in its state store. */
+function resultStoreOf(
+  queues: QueueSet,
+  config: TaskConfig,
+  clock: Clock,
+  codecs: CodecRegistry,
+): ResultStore {
+  const { queue, state } = queues.primary;
+  const keepsAll = queues.all().every((binding) => binding.queue.capabilities.results);
+  return keepsAll
+    ? new QueueResultStore(queue, { clock, decode: (body) => codecs.decodeValue(body) })
+    : new CacheBackendResultStore(state, { clock, ttl: config.results.ttlMs });
+}
+
+function workerSettingsOf(config: TaskConfig): Partial<WorkerSettings> {
+  const { workerCount: _count, maxConcurrentTasks: _slots, ...spans } = config.worker;
+  const { stacks, redact } = config.errors;
+  return {
+    ...spans,
+    maxRetries: config.retry.maxRetries,
+    backoff: config.retry.backoff,
+    errors: { stack: stacks, ...(redact === undefined ? {} : { redact }) },
+  };
+}

@@ -1,0 +1,119 @@
+import { TaskRegistrationError, type Token, token, tokenName } from "@lexigram/contracts";
+import { type Binding, type Constructor, Container, type Lifetime, provide } from "@lexigram/kernel";
+import type { HandlerRegistry } from "../define/handler-registry.ts";
+import { serveTask } from "../define/running-applications.ts";
+import { isDefinition, specOf, type TaskDefinition } from "../define/task-definition.ts";
+import { type TaskClass, taskMethodsOf } from "../define/task-methods.ts";
+import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
+
+/** What one `TasksModule.scope(...)` lists, as the provider finds it. */
+export interface TaskScope {
+  readonly definitions: readonly TaskDefinition<never, never, unknown>[];
+  readonly classes: readonly TaskClass[];
+}
+
+export const TaskScope: Token<TaskScope> = token("TaskScope");
+
+/**
+ * Sorts what a scope lists.
+ *
+ * @throws TaskRegistrationError for a contract without a handler, a class without tasks, and what is neither.
+ */
+export function taskScope(listed: readonly unknown[]): TaskScope {
+  const definitions: TaskDefinition<never, never, unknown>[] = [];
+  const classes: TaskClass[] = [];
+  for (const [index, one] of listed.entries()) {
+    if (isDefinition(one)) definitions.push(one as TaskDefinition<never, never, unknown>);
+    else classes.push(taskClass(one, index));
+  }
+  return { definitions, classes };
+}
+
+function taskClass(one: unknown, index: number): TaskClass {
+  const contract = specOf(one);
+  if (contract !== undefined)
+    throw new TaskRegistrationError(
+      `"${contract.name}" is a contract: it has no handler`,
+      { task: contract.name },
+      {
+        hint: "put @handles(contract) on a method and list its class, or register a function for it",
+      },
+    );
+  const isClass = typeof one === "function" && one.prototype !== undefined;
+  if (!isClass)
+    throw new TaskRegistrationError(
+      `entry ${index} of TasksModule.scope is neither a task nor a class`,
+      {
+        task: typeof one === "function" && one.name !== "" ? one.name : `(entry ${index})`,
+      },
+      {
+        hint: "list what task(options, handler) returned, and classes with @task methods; a missing one is a circular import",
+      },
+    );
+  const owner = one as unknown as TaskClass;
+  if (taskMethodsOf(owner).size === 0)
+    throw new TaskRegistrationError(
+      `class ${tokenName(owner)} has no task`,
+      { task: tokenName(owner) },
+      {
+        hint: "put @task({ name }) on a method, or @handles(contract)",
+      },
+    );
+  return owner;
+}
+
+interface Dependency {
+  readonly key: Parameters<Container["resolve"]>[0];
+  readonly kind: "one" | "optional" | "all";
+}
+
+// Where the kernel's decorators note what a class asks for; registered symbols, which two copies of it share.
+const DEPENDENCIES = Symbol.for("@lexigram/kernel/dependencies");
+const LIFETIME = Symbol.for("@lexigram/kernel/lifetime");
+
+const dependenciesOf = (owner: TaskClass): readonly Dependency[] =>
+  (Reflect.getOwnMetadata(DEPENDENCIES, owner) as readonly Dependency[] | undefined) ?? [];
+
+/**
+ * Lets the container build a class of tasks from all that the application provides: a scope is a module of its own,
+ * and what its classes need belongs to the module that lists it.
+ */
+export function bindTaskClass(owner: TaskClass): Binding {
+  const lifetime = (Reflect.getOwnMetadata(LIFETIME, owner) as Lifetime | undefined) ?? "singleton";
+  const make = owner as unknown as Constructor<object>;
+  return provide(
+    make,
+    {
+      useFactory: (view) => {
+        const container = view.resolve(Container);
+        const args = dependenciesOf(owner).map(({ key, kind }) => {
+          if (kind === "all") return container.resolveAll(key);
+          return kind === "optional" ? container.resolveOptional(key) : container.resolve(key);
+        });
+        return new make(...args);
+      },
+    },
+    { lifetime },
+  );
+}
+
+/** What a class of tasks needs and nobody provides. */
+export function missingOf(owner: TaskClass, container: Container): readonly string[] {
+  return dependenciesOf(owner)
+    .filter(({ key, kind }) => kind === "one" && !container.has(key))
+    .map(({ key }) => tokenName(key as never));
+}
+
+/** @throws TaskRegistrationError when a name is taken. */
+export function registerScope({ definitions, classes }: TaskScope, handlers: HandlerRegistry): void {
+  for (const definition of definitions) handlers.register(definition);
+  for (const owner of classes) handlers.registerClass(owner);
+}
+
+/** Lets `delay` of what a scope lists find the application's dispatcher, until disposed. */
+export function serveScope({ definitions, classes }: TaskScope, dispatcher: TaskDispatcher): Disposable[] {
+  const methods = classes.flatMap((owner) => [...taskMethodsOf(owner).values()]);
+  return [...definitions.flatMap((definition) => specOf(definition) ?? []), ...methods].map((spec) =>
+    serveTask(spec, dispatcher),
+  );
+}

@@ -1,0 +1,66 @@
+import { type HealthCheckResult, redact, type TaskQueueProtocol, worstHealth } from "@lexigram/contracts";
+import type { HealthReport } from "@lexigram/kernel";
+import type { TaskRuntime } from "./task-runtime.ts";
+
+interface QueueReport {
+  readonly queue: string;
+  readonly status: "healthy" | "unhealthy";
+  readonly pending?: number;
+  readonly message?: string;
+}
+
+function askQueue(
+  runtime: TaskRuntime,
+  name: string,
+  queue: TaskQueueProtocol,
+  timeoutMs: number,
+): Promise<QueueReport> {
+  return new Promise((resolve) => {
+    const silent: QueueReport = {
+      queue: name,
+      status: "unhealthy",
+      message: `no answer within ${timeoutMs} ms`,
+    };
+    const timer = runtime.clock.setTimer(() => resolve(silent), timeoutMs, { keepAlive: false });
+    queue
+      .getTaskCount()
+      .then(
+        (pending): QueueReport => ({ queue: name, status: "healthy", pending }),
+        (error: unknown): QueueReport => ({
+          queue: name,
+          status: "unhealthy",
+          message: redact(error instanceof Error ? error.message : String(error)),
+        }),
+      )
+      .then((report) => {
+        timer.cancel();
+        resolve(report);
+      })
+      .catch(() => undefined);
+  });
+}
+
+/** The worst of all queues and of the workers. Never rejects. */
+export async function queuesHealth(runtime: TaskRuntime, timeoutMs: number): Promise<HealthCheckResult> {
+  const queues = await Promise.all(
+    runtime.queues.all().map(({ name, queue }) => askQueue(runtime, name, queue, timeoutMs)),
+  );
+  const workers = workersHealth(runtime);
+  const status = worstHealth([workers.status, ...queues.map((report) => report.status)]);
+  const bad = queues.filter((report) => report.status !== "healthy");
+  return {
+    component: runtime.config.name,
+    status,
+    ...(bad.length === 0
+      ? {}
+      : { message: bad.map(({ queue, message }) => `queue "${queue}": ${message}`).join("; ") }),
+    details: { queues, workers: workers.details ?? {} },
+  };
+}
+
+/** How the workers of this process are; healthy when it is not to have any. */
+export function workersHealth(runtime: TaskRuntime): HealthReport {
+  if (!runtime.workersStarted) return { status: "healthy", details: { started: false } };
+  const { status, message } = runtime.pool.health();
+  return { status, ...(message === undefined ? {} : { message }), details: { started: true } };
+}

@@ -1,0 +1,106 @@
+import { Clock, TaskConfigError, TaskExecutorProtocol } from "@lexigram/contracts";
+import { type DynamicModule, provide } from "@lexigram/kernel";
+import type { Runnable } from "./define/task-definition.ts";
+import type { TaskClass } from "./define/task-methods.ts";
+import { codeConfig, type TasksOptions } from "./lifecycle/provider-options.ts";
+import { EXPORTED, queueTokens } from "./lifecycle/runtime-bindings.ts";
+import { bindTaskClass, TaskScope, taskScope } from "./lifecycle/task-scope.ts";
+import { TaskTesting, type TestMode } from "./lifecycle/task-testing.ts";
+import { TaskProvider } from "./tasks-provider.ts";
+import { TestClock } from "./testing/test-clock.ts";
+
+/** What a test may say besides. */
+export interface TestingOptions extends TasksOptions {
+  /** Default `"manual"`: workers run while a test drains. */
+  readonly mode?: TestMode;
+}
+
+/**
+ * Background tasks as a module. An application imports `configure` once, and `scope` wherever tasks are declared.
+ */
+export class TasksModule {
+  /**
+   * The module with its queues and workers. Global: every module may inject what it exports. Without options, and
+   * without configuration in files or environment, jobs stay in memory and one worker runs them.
+   *
+   * Importing two results in one application is refused with `ModuleDuplicateError`.
+   *
+   * @throws TaskConfigError for an option that is unknown, with the nearest name, out of range, or at odds with another.
+   */
+  static configure(options: TasksOptions = {}): DynamicModule {
+    const config = codeConfig("TasksModule.configure", options);
+    return {
+      module: TasksModule,
+      isGlobal: true,
+      // A class, so that each application that imports this module gets a provider of its own.
+      providers: [
+        class extends TaskProvider {
+          constructor() {
+            super(options);
+          }
+        },
+      ],
+      exports: [
+        TaskProvider,
+        TaskExecutorProtocol,
+        ...EXPORTED,
+        ...config.queues.flatMap(({ name }) => queueTokens(name)),
+      ],
+    };
+  }
+
+  /**
+   * Tasks of one part of an application: definitions, and classes with `@task` methods, which the container makes, for
+   * each attempt in a scope of its own. Can be called any number of times; adds no queue and no worker.
+   *
+   * @throws TaskRegistrationError for a contract without a handler, a class without tasks, and what is neither.
+   *   A name that two scopes claim is refused when the application boots.
+   */
+  static scope(...tasks: readonly (Runnable | TaskClass)[]): DynamicModule {
+    const scope = taskScope(tasks);
+    const names = [
+      ...scope.classes.map((owner) => owner.name),
+      ...scope.definitions.map((definition) => definition.name),
+    ];
+    return {
+      // A class of its own, so that several scopes are several modules.
+      module: class TasksScope {},
+      name: `TasksModule.scope(${names.join(", ")})`,
+      providers: [provide(TaskScope, { useValue: scope }), ...scope.classes.map(bindTaskClass)],
+      exports: [...scope.classes],
+    };
+  }
+
+  /**
+   * In place of `configure` for tests: jobs stay in memory whatever the configuration says, one worker, input that
+   * storing would change is refused, and time is a `TestClock`, which can be injected: the application's own clock
+   * when that is one.
+   *
+   * @throws TaskConfigError as `configure` does.
+   */
+  static testing(options: TestingOptions = {}): DynamicModule {
+    const { mode = "manual", ...rest } = options;
+    if (!(["manual", "inline", "workers"] as const).includes(mode))
+      throw new TaskConfigError('mode must be one of "manual", "inline", "workers"', { path: "mode" });
+    const module = TasksModule.configure(rest);
+    return {
+      ...module,
+      providers: [
+        ...(module.providers ?? []),
+        provide(TestClock, {
+          useFactory: (container) => {
+            const clock = container.resolve(Clock);
+            return clock instanceof TestClock ? clock : new TestClock();
+          },
+        }),
+        provide(TaskTesting, { useFactory: (container) => ({ mode, clock: container.resolve(TestClock) }) }),
+      ],
+      exports: [...(module.exports ?? []), TestClock],
+    };
+  }
+
+  /** The ancestor's name for {@link TasksModule.testing}. */
+  static stub(options: TestingOptions = {}): DynamicModule {
+    return TasksModule.testing(options);
+  }
+}

@@ -1,0 +1,225 @@
+import {
+  Clock,
+  type HealthCheckResult,
+  type JobId,
+  Logger,
+  type PlainHandler,
+  Random,
+  TaskConfigError,
+  TaskExecutorProtocol,
+} from "@lexigram/contracts";
+import {
+  type AppConfig,
+  type BootContainer,
+  type ConfigIssue,
+  type ContainerRegistrar,
+  EventBus,
+  HealthRegistry,
+  HookPriority,
+  HookRegistry,
+  Provider,
+  ProviderPriority,
+} from "@lexigram/kernel";
+import { taskConfigSection } from "./config/task-config-section.ts";
+import { TASK_CONFIG_KEY, TaskConfig } from "./config/task-config.ts";
+import type { NamedBackendOptions, TaskConfigOptions } from "./config/task-config-options.ts";
+import { type HandlerOptions, HandlerRegistry } from "./define/handler-registry.ts";
+import { TaskBackendRegistry } from "./dispatch/backend-registry.ts";
+import type { EnqueueOptions } from "./dispatch/enqueue-options.ts";
+import type { QueueBinding } from "./dispatch/queue-binding.ts";
+import { codeConfig, type TasksOptions } from "./lifecycle/provider-options.ts";
+import { bindQueue, bindRuntime, declareQueue, declareRuntime } from "./lifecycle/runtime-bindings.ts";
+import { runtimes } from "./lifecycle/running-runtimes.ts";
+import { TaskRuntime } from "./lifecycle/task-runtime.ts";
+import { registerScope, serveScope, TaskScope } from "./lifecycle/task-scope.ts";
+import { TaskTesting } from "./lifecycle/task-testing.ts";
+import { queuesHealth, workersHealth } from "./lifecycle/tasks-health.ts";
+import type { LiveWorkers } from "./lifecycle/worker-records.ts";
+import type { WorkerStats } from "./worker/member-stats.ts";
+
+/**
+ * The life of tasks in an application: binds services, opens backends when it boots, starts workers when everything
+ * else has booted, and takes it all down in order. Listed by `TasksModule.configure(...)`, or by hand among an
+ * application's `providers`.
+ *
+ * Configuration goes from the weakest to the strongest source: defaults, file, profile, environment, options in code.
+ */
+export class TaskProvider extends Provider<TaskConfig> {
+  override name = "tasks";
+  override priority: number = ProviderPriority.INFRASTRUCTURE;
+  override configKey = TASK_CONFIG_KEY;
+  override configSchema;
+  /** The handlers. Those registered before the application boots are there when it does. */
+  readonly handlers: HandlerRegistry;
+  /** Types of backends. A provider that brings one registers it before this one boots. */
+  readonly backends = new TaskBackendRegistry();
+  readonly #options: TasksOptions;
+  #runtime: TaskRuntime | undefined;
+  #container: BootContainer | undefined;
+  #unhook: (() => void)[] = [];
+
+  /**
+   * @throws TaskConfigError for options that are unknown or out of range.
+   */
+  constructor(options: TasksOptions = {}) {
+    super();
+    const inCode = codeConfig("TaskProvider", options);
+    this.#options = options;
+    this.handlers = new HandlerRegistry();
+    this.configSchema = taskConfigSection(inCode.options);
+    this.config = inCode;
+  }
+
+  /**
+   * A provider with a whole configuration.
+   *
+   * @throws TaskConfigError for what is unknown, out of range or at odds with something else.
+   */
+  static fromConfig(
+    config: TaskConfig | TaskConfigOptions,
+    options: Omit<TasksOptions, "config"> = {},
+  ): TaskProvider {
+    return new TaskProvider({ ...options, config });
+  }
+
+  override register(container: ContainerRegistrar, config: AppConfig): void {
+    if (this.config.env === undefined) this.config = this.config.with({ env: config.environment });
+    container.singleton(TaskProvider, { useValue: this });
+    container.singleton(TaskConfig, { useValue: this.config });
+    container.singleton(HandlerRegistry, { useValue: this.handlers });
+    container.singleton(TaskExecutorProtocol, { useValue: this.handlers });
+    container.singleton(TaskBackendRegistry, { useValue: this.backends });
+    declareRuntime(container);
+    for (const { name } of this.config.queues) declareQueue(container, name);
+  }
+
+  override configIssues(): ConfigIssue[] {
+    return this.config.validateForEnvironment();
+  }
+
+  /**
+   * Opens backends, sets the rules of queues, connects hooks and events, registers the handlers of all scopes.
+   *
+   * @throws the first thing that could not be opened, with the entry's name, after the rest was closed;
+   *   `TaskRegistrationError` when two handlers claim one name or a class of tasks lacks a dependency.
+   */
+  override async boot(container: BootContainer): Promise<void> {
+    const testing = container.resolveOptional(TaskTesting);
+    const clock = testing?.clock ?? container.resolve(Clock);
+    if (testing?.clock !== undefined) container.bind(Clock, clock);
+    const runtime = new TaskRuntime({
+      config: this.config,
+      options: this.#options,
+      testing,
+      clock,
+      random: container.resolve(Random),
+      logger: container.resolve(Logger),
+      hooks: container.resolve(HookRegistry),
+      events: container.resolve(EventBus),
+      container,
+      handlers: this.handlers,
+      backends: this.backends,
+    });
+    try {
+      const scopes = container.resolveAll(TaskScope);
+      this.handlers.resolveWith((owner) => container.resolve<object>(owner as never));
+      for (const scope of scopes) registerScope(scope, this.handlers);
+      await runtime.open();
+      bindRuntime(container, runtime);
+      for (const scope of scopes) runtime.keep(...serveScope(scope, runtime.dispatcher));
+    } catch (error) {
+      await runtime.close();
+      throw error;
+    }
+    this.#runtime = runtime;
+    this.#container = container;
+    runtimes.set(this, runtime);
+    this.#joinApplication(container, runtime);
+  }
+
+  /** Workers live between the start of everything else and its end, so that handlers find all they need. */
+  #joinApplication(container: BootContainer, runtime: TaskRuntime): void {
+    const hooks = container.resolve(HookRegistry);
+    const health = container.resolve(HealthRegistry);
+    this.#unhook = [
+      hooks.registerAction("application.started", () => runtime.startWorkers()),
+      hooks.registerAction("application.stopping", () => runtime.stopWorkers(), {
+        priority: HookPriority.LATE,
+      }),
+      health.add(`${this.name}.workers`, () => workersHealth(runtime), { category: "liveness" }),
+      health.add(`${this.name}.startup`, () => ({ status: "healthy" }), { category: "startup" }),
+    ];
+  }
+
+  /** Stops workers if they still run, flushes stores, closes queues last in, first out, then backends. Idempotent. */
+  override async shutdown(): Promise<void> {
+    for (const undo of this.#unhook.splice(0)) undo();
+    await this.#runtime?.close();
+  }
+
+  /**
+   * The worst of all queues, each asked how many jobs it holds, and of the workers.
+   *
+   * @param timeoutMs how long a queue may take to answer. Default 5 seconds.
+   */
+  override async healthCheck(timeoutMs = 5_000): Promise<HealthCheckResult> {
+    const runtime = this.#runtime;
+    if (runtime === undefined) return { component: this.config.name, status: "starting" };
+    return queuesHealth(runtime, timeoutMs);
+  }
+
+  /**
+   * Registers a handler under a name, before the application boots or at any time after.
+   *
+   * @throws TaskRegistrationError when the name is taken; TaskConfigError for bad options.
+   */
+  registerHandler(taskName: string, handler: PlainHandler, options?: HandlerOptions): void {
+    this.handlers.register(taskName, handler, options);
+  }
+
+  /** Enqueues a job by the name of its task. Throws as `TaskDispatcher.enqueue` does. @returns the job's id. */
+  async enqueueJob(taskName: string, input?: unknown, options?: EnqueueOptions): Promise<JobId> {
+    const handle = await this.#booted("enqueueJob").dispatcher.enqueue(taskName, input, options);
+    return handle.id;
+  }
+
+  /** What each worker of this process has done. */
+  getWorkerStats(): readonly WorkerStats[] {
+    return this.#booted("getWorkerStats").pool.getWorkerStats();
+  }
+
+  /** The live processes with workers that share the primary queue's state, the oldest first. */
+  workers(): Promise<readonly LiveWorkers[]> {
+    return this.#booted("workers").records.list();
+  }
+
+  /** Workers look handlers up at each execution; there is nothing to refresh, and the name is kept for those who know it. */
+  refreshWorkerHandlers(): void {
+    this.#booted("refreshWorkerHandlers").pool.refreshHandlers();
+  }
+
+  /**
+   * Opens one more queue while the application runs. Jobs can be enqueued at once, workers claim from it unless
+   * `consume` is false, and `named(TaskQueueProtocol, name)` can be resolved.
+   *
+   * @throws TaskConfigError when the name is taken or something is out of range; what opening it throws.
+   */
+  async addQueue(options: NamedBackendOptions): Promise<QueueBinding> {
+    const runtime = this.#booted("addQueue");
+    const { queues } = this.config.with({ backends: [{ ...options, primary: false }] });
+    const entry = queues.find(({ name }) => name === options.name)!;
+    const binding = await runtime.addQueue(entry);
+    bindQueue(this.#container!, binding);
+    return binding;
+  }
+
+  #booted(operation: string): TaskRuntime {
+    if (this.#runtime === undefined)
+      throw new TaskConfigError(
+        `${operation} needs a running application`,
+        { path: operation },
+        { hint: "boot the application that lists this provider first" },
+      );
+    return this.#runtime;
+  }
+}
