@@ -45,7 +45,7 @@ export function exchangeJobs(
   store.begin(budget);
   const lost: Receipt[] = [];
   for (const receipt of request.started) {
-    const lease = store.leases.find(receipt);
+    const lease = store.leases.find(receipt, store.mono);
     if (lease === null) lost.push(receipt);
     else if (!lease.started) store.start(lease);
   }
@@ -67,7 +67,7 @@ export function extendLeases(store: QueueStore, receipts: readonly Receipt[], le
   const lost: Receipt[] = [];
   const cancelled: Receipt[] = [];
   for (const receipt of receipts) {
-    const lease = store.leases.find(receipt);
+    const lease = store.leases.find(receipt, store.mono);
     if (lease === null) {
       lost.push(receipt);
       continue;
@@ -94,9 +94,10 @@ function reply(store: QueueStore, session: string, answer: ExchangeAnswer): Exch
 function stillHeld(store: QueueStore, answer: ExchangeAnswer): ExchangeAnswer {
   const deliveries: Delivery[] = [];
   for (const delivery of answer.deliveries) {
-    const lease = store.leases.find(delivery.receipt);
-    const leaseMs = lease?.batch == null ? 0 : Math.floor(lease.batch.deadline - store.mono);
-    if (lease !== null && leaseMs > 0) deliveries.push({ ...delivery, leaseMs, started: lease.started });
+    const lease = store.leases.find(delivery.receipt, store.mono);
+    if (lease?.batch == null) continue;
+    const leaseMs = Math.min(delivery.leaseMs, lease.batch.deadline - store.mono);
+    deliveries.push({ ...delivery, leaseMs, started: lease.started });
   }
   return { lost: answer.lost, deliveries };
 }

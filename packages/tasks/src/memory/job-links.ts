@@ -131,7 +131,7 @@ export class Releases {
 
   #apply(kind: Release["kind"], entry: JobEntry): void {
     if (kind === "unpin") {
-      if (--entry.pins === 0 && entry.code !== REMOVED) this.#actions.unpinned(entry);
+      if (--entry.pins === 0 && isTerminalCode(entry.code)) this.#actions.unpinned(entry);
       return;
     }
     if (entry.code !== WAITING || entry.links === null) return;

@@ -77,7 +77,8 @@ export class LeaseBook {
     return lease;
   }
 
-  find(receipt: Receipt): Lease | null {
+  /** The lease of a receipt, when it has not ended. */
+  find(receipt: Receipt, now: number): Lease | null {
     let slot = 0;
     for (let i = 0; i < receipt.length; i++) {
       const digit = receipt.charCodeAt(i) - 48;
@@ -85,7 +86,8 @@ export class LeaseBook {
       slot = slot * 10 + digit;
     }
     const lease = this.#slots[slot];
-    return lease != null && lease.receipt === receipt ? lease : null;
+    const isHeld = lease?.batch != null && lease.receipt === receipt && lease.batch.deadline > now;
+    return isHeld ? lease : null;
   }
 
   drop(lease: Lease): void {

@@ -187,7 +187,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   /** Makes a job pending and files it, at its place or, when it has none, behind all others. */
   makePending(entry: JobEntry): void {
     this.detach(entry);
-    this.move(entry, PENDING);
+    if (entry.code !== PENDING) this.move(entry, PENDING);
     this.ready.file(entry);
     this.armExpiry(entry);
   }

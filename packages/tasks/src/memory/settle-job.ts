@@ -9,7 +9,7 @@ import { CANCELLED, COMPLETED, FAILED } from "./status-code.ts";
  * @returns false, and nothing has changed, when the delivery is no longer held.
  */
 export function settle(store: QueueStore, settlement: Settlement): boolean {
-  const lease = store.leases.find(settlement.receipt);
+  const lease = store.leases.find(settlement.receipt, store.mono);
   if (lease === null) return false;
   const { entry } = lease;
   const ran = settlement.kind !== "release" && settlement.kind !== "cancel";
