@@ -33,7 +33,10 @@ export interface TaskExecutionContext {
  * another value, or throw; it runs what it wraps by calling `next`, at most once. Written once and shared by all
  * jobs, so it must keep its state in `context.metadata`.
  */
-export type TaskMiddlewareFunction = (context: TaskExecutionContext, next: () => Promise<unknown>) => Promise<unknown>;
+export type TaskMiddlewareFunction = (
+  context: TaskExecutionContext,
+  next: () => Promise<unknown>,
+) => Promise<unknown>;
 
 /** The ancestor's form. `before` runs in order, `after` and `onError` in reverse; what `after` and `onError` throw is logged only. */
 export interface TaskMiddleware {

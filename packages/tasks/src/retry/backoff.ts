@@ -32,7 +32,11 @@ export const CONSERVATIVE_RETRY = { maxRetries: 2, baseDelay: 2_000, factor: 2, 
  * @param path where the options stand, for messages.
  * @throws TaskConfigError naming the field that is out of range.
  */
-export function backoffOf(options: BackoffOptions, path: string, defaults: Backoff = DEFAULT_BACKOFF): Backoff {
+export function backoffOf(
+  options: BackoffOptions,
+  path: string,
+  defaults: Backoff = DEFAULT_BACKOFF,
+): Backoff {
   const refuse = (field: string, rule: string): never => {
     throw new TaskConfigError(`${path}.${field} must be ${rule}`, { path: `${path}.${field}` });
   };

@@ -37,7 +37,10 @@ export interface RetryOptions extends BackoffOptions {
   /** Repeats an attempt that returned normally, when this says so of its result. */
   readonly retryOnResult?: (result: unknown, facts: RetryFacts) => boolean;
   /** Called before a retry is stored. What it throws is logged and changes nothing. */
-  readonly onRetry?: (error: unknown, facts: RetryFacts & { readonly delayMs: number }) => void | Promise<void>;
+  readonly onRetry?: (
+    error: unknown,
+    facts: RetryFacts & { readonly delayMs: number },
+  ) => void | Promise<void>;
   /** Repeat inside the slot, without storing, when the wait is at most this long. The slot stays taken. Default: never. */
   readonly inPlaceUpTo?: Duration;
 }

@@ -19,7 +19,12 @@ export interface ProgressReporter {
    *
    * @param total 0 or absent: unknown.
    */
-  update(done: number, total?: number, note?: string, metadata?: Readonly<Record<string, unknown>>): Promise<void>;
+  update(
+    done: number,
+    total?: number,
+    note?: string,
+    metadata?: Readonly<Record<string, unknown>>,
+  ): Promise<void>;
 }
 
 /** Handed to every handler, fresh for each attempt. */

@@ -1,0 +1,110 @@
+import { type Clock, type Logger, serializeError } from "@lexigram/contracts";
+import type { TaskExecutionContext, TaskMiddleware, TaskMiddlewareFunction } from "./middleware.ts";
+
+/** What lies inside a layer. May answer without a promise, and may throw. */
+export type Inside = () => unknown;
+
+/** A layer with everything inside it but the innermost. May answer without a promise, and may throw. */
+export type Around = (context: TaskExecutionContext, innermost: Inside) => unknown;
+
+/** A layer made of a function. */
+export function functionLayer(middleware: TaskMiddlewareFunction, inside: Around | undefined): Around {
+  return (context, innermost) => {
+    let called = false;
+    const next = (): Promise<unknown> => {
+      if (called) return Promise.reject(new Error("a middleware called next() more than once"));
+      called = true;
+      try {
+        const result = inside === undefined ? innermost() : inside(context, innermost);
+        return result instanceof Promise ? result : Promise.resolve(result);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+    };
+    return middleware(context, next);
+  };
+}
+
+/** A layer made of neighbouring middleware in the ancestor's form; costs no promise when nothing in it needs one. */
+export function hookLayer(
+  list: readonly TaskMiddleware[],
+  inside: Around | undefined,
+  services: { readonly logger: Logger; readonly clock: Clock },
+): Around {
+  const { logger, clock } = services;
+  const before = list.filter((one) => one.beforeExecute !== undefined);
+  const after = list.filter((one) => one.afterExecute !== undefined).toReversed();
+  const onError = list.filter((one) => one.onError !== undefined).toReversed();
+
+  const fault = (hook: string, context: TaskExecutionContext, error: unknown): void =>
+    logger.error("a middleware failed", {
+      hook,
+      task: context.taskName,
+      job: context.jobId,
+      error: serializeError(error),
+    });
+
+  /** Runs hooks one after the other, from `from` on; what they throw is logged only. */
+  const isolated = (
+    name: string,
+    hooks: readonly TaskMiddleware[],
+    call: (hook: TaskMiddleware) => void | Promise<void>,
+    context: TaskExecutionContext,
+    from = 0,
+  ): Promise<void> | undefined => {
+    for (let i = from; i < hooks.length; i++) {
+      try {
+        const told = call(hooks[i]!);
+        if (told instanceof Promise)
+          return told
+            .catch((error: unknown) => fault(name, context, error))
+            .then(() => isolated(name, hooks, call, context, i + 1));
+      } catch (error) {
+        fault(name, context, error);
+      }
+    }
+    return undefined;
+  };
+
+  const succeeded = (context: TaskExecutionContext, result: unknown): unknown => {
+    context.result = result;
+    context.endTime ??= clock.monotonic();
+    const told = isolated("afterExecute", after, (hook) => hook.afterExecute!(context), context);
+    return told === undefined ? result : told.then(() => result);
+  };
+  const failed = (context: TaskExecutionContext, error: unknown): unknown => {
+    context.endTime ??= clock.monotonic();
+    const told = isolated("onError", onError, (hook) => hook.onError!(context, error), context);
+    if (told === undefined) throw error;
+    return told.then(() => Promise.reject(error));
+  };
+  const run = (context: TaskExecutionContext, innermost: Inside): unknown => {
+    let result: unknown;
+    try {
+      result = inside === undefined ? innermost() : inside(context, innermost);
+    } catch (error) {
+      return failed(context, error);
+    }
+    if (!(result instanceof Promise)) return succeeded(context, result);
+    return result.then(
+      (value: unknown) => succeeded(context, value),
+      (error: unknown) => failed(context, error),
+    );
+  };
+  const begin = (context: TaskExecutionContext, innermost: Inside, from: number): unknown => {
+    for (let i = from; i < before.length; i++) {
+      try {
+        const told = before[i]!.beforeExecute!(context);
+        if (told instanceof Promise)
+          return told.then(
+            () => begin(context, innermost, i + 1),
+            (error: unknown) => failed(context, error),
+          );
+      } catch (error) {
+        return failed(context, error);
+      }
+    }
+    return run(context, innermost);
+  };
+  return (context, innermost) => begin(context, innermost, 0);
+}

@@ -1,0 +1,105 @@
+import { type Logger, type Random, serializeError } from "@lexigram/contracts";
+import { type Backoff, backoffDelay, backoffOf, DEFAULT_BACKOFF } from "./backoff.ts";
+import type { ErrorClass, RetryFacts, RetryOptions } from "./retry-options.ts";
+
+/** Causes looked at behind an error, so that a cycle of causes ends. */
+const MAX_CAUSES = 16;
+
+const BACKOFF_FIELDS = ["strategy", "baseDelay", "factor", "maxDelay", "jitter"] as const;
+
+/**
+ * The rules of one task: whether what ended an attempt is worth another, and how long to wait. Immutable and shared
+ * by all attempts. A rule that throws is logged and counts as not matching.
+ */
+export class RetryPolicy {
+  readonly backoff: Backoff;
+  readonly #rules: RetryOptions;
+  readonly #random: Random;
+  readonly #logger: Logger;
+
+  constructor(
+    rules: RetryOptions | undefined,
+    services: { readonly random: Random; readonly logger: Logger; readonly backoff?: Backoff },
+  ) {
+    this.#rules = rules ?? {};
+    this.#random = services.random;
+    this.#logger = services.logger;
+    const own = BACKOFF_FIELDS.some((field) => this.#rules[field] !== undefined);
+    const inherited = services.backoff ?? DEFAULT_BACKOFF;
+    this.backoff = own ? backoffOf(this.#rules, "retry", inherited) : inherited;
+  }
+
+  /** Whether anything is asked of results. */
+  get judgesResults(): boolean {
+    return this.#rules.retryOnResult !== undefined;
+  }
+
+  /** The same rules with another backoff. */
+  withBackoff(backoff: Backoff): RetryPolicy {
+    const { strategy: _s, baseDelay: _b, factor: _f, maxDelay: _m, jitter: _j, ...rules } = this.#rules;
+    return new RetryPolicy(rules, { random: this.#random, logger: this.#logger, backoff });
+  }
+
+  /** Whether an attempt that ended with this error may be repeated. The number of attempts is not judged here. */
+  allowsRetry(error: unknown, facts: RetryFacts): boolean {
+    const { abortOn, abortIf, retryOn, retryIf } = this.#rules;
+    if (abortOn !== undefined && matches(error, abortOn)) return false;
+    if (abortIf !== undefined && this.#asked("abortIf", () => abortIf(error, facts), facts)) return false;
+    if (retryOn === undefined && retryIf === undefined) return true;
+    if (retryOn !== undefined && matches(error, retryOn)) return true;
+    return retryIf !== undefined && this.#asked("retryIf", () => retryIf(error, facts), facts);
+  }
+
+  /** Whether a returned value asks for another attempt. */
+  refusesResult(result: unknown, facts: RetryFacts): boolean {
+    const { retryOnResult } = this.#rules;
+    return (
+      retryOnResult !== undefined && this.#asked("retryOnResult", () => retryOnResult(result, facts), facts)
+    );
+  }
+
+  /** The wait before the attempt after this one, in milliseconds. */
+  delayAfter(attempt: number): number {
+    return backoffDelay(this.backoff, attempt, this.#random);
+  }
+
+  /** Tells `onRetry`; nothing it does reaches the job, and nothing waits for it. */
+  announce(error: unknown, facts: RetryFacts, delayMs: number): void {
+    const { onRetry } = this.#rules;
+    if (onRetry === undefined) return;
+    try {
+      const told = onRetry(error, { ...facts, delayMs });
+      if (told instanceof Promise) told.catch((thrown: unknown) => this.#broken("onRetry", thrown, facts));
+    } catch (thrown) {
+      this.#broken("onRetry", thrown, facts);
+    }
+  }
+
+  #asked(rule: string, ask: () => boolean, facts: RetryFacts): boolean {
+    try {
+      return ask() === true;
+    } catch (thrown) {
+      this.#broken(rule, thrown, facts);
+      return false;
+    }
+  }
+
+  #broken(rule: string, thrown: unknown, facts: RetryFacts): void {
+    this.#logger.error("a retry rule failed", {
+      rule,
+      task: facts.taskName,
+      job: facts.jobId,
+      error: serializeError(thrown),
+    });
+  }
+}
+
+/** Whether a thrown value, or one of its causes, is an instance of one of the classes. */
+function matches(error: unknown, classes: readonly ErrorClass[]): boolean {
+  let current = error;
+  for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
+    for (const wanted of classes) if (current instanceof wanted) return true;
+    current = current instanceof Error ? current.cause : undefined;
+  }
+  return false;
+}

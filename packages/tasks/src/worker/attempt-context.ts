@@ -1,0 +1,71 @@
+import { type Headers, type Logger, withFields } from "@lexigram/contracts";
+import type { Attempt } from "./attempt.ts";
+import { AttemptProgress } from "./attempt-progress.ts";
+import type { ProgressReporter, TaskContext, TaskJobInfo } from "./task-context.ts";
+
+const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
+
+/** The context of one attempt. What handlers seldom use is made when it is first read. */
+export class AttemptContext implements TaskContext {
+  readonly #attempt: Attempt;
+  #job: TaskJobInfo | undefined = undefined;
+  #log: Logger | undefined = undefined;
+  #progress: AttemptProgress | undefined = undefined;
+
+  constructor(attempt: Attempt) {
+    this.#attempt = attempt;
+  }
+
+  get job(): TaskJobInfo {
+    if (this.#job === undefined) {
+      const { id, task, priority, key, createdAt } = this.#attempt.delivery.job;
+      const queue = this.#attempt.queueName;
+      this.#job = { id, task, queue, priority, createdAt, ...(key === undefined ? {} : { key }) };
+    }
+    return this.#job;
+  }
+
+  get attempt(): number {
+    return this.#attempt.attempt;
+  }
+
+  get recoveries(): number {
+    return this.#attempt.delivery.recoveries;
+  }
+
+  get headers(): Headers {
+    return this.#attempt.delivery.job.headers;
+  }
+
+  get labels(): Readonly<Record<string, string>> {
+    const { policy, plan } = this.#attempt;
+    const own = plan?.task.policy.labels ?? NO_LABELS;
+    return policy?.labels === undefined ? own : { ...own, ...policy.labels };
+  }
+
+  get log(): Logger {
+    const { consumer, jobId, taskName } = this.#attempt;
+    this.#log ??= withFields(consumer.services.logger, { job: jobId, task: taskName, attempt: this.attempt });
+    return this.#log;
+  }
+
+  get signal(): AbortSignal {
+    return this.#attempt.signal;
+  }
+
+  get progress(): ProgressReporter {
+    this.#progress ??= new AttemptProgress(this.#attempt.jobId, this.#attempt.consumer.services.progress);
+    return this.#progress;
+  }
+
+  async heartbeat(): Promise<void> {
+    const attempt = this.#attempt;
+    if (attempt.abortReason === undefined && attempt.leased) await attempt.consumer.leases.renewNow(attempt);
+    if (attempt.abortReason !== undefined) throw attempt.abortReason; // oxlint-disable-line typescript/only-throw-error -- always one of our typed errors
+  }
+
+  /** Ends progress, when the handler reported any. */
+  endProgress(error: string | undefined): void {
+    this.#progress?.end(error);
+  }
+}

@@ -1,0 +1,342 @@
+import {
+  type Body,
+  serializeError,
+  type Settlement,
+  TaskCancelledError,
+  TaskDeadlineError,
+  TaskExecutionError,
+  TaskNotFoundError,
+  TaskTimeoutError,
+} from "@lexigram/contracts";
+import { parseInput } from "../define/input-validation.ts";
+import type { TaskLookup } from "../define/registered-task.ts";
+import type { AttemptEvents } from "../events/attempt-events.ts";
+import { inputOf } from "../job/payload-input.ts";
+import { JobExecutionContext } from "../middleware/execution-context.ts";
+import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
+import { type FailureVerdict, judgeFailure } from "../retry/failure-verdict.ts";
+import type { RetryFacts } from "../retry/retry-options.ts";
+import { type Attempt, type AttemptOutcome, Stage } from "./attempt.ts";
+import { AttemptContext } from "./attempt-context.ts";
+import { invokeHandler } from "./handler-call.ts";
+import { needsStoring, storeOutcome } from "./outcome-stores.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+import type { WorkerServices } from "./worker-services.ts";
+import type { WorkerSettings } from "./worker-settings.ts";
+
+const COMPLETED: AttemptOutcome = { kind: "completed" };
+
+export interface RunnerParts {
+  readonly handlers: TaskLookup;
+  readonly pipeline: TaskMiddlewarePipeline | undefined;
+  readonly settings: WorkerSettings;
+  readonly services: WorkerServices;
+  readonly wheel: TimerWheel;
+  readonly events: AttemptEvents;
+}
+
+/**
+ * Runs attempts: look the handler up, decode, validate, pass through the middleware, call, judge. Whatever is thrown
+ * on the way ends here. Each attempt is reported to its consumer once, by `finished`.
+ */
+export class AttemptRunner {
+  readonly #parts: RunnerParts;
+
+  constructor(parts: RunnerParts) {
+    this.#parts = parts;
+  }
+
+  /** Begins an attempt that was given a slot. */
+  begin(attempt: Attempt): void {
+    const { handlers, services, wheel } = this.#parts;
+    const { job } = attempt.delivery;
+    const now = services.clock.monotonic();
+    attempt.stage = Stage.Running;
+    attempt.startedAt = now;
+    const task = handlers.lookup(job.task);
+    if (task === undefined) return this.#unknownTask(attempt);
+    let input: unknown;
+    let left = Infinity;
+    try {
+      const envelope = services.codecs.decode(job.body);
+      const plan = attempt.consumer.plans.of(task);
+      const { policy } = envelope;
+      attempt.plan = plan;
+      attempt.policy = policy;
+      attempt.maxAttempts = plan.maxAttemptsOf(policy);
+      attempt.timeoutMs = plan.timeoutOf(policy);
+      attempt.deadline = plan.deadlineOf(policy, job.createdAt);
+      if (attempt.deadline !== Infinity) left = attempt.deadline - services.clock.now();
+      input = inputOf(envelope);
+      if (left > 0 && task.schema !== undefined) input = parseInput(task.schema, input, job.task);
+    } catch (error) {
+      return this.#fail(attempt, "invalid", error);
+    }
+    if (left <= 0) return this.#fail(attempt, "deadline", this.#deadlineError(attempt));
+    const limit = Math.min(attempt.timeoutMs, left);
+    if (limit !== Infinity) wheel.set(attempt, now + limit);
+    if (!(input instanceof Promise)) return this.#ready(attempt, input);
+    attempt.handlerRuns = true;
+    input.then(
+      (parsed: unknown) => this.#parsed(attempt, () => this.#ready(attempt, parsed)),
+      (error: unknown) => this.#parsed(attempt, () => this.#fail(attempt, "invalid", error)),
+    );
+  }
+
+  /** A time limit ran out, or the grace period after one. */
+  timeIsUp(attempt: Attempt): void {
+    const { services, settings, wheel } = this.#parts;
+    if (attempt.stage === Stage.Stopping) {
+      this.#stopped(attempt);
+      return;
+    }
+    if (attempt.stage !== Stage.Running) return;
+    const late = attempt.deadline <= services.clock.now();
+    const error = late
+      ? this.#deadlineError(attempt)
+      : new TaskTimeoutError({ task: attempt.taskName, jobId: attempt.jobId, timeoutMs: attempt.timeoutMs });
+    this.stop(attempt, error);
+    wheel.set(attempt, services.clock.monotonic() + settings.graceMs);
+  }
+
+  /** Decides the end of a running attempt; its handler has the grace period to come back. */
+  stop(attempt: Attempt, error: Error): void {
+    const { services, settings, wheel } = this.#parts;
+    attempt.stage = Stage.Stopping;
+    attempt.decided = error;
+    attempt.abort(error);
+    wheel.set(attempt, services.clock.monotonic() + settings.graceMs);
+    if (attempt.repeat !== undefined) this.#stopped(attempt);
+  }
+
+  /** The signal was aborted without deciding the end: a repeat that only waits need not. */
+  interrupt(attempt: Attempt): void {
+    if (attempt.repeat !== undefined && attempt.stage === Stage.Running)
+      this.#threw(attempt, attempt.abortReason);
+  }
+
+  /** Ends an attempt whatever its handler does. What comes of that later is logged and counts for nothing. */
+  conclude(
+    attempt: Attempt,
+    settlement: Settlement | undefined,
+    outcome: AttemptOutcome,
+    value?: unknown,
+  ): void {
+    const { services, wheel } = this.#parts;
+    wheel.remove(attempt);
+    attempt.repeat?.cancel();
+    attempt.repeat = undefined;
+    attempt.consumer.abandonHandler(attempt);
+    attempt.settlement = attempt.acknowledged ? undefined : settlement;
+    attempt.outcome = outcome;
+    attempt.stage = Stage.Settling;
+    if (attempt.settlement !== undefined && needsStoring(attempt, services))
+      void storeOutcome(attempt, services, value).then(() => attempt.consumer.finished(attempt));
+    else attempt.consumer.finished(attempt);
+  }
+
+  #parsed(attempt: Attempt, go: () => void): void {
+    attempt.handlerRuns = false;
+    if (attempt.stage === Stage.Running) go();
+    else this.#late(attempt, undefined);
+  }
+
+  #ready(attempt: Attempt, input: unknown): void {
+    attempt.input = input;
+    if (attempt.abortReason !== undefined) return this.#threw(attempt, attempt.abortReason);
+    if (attempt.plan!.task.policy.ackMode === "after" || attempt.acknowledged) return this.#call(attempt);
+    const { wheel } = this.#parts;
+    wheel.remove(attempt);
+    attempt.consumer.settleFirst(attempt, (stored) => {
+      if (!stored) return attempt.consumer.dropped(attempt);
+      attempt.acknowledged = true;
+      attempt.stage = Stage.Running;
+      attempt.startedAt = this.#parts.services.clock.monotonic();
+      if (attempt.timeoutMs !== Infinity) wheel.set(attempt, attempt.startedAt + attempt.timeoutMs);
+      this.#call(attempt);
+    });
+  }
+
+  #call(attempt: Attempt): void {
+    const { events, pipeline, services } = this.#parts;
+    events.started(attempt);
+    const context = (attempt.context = new AttemptContext(attempt));
+    const around = pipeline?.around("process");
+    attempt.handlerRuns = true;
+    let pass: JobExecutionContext | undefined;
+    let result: unknown;
+    try {
+      if (around === undefined) result = invokeHandler(attempt, context, services);
+      else {
+        pass = new JobExecutionContext(attempt.executionFacts(context), services.clock);
+        result = around(pass, () => invokeHandler(attempt, context, services));
+      }
+    } catch (error) {
+      this.#threw(attempt, error, pass?.endTime);
+      return;
+    }
+    if (result instanceof Promise)
+      result.then(
+        (value: unknown) => this.#returned(attempt, value, pass?.endTime),
+        (error: unknown) => this.#threw(attempt, error, pass?.endTime),
+      );
+    else this.#returned(attempt, result, pass?.endTime);
+  }
+
+  #returned(attempt: Attempt, value: unknown, endTime: number | undefined): void {
+    attempt.handlerRuns = false;
+    if (attempt.stage !== Stage.Running) return this.#late(attempt, undefined);
+    const { services } = this.#parts;
+    const plan = attempt.plan!;
+    attempt.durationMs = (endTime ?? services.clock.monotonic()) - attempt.startedAt;
+    if (plan.retry.judgesResults && plan.retry.refusesResult(value, this.#facts(attempt)))
+      return this.#judge(attempt, this.#refusedResult(attempt));
+    let result: Body | undefined;
+    if (value !== undefined && !attempt.acknowledged)
+      try {
+        result = services.codecs.encodeValue(value, plan.resultSubject);
+      } catch (error) {
+        return this.#judge(attempt, error);
+      }
+    const { receipt } = attempt.delivery;
+    const settlement: Settlement =
+      result === undefined ? { receipt, kind: "complete" } : { receipt, kind: "complete", result };
+    this.conclude(attempt, settlement, COMPLETED, value);
+  }
+
+  #threw(attempt: Attempt, error: unknown, endTime?: number): void {
+    attempt.handlerRuns = false;
+    if (attempt.stage !== Stage.Running) return this.#late(attempt, error);
+    attempt.durationMs = (endTime ?? this.#parts.services.clock.monotonic()) - attempt.startedAt;
+    this.#judge(attempt, error);
+  }
+
+  /** The handler came back after its end was decided. */
+  #late(attempt: Attempt, error: unknown): void {
+    if (attempt.stage === Stage.Stopping) return this.#stopped(attempt);
+    attempt.consumer.zombieEnded(attempt);
+    const outcome = error === undefined ? "returned" : "threw";
+    this.#parts.services.logger.warn("the late outcome of an attempt was not accepted", {
+      task: attempt.taskName,
+      job: attempt.jobId,
+      attempt: attempt.attempt,
+      outcome,
+      ...(error === undefined ? {} : { error: serializeError(error) }),
+    });
+  }
+
+  #stopped(attempt: Attempt): void {
+    attempt.durationMs = this.#parts.services.clock.monotonic() - attempt.startedAt;
+    if (attempt.leaseIsLost) {
+      attempt.repeat?.cancel();
+      attempt.repeat = undefined;
+      attempt.consumer.dropped(attempt);
+    } else this.#judge(attempt, attempt.decided);
+  }
+
+  #judge(attempt: Attempt, error: unknown): void {
+    const { services, settings } = this.#parts;
+    const { receipt } = attempt;
+    if (attempt.handBack && attempt.decided === undefined)
+      return this.conclude(attempt, { receipt, kind: "release", delayMs: 0 }, { kind: "released", error });
+    if (attempt.cancelRequested) {
+      const asked = new TaskCancelledError({ jobId: attempt.jobId, reason: "it was asked for" });
+      return this.cancel(attempt, asked, asked.fields.reason);
+    }
+    const facts = this.#facts(attempt);
+    const policy = attempt.plan!.retryOf(attempt.policy);
+    const verdict = judgeFailure({
+      error,
+      facts,
+      policy,
+      deferrals: attempt.delivery.deferrals,
+      maxDeferrals: attempt.plan!.maxDeferrals,
+      requeueFloorMs: settings.requeueFloorMs,
+      leftMs: attempt.deadline === Infinity ? Infinity : attempt.deadline - services.clock.now(),
+      deadline: attempt.deadline,
+    });
+    if (verdict.kind === "fail") return this.#fail(attempt, verdict.reason, verdict.error);
+    if (verdict.kind === "discard") return this.cancel(attempt, verdict.error, verdict.reason);
+    if (attempt.acknowledged) return this.#fail(attempt, "failed", error);
+    policy.announce(error, facts, verdict.delayMs);
+    if (this.#repeatsHere(attempt, verdict)) return this.#repeat(attempt, verdict.delayMs);
+    this.#retry(attempt, verdict.error, verdict.delayMs, verdict.countAttempt);
+  }
+
+  #repeatsHere(attempt: Attempt, verdict: FailureVerdict & { kind: "retry" }): boolean {
+    const upToMs = attempt.plan!.inPlaceUpToMs;
+    // A handler that has not come back may still be at work, so its job is not run beside it.
+    return (
+      upToMs > 0 && verdict.countAttempt && verdict.delayMs <= upToMs && attempt.abortReason === undefined
+    );
+  }
+
+  #repeat(attempt: Attempt, delayMs: number): void {
+    const { services, wheel } = this.#parts;
+    wheel.remove(attempt);
+    attempt.repeat = services.clock.setTimer(() => {
+      attempt.repeat = undefined;
+      attempt.attempt++;
+      attempt.startedAt = services.clock.monotonic();
+      const left = attempt.deadline === Infinity ? Infinity : attempt.deadline - services.clock.now();
+      const limit = Math.min(attempt.timeoutMs, left);
+      if (limit !== Infinity) wheel.set(attempt, attempt.startedAt + limit);
+      this.#call(attempt);
+    }, delayMs);
+  }
+
+  #retry(attempt: Attempt, error: unknown, delayMs: number, countAttempt: boolean): void {
+    const serialized = serializeError(error, this.#parts.settings.errors);
+    this.conclude(
+      attempt,
+      { receipt: attempt.receipt, kind: "retry", delayMs, countAttempt, error: serialized },
+      { kind: "retried", error, delayMs, countAttempt },
+    );
+  }
+
+  #fail(attempt: Attempt, reason: NonNullable<AttemptOutcome["reason"]>, error: unknown): void {
+    const serialized = serializeError(error, this.#parts.settings.errors);
+    this.conclude(
+      attempt,
+      { receipt: attempt.receipt, kind: "fail", error: serialized, reason },
+      { kind: "dead", error, reason },
+    );
+  }
+
+  /** Ends an attempt as cancelled. */
+  cancel(attempt: Attempt, error: unknown, reason: string): void {
+    const serialized = serializeError(error, this.#parts.settings.errors);
+    this.conclude(
+      attempt,
+      { receipt: attempt.receipt, kind: "cancel", error: serialized },
+      { kind: "cancelled", error, cancelReason: reason },
+    );
+  }
+
+  #unknownTask(attempt: Attempt): void {
+    const { handlers, settings } = this.#parts;
+    const { policy, delayMs, limit } = settings.unknownTask;
+    const error = new TaskNotFoundError({ task: attempt.taskName, known: handlers.names() });
+    if (policy === "dead-letter" || attempt.delivery.deferrals >= limit)
+      this.#fail(attempt, "unknown-task", error);
+    else this.#retry(attempt, error, delayMs, false);
+  }
+
+  #deadlineError(attempt: Attempt): TaskDeadlineError {
+    return new TaskDeadlineError({
+      task: attempt.taskName,
+      jobId: attempt.jobId,
+      deadline: attempt.deadline,
+    });
+  }
+
+  #refusedResult(attempt: Attempt): TaskExecutionError {
+    const cause = new Error("retryOnResult asked for another attempt");
+    return new TaskExecutionError({ task: attempt.taskName, jobId: attempt.jobId }, { cause });
+  }
+
+  #facts(attempt: Attempt): RetryFacts {
+    const { taskName, jobId, maxAttempts } = attempt;
+    return { taskName, jobId, attempt: attempt.attempt, maxAttempts };
+  }
+}

@@ -1,0 +1,247 @@
+import { ClosedError, type Clock, serializeError, type TaskQueueProtocol } from "@lexigram/contracts";
+import type { TaskLookup } from "../define/registered-task.ts";
+import type { QueueSet } from "../dispatch/queue-set.ts";
+import { AttemptEvents } from "../events/attempt-events.ts";
+import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
+import { Activity } from "./activity.ts";
+import type { Attempt } from "./attempt.ts";
+import { AttemptRunner } from "./attempt-runner.ts";
+import { type ConsumedQueue, isSingleQueue, standaloneQueue } from "./consumed-queue.ts";
+import type { Crew } from "./crew.ts";
+import { FairShare } from "./fair-share.ts";
+import { LoopTurn } from "./loop-turn.ts";
+import { LoopWatch } from "./loop-watch.ts";
+import { OutcomeReport } from "./outcome-report.ts";
+import { type ConsumerHost, QueueConsumer } from "./queue-consumer.ts";
+import { TimerWheel } from "./timer-wheel.ts";
+import type { WorkerServices } from "./worker-services.ts";
+import type { WorkerSettings } from "./worker-settings.ts";
+
+/** Attempts that may end before timers and sockets get their say. */
+const TURN_BUDGET = 512;
+/** How long the last outcomes may take to reach a store at a stop. Milliseconds. */
+const LAST_SETTLE_MS = 5_000;
+
+export interface EngineOptions {
+  readonly queues: QueueSet | TaskQueueProtocol;
+  readonly handlers: TaskLookup;
+  readonly settings: WorkerSettings;
+  readonly services: WorkerServices;
+  readonly pipeline: TaskMiddlewarePipeline | undefined;
+  readonly processId: string;
+  readonly crew: Crew;
+}
+
+export interface StopOptions {
+  readonly drain: boolean;
+  /** Milliseconds; `Infinity`: as long as it takes. */
+  readonly timeoutMs: number;
+}
+
+/**
+ * What runs the jobs of one process: consumers that claim and report, a crew of workers with slots, and the rule by
+ * which queues share them. `start` and `stop` may be called at any time and in any number; they take effect one after
+ * the other.
+ */
+export class WorkerEngine implements ConsumerHost {
+  readonly activity = new Activity();
+  readonly crew: Crew;
+  readonly #options: EngineOptions;
+  readonly #clock: Clock;
+  readonly #wheel: TimerWheel;
+  readonly #runner: AttemptRunner;
+  readonly #events: AttemptEvents;
+  readonly #report: OutcomeReport;
+  readonly #share = new FairShare<QueueConsumer>();
+  readonly #turn: LoopTurn;
+  readonly #watch: LoopWatch;
+  #listeners: Disposable[] = [];
+  #consumers: QueueConsumer[] = [];
+  #running = false;
+  #runs = 0;
+  #assigning = false;
+  #endedThisTurn = 0;
+  #steps: Promise<void> = Promise.resolve();
+  #onIdle: (() => void) | undefined = undefined;
+  #hurried = false;
+
+  constructor(options: EngineOptions) {
+    const { settings, services, pipeline, handlers, processId } = options;
+    const { clock, logger } = services;
+    this.#options = options;
+    this.#clock = clock;
+    this.crew = options.crew;
+    this.#wheel = new TimerWheel(clock, (error) =>
+      logger.error("a timer of the worker failed", { error: serializeError(error) }),
+    );
+    const events = (this.#events = new AttemptEvents(services.emitter, processId, settings.errors));
+    this.#report = new OutcomeReport(events, services, settings);
+    this.#runner = new AttemptRunner({ handlers, pipeline, settings, services, wheel: this.#wheel, events });
+    this.#turn = new LoopTurn(() => {
+      this.#endedThisTurn = 0;
+      this.pump();
+    }, this.activity);
+    this.#watch = new LoopWatch(clock, settings.heartbeatMs, (lagMs) => this.#report.beat(lagMs, this));
+  }
+
+  get consumers(): readonly QueueConsumer[] {
+    return this.#consumers;
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  get processId(): string {
+    return this.#options.processId;
+  }
+
+  start(): Promise<void> {
+    return this.#next(() => this.#start());
+  }
+
+  /** Ends claims, lets running attempts finish, hands back what did not. A stop without drain hastens one under way. */
+  stop(options: StopOptions): Promise<void> {
+    if (!options.drain) this.#hurry();
+    return this.#next(() => this.#stop(options));
+  }
+
+  // ---- what consumers ask for
+
+  pump(): void {
+    this.#assign();
+    for (const consumer of this.#consumers) consumer.flush();
+  }
+
+  slotFreed(): void {
+    this.#endedThisTurn++;
+    this.#turn.ask();
+    if (this.crew.running === 0) this.#onIdle?.();
+    this.#assign();
+  }
+
+  askTurn(): void {
+    this.#turn.ask();
+  }
+
+  report(attempt: Attempt): void {
+    this.#report.settled(attempt);
+  }
+
+  // ---- inner workings
+
+  #assign(): void {
+    if (this.#assigning) return;
+    this.#assigning = true;
+    while (this.crew.available > 0) {
+      if (this.#endedThisTurn >= TURN_BUDGET) {
+        this.#turn.ask();
+        break;
+      }
+      const consumer = this.#share.next();
+      if (consumer === undefined) break;
+      consumer.takeSlot();
+    }
+    this.#assigning = false;
+  }
+
+  #next(step: () => void | Promise<void>): Promise<void> {
+    const run = this.#steps.then(step);
+    this.#steps = run.catch(() => undefined);
+    return run;
+  }
+
+  #start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    this.#hurried = false;
+    const { queues, services } = this.#options;
+    this.#runs++;
+    const onPolicy = ({ queueName }: { readonly queueName: string }): void => {
+      for (const consumer of this.#consumers) if (consumer.name === queueName) void consumer.readPolicy();
+    };
+    this.#listeners.push(services.emitter.on("queue.policy", onPolicy));
+    if (isSingleQueue(queues)) this.#open(standaloneQueue(queues));
+    else {
+      for (const binding of queues.all()) this.#open(binding);
+      this.#listeners.push(queues.onAdded((binding) => this.#open(binding)));
+    }
+    this.#watch.start();
+    this.pump();
+  }
+
+  #open(binding: ConsumedQueue): void {
+    if (!binding.consume) return;
+    const { settings, services, processId } = this.#options;
+    const consumer = new QueueConsumer(binding, {
+      settings,
+      services,
+      wheel: this.#wheel,
+      crew: this.crew,
+      runner: this.#runner,
+      events: this.#events,
+      activity: this.activity,
+      host: this,
+    });
+    this.#consumers.push(consumer);
+    this.#share.add(consumer);
+    consumer.start(`${processId}:${binding.name}:${this.#runs}`);
+    this.#turn.ask();
+  }
+
+  async #stop({ drain, timeoutMs }: StopOptions): Promise<void> {
+    if (!this.#running) return;
+    const { settings } = this.#options;
+    this.#watch.stop();
+    for (const listener of this.#listeners) listener[Symbol.dispose]();
+    this.#listeners = [];
+    for (const consumer of this.#consumers) consumer.stopClaiming();
+    this.pump();
+    if (drain) await this.#idle(timeoutMs);
+    if (this.crew.running > 0) {
+      const reason = new ClosedError(
+        { resource: `worker process "${this.processId}"` },
+        { hint: "it shuts down; the job is handed back and will run again" },
+      );
+      for (const consumer of this.#consumers) consumer.abortRunning(reason);
+      if (drain) await this.#idle(settings.graceMs);
+      for (const consumer of this.#consumers) consumer.handBackRunning();
+    }
+    this.pump();
+    await this.#lastSettlements();
+    for (const consumer of this.#consumers) {
+      consumer.end();
+      this.#share.remove(consumer);
+    }
+    this.#consumers = [];
+    this.#wheel.clear();
+    this.#running = false;
+  }
+
+  /** Until nothing runs, for so long at most, or until somebody is in a hurry. */
+  #idle(timeoutMs: number): Promise<void> {
+    if (this.crew.running === 0 || this.#hurried) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer =
+        timeoutMs === Infinity ? undefined : this.#clock.setTimer(() => this.#onIdle?.(), timeoutMs);
+      this.#onIdle = () => {
+        timer?.cancel();
+        this.#onIdle = undefined;
+        resolve();
+      };
+    });
+  }
+
+  #hurry(): void {
+    this.#hurried = true;
+    this.#onIdle?.();
+  }
+
+  async #lastSettlements(): Promise<void> {
+    const timer = this.#clock.setTimer(() => {
+      for (const consumer of this.#consumers) consumer.line.giveUp();
+    }, LAST_SETTLE_MS);
+    await Promise.all(this.#consumers.map((consumer) => consumer.line.quiet()));
+    timer.cancel();
+  }
+}

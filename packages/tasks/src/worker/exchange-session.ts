@@ -1,0 +1,95 @@
+import {
+  type Claim,
+  type Clock,
+  ClosedError,
+  type ExchangeReply,
+  type ExchangeRequest,
+  QueueUnavailableError,
+  type Random,
+  type Receipt,
+  type Settlement,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
+
+const FIRST_RESEND_MS = 25;
+const LONGEST_RESEND_MS = 2_000;
+/** How often a call that fails for no reason of availability is repeated before it counts as unanswerable. */
+const UNEXPECTED_TRIES = 3;
+
+export interface SessionHooks {
+  /** The store did not answer; the call will be repeated. */
+  failed(error: unknown): void;
+  /** Whether to give up instead of repeating. */
+  stopped(): boolean;
+}
+
+export type SessionAnswer =
+  | { readonly kind: "reply"; readonly reply: ExchangeReply; readonly sentAt: number }
+  /** Given up by `stopped`, or the queue was closed: nothing is known of the call. */
+  | { readonly kind: "abandoned" }
+  /** The store breaks on this very call, again and again. */
+  | { readonly kind: "unanswerable"; readonly error: unknown };
+
+/**
+ * One line of named calls to a queue, one in flight at a time. A call that gets no answer is sent again under the
+ * same number with the same body, so the store applies it once.
+ */
+export class ExchangeSession {
+  readonly #queue: TaskQueueProtocol;
+  readonly #name: string;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #hooks: SessionHooks;
+  #seq = 0;
+  #wake: (() => void) | undefined = undefined;
+  busy = false;
+
+  constructor(queue: TaskQueueProtocol, name: string, clock: Clock, random: Random, hooks: SessionHooks) {
+    this.#queue = queue;
+    this.#name = name;
+    this.#clock = clock;
+    this.#random = random;
+    this.#hooks = hooks;
+  }
+
+  /** Never rejects. */
+  async send(
+    settle: readonly Settlement[],
+    started: readonly Receipt[],
+    claim: Claim,
+  ): Promise<SessionAnswer> {
+    const request: ExchangeRequest = { session: this.#name, seq: ++this.#seq, settle, started, claim };
+    // A lease that is handed out again by a resend has run since the call was first sent.
+    const sentAt = this.#clock.monotonic();
+    let unexpected = 0;
+    for (let tries = 0; ; tries++) {
+      try {
+        return { kind: "reply", reply: await this.#queue.exchange(request), sentAt };
+      } catch (error) {
+        if (error instanceof ClosedError) return { kind: "abandoned" };
+        this.#hooks.failed(error);
+        if (this.#hooks.stopped()) return { kind: "abandoned" };
+        if (!(error instanceof QueueUnavailableError) && ++unexpected >= UNEXPECTED_TRIES)
+          return { kind: "unanswerable", error };
+        await this.#pause(tries);
+        if (this.#hooks.stopped()) return { kind: "abandoned" };
+      }
+    }
+  }
+
+  /** Ends a wait between two tries. */
+  wake(): void {
+    this.#wake?.();
+  }
+
+  #pause(tries: number): Promise<void> {
+    const longest = Math.min(FIRST_RESEND_MS * 2 ** Math.min(tries, 16), LONGEST_RESEND_MS);
+    return new Promise((resolve) => {
+      const timer = this.#clock.setTimer(resolve, longest * (0.5 + 0.5 * this.#random()));
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+}

@@ -1,0 +1,454 @@
+import {
+  type Clock,
+  ClosedError,
+  type Delivery,
+  type ExchangeReply,
+  type ExtendReply,
+  LeaseLostError,
+  type Receipt,
+  TaskCancelledError,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
+import type { AttemptEvents } from "../events/attempt-events.ts";
+import type { Activity } from "./activity.ts";
+import { Attempt, Stage } from "./attempt.ts";
+import type { AttemptRunner } from "./attempt-runner.ts";
+import { ClaimAccount } from "./claim-account.ts";
+import { mayClaimAhead } from "./claim-ahead.ts";
+import type { ConsumedQueue } from "./consumed-queue.ts";
+import type { Crew } from "./crew.ts";
+import { ExchangeLine, type LineCall, type LineOwner, MAX_BATCH } from "./exchange-line.ts";
+import type { Contender } from "./fair-share.ts";
+import { HeldDeliveries } from "./held-deliveries.ts";
+import { type LeaseHost, LeaseKeeper } from "./lease-keeper.ts";
+import { Prefetch } from "./prefetch.ts";
+import { StoreAvailability } from "./store-availability.ts";
+import { TaskPlans } from "./task-plan.ts";
+import type { TimerWheel } from "./timer-wheel.ts";
+import { WorkWaiter } from "./work-waiter.ts";
+import type { WorkerServices } from "./worker-services.ts";
+import type { WorkerSettings } from "./worker-settings.ts";
+
+/** From so many slots and held jobs on, a second exchange keeps the store busy while the first is under way. */
+const TWO_CALLS_FROM = 500;
+/** UTF-8 bytes of one UTF-16 unit, at most. */
+const MOST_BYTES_PER_UNIT = 3;
+const CANCEL_REASON = "it was asked for";
+
+/** The engine, as its consumers see it. */
+export interface ConsumerHost {
+  /** Hands free slots out, then sends what is to be sent. */
+  pump(): void;
+  /** A slot came free: hands it on at once, and asks for a pump in the next turn of the loop. */
+  slotFreed(): void;
+  askTurn(): void;
+  /** An attempt's outcome is stored. */
+  report(attempt: Attempt): void;
+}
+
+export interface ConsumerParts {
+  readonly settings: WorkerSettings;
+  readonly services: WorkerServices;
+  readonly wheel: TimerWheel;
+  readonly crew: Crew;
+  readonly runner: AttemptRunner;
+  readonly events: AttemptEvents;
+  readonly activity: Activity;
+  readonly host: ConsumerHost;
+}
+
+/** One queue as this process works on it: what it claims, holds ready, runs and reports. */
+export class QueueConsumer implements Contender, LeaseHost, LineOwner {
+  readonly name: string;
+  readonly queue: TaskQueueProtocol;
+  readonly weight: number;
+  readonly leaseMs: number;
+  readonly maxClaimBytes: number;
+  readonly runner: AttemptRunner;
+  readonly services: WorkerServices;
+  readonly leases: LeaseKeeper;
+  readonly availability: StoreAvailability;
+  readonly line: ExchangeLine;
+  readonly plans: TaskPlans;
+  readonly #binding: ConsumedQueue;
+  readonly #parts: ConsumerParts;
+  readonly #clock: Clock;
+  readonly #account: ClaimAccount;
+  readonly #prefetch: Prefetch;
+  readonly #waiter: WorkWaiter;
+  readonly #held: HeldDeliveries;
+  /** Attempts in a slot without a lease: completed before they ran, or lost. */
+  readonly #unleased = new Set<Attempt>();
+  #ended = 0;
+  #endedMs = 0;
+  #claims = false;
+  /** Handlers that still run although their slot was given to others. */
+  #zombies = 0;
+
+  constructor(binding: ConsumedQueue, parts: ConsumerParts) {
+    const { settings, services, activity, wheel } = parts;
+    const { clock, random, logger, retryPolicy } = services;
+    this.name = binding.name;
+    this.queue = binding.queue;
+    this.weight = binding.weight;
+    this.leaseMs = settings.leaseMs;
+    this.maxClaimBytes = settings.maxClaimBytes;
+    this.runner = parts.runner;
+    this.services = services;
+    this.#binding = binding;
+    this.#parts = parts;
+    this.#clock = clock;
+    this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity);
+    this.#prefetch = new Prefetch(settings.prefetch);
+    this.plans = new TaskPlans({ settings, defaults: binding.defaults, random, logger, retryPolicy });
+    this.leases = new LeaseKeeper(wheel, this);
+    this.availability = new StoreAvailability(this.name, services.emitter, logger);
+    this.line = new ExchangeLine({ queue: this.queue, clock, random, logger, activity }, this);
+    const onTooLong = settings.prefetch === "auto" ? () => this.#heldTooLong() : undefined;
+    this.#held = new HeldDeliveries({ clock, wheel, onTooLong });
+    this.#waiter = new WorkWaiter({
+      queue: this.queue,
+      clock,
+      pollIntervalMs: settings.pollIntervalMs,
+      onWork: () => parts.host.pump(),
+      onError: (error) => this.availability.failed(error),
+    });
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  get zombies(): number {
+    return this.#zombies;
+  }
+
+  now(): number {
+    return this.#clock.monotonic();
+  }
+
+  /** Attempts that take a slot. */
+  attempts(): Attempt[] {
+    return [...[...this.leases].filter((attempt) => attempt.holdsSlot), ...this.#unleased];
+  }
+
+  // ---- life
+
+  start(sessionName: string): void {
+    this.line.start(sessionName);
+    this.#claims = true;
+    this.#waiter.start();
+    void this.readPolicy();
+  }
+
+  /** Looks anew whether the queue's rules leave room for claiming ahead. */
+  async readPolicy(): Promise<void> {
+    this.#prefetch.allow(false);
+    this.#prefetch.allow(await mayClaimAhead(this.#binding));
+  }
+
+  /** Claims nothing any more and hands back what was only held ready. */
+  stopClaiming(): void {
+    this.#claims = false;
+    this.#waiter.stop();
+    this.#account.revokeGrants();
+    this.#release(this.#held.takeAll());
+  }
+
+  /** Asks every handler to stop; what does not finish is handed back. */
+  abortRunning(reason: Error): void {
+    for (const attempt of this.attempts()) {
+      attempt.handBack = !attempt.acknowledged;
+      attempt.abort(reason);
+      this.runner.interrupt(attempt);
+    }
+  }
+
+  /** Hands every job back whose handler has not come back. */
+  handBackRunning(): void {
+    for (const attempt of this.attempts()) {
+      const outcome = { kind: "released", error: attempt.abortReason } as const;
+      if (attempt.leaseIsLost) this.dropped(attempt);
+      else this.runner.conclude(attempt, { receipt: attempt.receipt, kind: "release", delayMs: 0 }, outcome);
+    }
+  }
+
+  /** After the last settlement: no lease and no timer of this queue is kept. */
+  end(): void {
+    this.leases.stop();
+    this.#held.takeAll();
+  }
+
+  // ---- slots
+
+  wantsSlot(): boolean {
+    if (!this.#claims || !this.#account.hasRoom) return false;
+    return (
+      this.#held.size > 0 ||
+      (this.#waiter.hungry && this.line.canSend(this.#twoCalls, this.#account.granted + 1))
+    );
+  }
+
+  takeSlot(): void {
+    const attempt = this.#held.shift();
+    if (attempt === undefined) {
+      this.#account.grant(1);
+      return;
+    }
+    this.line.nameStarted(attempt);
+    this.#begin(attempt);
+  }
+
+  /** Sends what has gathered. Slots that nobody else wants are claimed for on the way. */
+  flush(): void {
+    const account = this.#account;
+    for (let calls = 0; ; calls++) {
+      // What is left after a full call is worth another one; a trickle waits for the answer.
+      const news = calls === 0 ? this.line.hasNews : this.line.waiting >= MAX_BATCH;
+      if (!news && account.granted === 0) return;
+      if (!this.line.canSend(this.#twoCalls, account.granted)) return;
+      if (this.#claims && !this.#waiter.hungry) account.grant(this.#parts.crew.available);
+      const slots = account.claim(MAX_BATCH);
+      const ahead = this.#claims && this.#waiter.hungry ? Math.min(this.#roomAhead(), MAX_BATCH - slots) : 0;
+      account.claimAhead(ahead);
+      this.line.send(this.#twoCalls, slots, ahead);
+    }
+  }
+
+  // ---- attempts
+
+  /** An attempt has its outcome, or has none because its lease was lost meanwhile. */
+  finished(attempt: Attempt): void {
+    this.#leaveSlot(attempt);
+    if (attempt.context !== undefined) {
+      this.#ended++;
+      this.#endedMs += attempt.durationMs;
+    }
+    if (attempt.stage === Stage.Settling && attempt.settlement !== undefined) this.line.settle(attempt);
+    else if (attempt.stage === Stage.Settling) {
+      attempt.stage = Stage.Over;
+      this.#parts.host.report(attempt);
+    }
+    this.#parts.host.slotFreed();
+  }
+
+  /** An attempt ends without a settlement: its job is another's. */
+  dropped(attempt: Attempt): void {
+    this.#parts.wheel.remove(attempt);
+    this.abandonHandler(attempt);
+    attempt.stage = Stage.Over;
+    this.#leaveSlot(attempt);
+    this.#parts.host.slotFreed();
+  }
+
+  /** The end of an attempt is decided; its handler may still run. */
+  abandonHandler(attempt: Attempt): void {
+    if (!attempt.handlerRuns || attempt.zombie) return;
+    attempt.zombie = true;
+    this.#zombies++;
+  }
+
+  zombieEnded(attempt: Attempt): void {
+    if (!attempt.zombie) return;
+    attempt.zombie = false;
+    this.#zombies--;
+  }
+
+  /** Stores the completion of a job before it runs. @param then told whether it was stored. */
+  settleFirst(attempt: Attempt, then: (stored: boolean) => void): void {
+    attempt.settlement = { receipt: attempt.receipt, kind: "complete" };
+    attempt.onSettled = then;
+    attempt.stage = Stage.Settling;
+    this.line.settle(attempt);
+    this.#parts.host.askTurn();
+  }
+
+  // ---- leases
+
+  async extend(receipts: readonly Receipt[]): Promise<ExtendReply | undefined> {
+    this.#parts.activity.begin();
+    try {
+      const reply = await this.queue.extend(receipts, this.leaseMs);
+      this.availability.answered();
+      return reply;
+    } catch (error) {
+      if (!(error instanceof ClosedError)) this.availability.failed(error);
+      return undefined;
+    } finally {
+      this.#parts.activity.end();
+    }
+  }
+
+  leaseLost(attempt: Attempt): void {
+    const { stage } = attempt;
+    this.leases.remove(attempt);
+    if (stage === Stage.Over || attempt.leaseIsLost) return;
+    this.#parts.events.leaseLost(attempt);
+    const error = new LeaseLostError({ queue: this.name, jobId: attempt.jobId });
+    if (stage === Stage.Running || stage === Stage.Stopping) {
+      this.#unleased.add(attempt);
+      this.runner.stop(attempt, error);
+      return;
+    }
+    attempt.decided = error;
+    attempt.stage = Stage.Over;
+    if (stage === Stage.Held) this.#held.remove(attempt);
+    else this.line.retract(attempt);
+    this.#tellFirst(attempt, false);
+  }
+
+  cancelRequested(attempt: Attempt): void {
+    if (attempt.cancelRequested || attempt.stage >= Stage.Settling) return;
+    attempt.cancelRequested = true;
+    const error = new TaskCancelledError({ jobId: attempt.jobId, reason: CANCEL_REASON });
+    if (attempt.stage !== Stage.Held) {
+      attempt.abort(error);
+      this.runner.interrupt(attempt);
+      return;
+    }
+    this.#held.remove(attempt);
+    this.runner.cancel(attempt, error, CANCEL_REASON);
+  }
+
+  // ---- answers of the store
+
+  replied(call: LineCall, reply: ExchangeReply, sentAt: number): void {
+    const now = this.#clock.monotonic();
+    this.availability.answered();
+    this.#account.unclaimAhead(call.ahead);
+    this.#prefetch.sawExchange(now - sentAt);
+    if (this.#ended > 0) this.#prefetch.sawAttempts(this.#ended, this.#endedMs);
+    this.#ended = 0;
+    this.#endedMs = 0;
+    const lost: ReadonlySet<Receipt> | undefined = reply.lost.length === 0 ? undefined : new Set(reply.lost);
+    for (const attempt of call.settling) this.#settled(attempt, lost?.has(attempt.receipt) !== true);
+    if (lost !== undefined)
+      for (const attempt of call.begun)
+        // Its settlement may have overtaken this call; the store's answer to that is the truth.
+        if (lost.has(attempt.receipt) && attempt.leased && !attempt.sent) this.leaseLost(attempt);
+    if (reply.cancelled.length > 0) {
+      const cancelled = new Set(reply.cancelled);
+      for (const attempt of this.leases) if (cancelled.has(attempt.receipt)) this.cancelRequested(attempt);
+    }
+    const gathered = this.line.hasNews;
+    let reserved = call.slots;
+    for (const delivery of reply.deliveries) if (this.#take(delivery, sentAt, now, reserved > 0)) reserved--;
+    this.#account.unclaim(reserved);
+    if (this.#claims) this.#judgeSupply(call, reply);
+    // What gathered while the call was under way goes out at once; what was begun just now, with the next turn.
+    if (gathered) this.#parts.host.pump();
+    else this.#parts.host.askTurn();
+  }
+
+  abandoned(call: LineCall): void {
+    this.#account.unclaimAhead(call.ahead);
+    this.#account.unclaim(call.slots);
+    for (const attempt of call.settling) {
+      this.leases.remove(attempt);
+      attempt.stage = Stage.Over;
+      this.#tellFirst(attempt, false);
+    }
+  }
+
+  failed(error: unknown): void {
+    this.availability.failed(error);
+  }
+
+  #settled(attempt: Attempt, stored: boolean): void {
+    this.leases.remove(attempt);
+    attempt.sent = false;
+    if (attempt.onSettled !== undefined) return this.#tellFirst(attempt, stored);
+    attempt.stage = Stage.Over;
+    if (stored) this.#parts.host.report(attempt);
+    else if (attempt.outcome.kind !== "released") this.#parts.events.leaseLost(attempt);
+  }
+
+  #tellFirst(attempt: Attempt, stored: boolean): void {
+    const then = attempt.onSettled;
+    attempt.onSettled = undefined;
+    if (then === undefined) return;
+    if (stored) this.#unleased.add(attempt);
+    then(stored);
+  }
+
+  /** @returns whether it took one of the slots that were claimed for. */
+  #take(delivery: Delivery, sentAt: number, now: number, reserved: boolean): boolean {
+    const attempt = new Attempt(delivery, this, sentAt);
+    this.leases.add(attempt);
+    this.#parts.events.received(attempt);
+    // A resent claim may have been answered when its leases were nearly over.
+    if (!this.#claims || attempt.leaseDeadline <= now) {
+      this.#release([attempt]);
+      return false;
+    }
+    if (delivery.started && reserved && this.#parts.crew.free > 0) {
+      this.#account.unclaim(1);
+      this.#begin(attempt);
+      return true;
+    }
+    this.#held.push(attempt, now);
+    return false;
+  }
+
+  #judgeSupply(call: LineCall, reply: ExchangeReply): void {
+    const { deliveries } = reply;
+    if (reply.paused) this.#release(this.#held.takeAll());
+    const asked = call.slots + call.ahead;
+    if (deliveries.length > 0) this.#waiter.foundWork();
+    if (asked === 0) return;
+    if (!reply.paused && (deliveries.length >= asked || this.#mayBeCut(deliveries)))
+      this.#waiter.mayHaveMore();
+    else this.#waiter.ranDry(reply.nextDueInMs);
+    const excess = this.#held.size - Math.max(this.#prefetch.target(this.#account.slots), call.ahead);
+    if (excess > 0) this.#release(this.#held.takeNewest(excess));
+  }
+
+  /** Whether a claim may have ended at its limit of bytes rather than for want of jobs. */
+  #mayBeCut(deliveries: readonly Delivery[]): boolean {
+    let units = 0;
+    for (const { job } of deliveries) units += job.body.data.length;
+    return units * MOST_BYTES_PER_UNIT >= this.maxClaimBytes;
+  }
+
+  // ---- inner workings
+
+  get #twoCalls(): boolean {
+    const { slots } = this.#account;
+    return slots + this.#prefetch.target(slots) >= TWO_CALLS_FROM;
+  }
+
+  #roomAhead(): number {
+    const { slots, claimingAhead } = this.#account;
+    return Math.max(0, this.#prefetch.target(slots) - this.#held.size - claimingAhead);
+  }
+
+  #begin(attempt: Attempt): void {
+    attempt.member = this.#account.take();
+    attempt.holdsSlot = true;
+    this.runner.begin(attempt);
+  }
+
+  #leaveSlot(attempt: Attempt): void {
+    this.#unleased.delete(attempt);
+    if (!attempt.holdsSlot) return;
+    attempt.holdsSlot = false;
+    this.#account.release(attempt.member!);
+  }
+
+  /** Hands deliveries back that were not begun. */
+  #release(attempts: readonly Attempt[]): void {
+    for (const attempt of attempts) {
+      attempt.settlement = { receipt: attempt.receipt, kind: "release", delayMs: 0 };
+      attempt.outcome = { kind: "released" };
+      attempt.stage = Stage.Settling;
+      this.line.settle(attempt);
+    }
+    if (attempts.length > 0) this.#parts.host.askTurn();
+  }
+
+  /** What was to be quick turned out slow: what waits behind it may run elsewhere. */
+  #heldTooLong(): void {
+    this.#prefetch.slowDown();
+    this.#release(this.#held.takeAll());
+  }
+}

@@ -1,0 +1,93 @@
+import {
+  type Clock,
+  type DeadLetterQueueProtocol,
+  type Logger,
+  type ProgressTrackerProtocol,
+  type Random,
+  silentLogger,
+  systemClock,
+  systemRandom,
+} from "@lexigram/contracts";
+import { TaskEmitter } from "../events/task-emitter.ts";
+import { CodecRegistry } from "../job/codec-registry.ts";
+import type { TaskDashboard } from "../observability/task-dashboard.ts";
+import { QueueResultStore } from "../results/queue-result-store.ts";
+import type { ResultStore } from "../results/result-store.ts";
+import type { RetryOptions } from "../retry/retry-options.ts";
+
+/** What makes the object that a method task runs on, for one attempt. */
+export interface AttemptScope extends AsyncDisposable {
+  resolve<T>(key: abstract new (...args: never[]) => T): T;
+}
+
+/** A container as far as workers need it. */
+export interface ScopeSource {
+  createScope(): AttemptScope;
+}
+
+/** What an application may lend its workers. Everything is optional; what is missing is done without. */
+export interface TaskWorkerServices {
+  /** Makes the objects of method tasks. Without one their class is called without arguments. */
+  readonly container?: ScopeSource;
+  /** Gets a copy of each job that policy gave up on, before its queue's own dead letters do. */
+  readonly deadLetterQueue?: DeadLetterQueueProtocol;
+  /** Gets how each job ended, before its queue is told. Queues without results of their own need one. */
+  readonly resultStore?: ResultStore;
+  readonly progress?: ProgressTrackerProtocol;
+  readonly dashboard?: TaskDashboard;
+  /** Rules for tasks that have none of their own. */
+  readonly retryPolicy?: RetryOptions;
+  readonly logger?: Logger;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly emitter?: TaskEmitter;
+  readonly codecs?: CodecRegistry;
+}
+
+/** The same, with what cannot be done without. */
+export interface WorkerServices {
+  readonly container: ScopeSource | undefined;
+  readonly deadLetterQueue: DeadLetterQueueProtocol | undefined;
+  readonly resultStore: ResultStore | undefined;
+  readonly progress: ProgressTrackerProtocol | undefined;
+  readonly dashboard: TaskDashboard | undefined;
+  readonly retryPolicy: RetryOptions | undefined;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emitter: TaskEmitter;
+  readonly codecs: CodecRegistry;
+}
+
+export function workerServices(given: TaskWorkerServices = {}): WorkerServices {
+  const logger = safeLogger(given.logger ?? silentLogger);
+  return {
+    container: given.container,
+    deadLetterQueue: given.deadLetterQueue,
+    // A queue's native results come with the settle itself.
+    resultStore: given.resultStore instanceof QueueResultStore ? undefined : given.resultStore,
+    progress: given.progress,
+    dashboard: given.dashboard,
+    retryPolicy: given.retryPolicy,
+    logger,
+    clock: given.clock ?? systemClock,
+    random: given.random ?? systemRandom,
+    emitter: given.emitter ?? new TaskEmitter(logger),
+    codecs: given.codecs ?? new CodecRegistry(),
+  };
+}
+
+/** A logger that throws would take the loop with it. */
+function safeLogger(logger: Logger): Logger {
+  if (logger === silentLogger) return logger;
+  const safe =
+    (level: keyof Logger): Logger["info"] =>
+    (message, fields) => {
+      try {
+        logger[level](message, fields);
+      } catch {
+        // There is nowhere left to say it.
+      }
+    };
+  return { debug: safe("debug"), info: safe("info"), warn: safe("warn"), error: safe("error") };
+}
