@@ -81,6 +81,20 @@ describe("life", () => {
     expect(trace).toEqual(["register first", "register second", "boot first", "shutdown first"]);
   });
 
+  test("stop during the last step of the start still ends it", async () => {
+    const stopping: Promise<void>[] = [];
+    @module()
+    class Last {
+      static onModuleBooted(): void {
+        stopping.push(app.stop());
+      }
+    }
+    const app = new Application({ ...quiet, modules: [Last] });
+    await expect(app.start()).rejects.toBeInstanceOf(ApplicationStoppedError);
+    await Promise.all(stopping);
+    expect(app.state).toBe("stopped");
+  });
+
   test("an action that is told of the start may stop the application and wait for it", async () => {
     const app = new Application(quiet);
     app.hooks.registerAction("application.started", () => app.stop());

@@ -107,6 +107,39 @@ test("a singleton first needed in a scope does not belong to it", async () => {
   expect(ended).toEqual(["late"]);
 });
 
+test("a scope may be given what the application knows nothing of", () => {
+  const Own: Token<string> = token("test/Own");
+  const scope = container.createScope();
+  expect([scope.has(Own), scope.resolveOptional(Own)]).toEqual([false, undefined]);
+  scope.bind(Own, "mine");
+  expect([scope.has(Own), scope.resolveOptional(Own), container.has(Own)]).toEqual([true, "mine", false]);
+});
+
+test("what a singleton is given belongs to the application, whatever scope needed it first", async () => {
+  @injectable({ lifetime: "transient" })
+  class Helper {
+    [Symbol.dispose](): void {
+      ended.push("helper");
+    }
+  }
+  @injectable()
+  class Service {
+    constructor(
+      @inject(Container) readonly container: Container,
+      @inject(Helper) readonly helper: Helper,
+    ) {}
+  }
+  const fresh = new KernelContainer();
+  const registrar = registrarOf(fresh, {}, () => {});
+  registrar.transient(Helper);
+  registrar.singleton(Service);
+  fresh.freeze();
+  const scope = fresh.createScope();
+  expect(scope.resolve(Service).container).toBe(fresh);
+  await scope[Symbol.asyncDispose]();
+  expect(ended).toEqual([]);
+});
+
 test("scoped services are refused where there is no scope", () => {
   expect(() => container.resolve(Session)).toThrow(ScopeRequiredError);
   expect(() => container.resolve(Handler)).toThrow(

@@ -136,6 +136,31 @@ describe("giving out", () => {
     });
   });
 
+  test("a service that two others need is no circle", () => {
+    @injectable({ lifetime: "transient" })
+    class Pair {
+      constructor(
+        @inject(Reader) readonly one: Reader,
+        @inject(Reader) readonly two: Reader,
+      ) {}
+    }
+    register.transient(Store, MemoryStore);
+    register.transient(Reader);
+    register.transient(Pair);
+    container.freeze();
+    const pair = container.resolve(Pair);
+    expect(pair.one).not.toBe(pair.two);
+  });
+
+  test("an override takes the place of all under its key", () => {
+    register.singleton(Word, { useValue: "one" });
+    register.singleton(Word, { useValue: "two" });
+    container.override(Word, { useFactory: () => "fake" }, "singleton");
+    container.freeze();
+    expect(container.resolve(Word)).toBe("fake");
+    expect(container.resolveAll(Word)).toEqual(["fake"]);
+  });
+
   test("named services are services of their own", () => {
     register.singleton(Word, { useValue: "plain" });
     register.singleton(named(Word, "x"), { useValue: "named" });

@@ -68,6 +68,8 @@ test("a subscription is taken back alone, and twice is no harm", async () => {
   expect(heard).toEqual(["told"]);
   expect(bus.hasSubscribers("x")).toBe(true);
   expect(bus.hasSubscribers("y")).toBe(false);
+  bus.subscribe("y", handler)();
+  expect(bus.hasSubscribers("y")).toBe(false);
 });
 
 test("an object without a class can be published", async () => {

@@ -52,6 +52,13 @@ test("a check that throws or stays silent is unhealthy; secrets are hidden", asy
   expect(clock.pending).toBe(0);
 });
 
+test("a check that has answered leaves no timer behind", async () => {
+  const { health, clock } = setup();
+  health.add("quick", () => ({ status: "healthy" }));
+  await health.run();
+  expect(clock.pending).toBe(0);
+});
+
 test("categories are asked apart", async () => {
   const { health } = setup();
   health.add("alive", () => ({ status: "healthy" }), { category: "liveness" });
@@ -68,8 +75,11 @@ test("an application is unhealthy in every respect unless it runs", async () => 
   expect(await statuses()).toEqual(new Set(["unhealthy"]));
   await app.start();
   expect(await statuses()).toEqual(new Set(["healthy"]));
+  let asked = 0;
+  app.healthChecks.add("late", () => ({ status: "healthy", details: { asked: ++asked } }));
   await app.stop();
   expect(await statuses()).toEqual(new Set(["unhealthy"]));
+  expect(asked).toBe(0);
 });
 
 test("an application's checks count in their category", async () => {
