@@ -117,10 +117,7 @@ export class Application implements AsyncDisposable {
    */
   async start(): Promise<void> {
     if (this.#state !== "created")
-      throw new ApplicationStateError(
-        { operation: "start", state: this.#state },
-        "an application starts once; make a new one",
-      );
+      throw new ApplicationStateError({ operation: "start", state: this.#state }, "make a new application");
     this.#state = "starting";
     const started = this.#clock.monotonic();
     this.#booting = this.#boot();
