@@ -1,0 +1,25 @@
+import { followsModel, queueCommands, sameHistory } from "@lexigram/conformance/properties";
+import fc from "fast-check";
+import { describe, test } from "vitest";
+import { memoryQueueHarness } from "./memory-queue-harness.ts";
+
+const numRuns = Number(process.env["LEX_PROPERTY_RUNS"] ?? 1_000);
+const seed = Number(process.env["LEX_PROPERTY_SEED"] ?? Date.now() % 2 ** 31);
+
+describe(`memory queue (seed ${seed})`, () => {
+  test("follows the model over random commands", { timeout: 60_000 + numRuns * 50 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(queueCommands(), (commands) => followsModel(commands, memoryQueueHarness)),
+      { numRuns, seed },
+    );
+  });
+
+  test("keeps one history with itself", { timeout: 60_000 + numRuns * 50 }, async () => {
+    await fc.assert(
+      fc.asyncProperty(queueCommands(), (commands) =>
+        sameHistory(commands, memoryQueueHarness, memoryQueueHarness),
+      ),
+      { numRuns: Math.ceil(numRuns / 5), seed },
+    );
+  });
+});
