@@ -33,7 +33,9 @@ export class TaskBackendRegistry {
   /** @param options `import` loads first-party packages; by default the running Node does. */
   constructor(options: { readonly import?: ImportModule } = {}) {
     this.#import = options.import ?? importModule;
-    this.#factories.set("memory", (settings, services) => memoryBackend({ ...settings, ...services }));
+    this.#factories.set("memory", (settings, { clock, random }) =>
+      memoryBackend({ ...settings, clock, random }),
+    );
   }
 
   /**

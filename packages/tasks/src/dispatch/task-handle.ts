@@ -4,6 +4,7 @@ import {
   type Clock,
   type Duration,
   type Enqueued,
+  type JobEvent,
   type JobId,
   type JobStatus,
   type JobView,
@@ -16,6 +17,7 @@ import {
   type StateStoreProtocol,
   TaskCancelledError,
   TaskDiscardedError,
+  type TaskEvents,
   TaskExpiredError,
   type TaskQueueProtocol,
   UnsupportedError,
@@ -117,7 +119,7 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
           error: ending.error ?? { name: "Error", message: "it left no error" },
         });
       case "expired":
-        this.#announce("task.expired", {});
+        await this.#announce("task.expired", {});
         throw new TaskExpiredError({ jobId: id });
       default:
         throw stopped(id, ending.error);
@@ -134,7 +136,7 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   async cancel(): Promise<CancelOutcome> {
     const outcome = await this.#source.queue.cancel(this.id);
     if (outcome === "cancelled")
-      this.#announce("task.cancelled", { attempt: 0, reason: "cancelled before it ran" });
+      await this.#announce("task.cancelled", { attempt: 0, reason: "cancelled before it ran" });
     return outcome;
   }
 
@@ -181,21 +183,16 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
     return store;
   }
 
-  /** Tells what this process learnt of the job, when somebody listens. */
-  #announce<E extends "task.expired" | "task.cancelled">(
+  /** Tells what this process learnt of the job, when somebody listens. A handle made from an id asks for its task first. */
+  async #announce<E extends "task.expired" | "task.cancelled">(
     event: E,
-    more: E extends "task.cancelled" ? { readonly attempt: number; readonly reason: string } : object,
-  ): void {
-    const { emitter, queueName } = this.#source;
+    more: Omit<TaskEvents[E], keyof JobEvent>,
+  ): Promise<void> {
+    const { emitter, queueName, queue } = this.#source;
     if (emitter === undefined || !emitter.has(event)) return;
     const { id } = this;
-    emitter.emit(event, {
-      taskName: this.#taskName ?? "",
-      queueName,
-      jobId: id,
-      taskId: id,
-      ...more,
-    } as never);
+    const taskName = this.#taskName ?? (await queue.getJob(id))?.task ?? "";
+    emitter.emit(event, { taskName, queueName, jobId: id, taskId: id, ...more } as TaskEvents[E]);
   }
 }
 

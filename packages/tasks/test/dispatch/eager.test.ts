@@ -1,0 +1,87 @@
+import {
+  RemoteTaskError,
+  TaskConfigError,
+  TaskNotFoundError,
+  TaskValidationError,
+} from "@lexigram/contracts";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { HandlerRegistry } from "../../src/define/handler-registry.ts";
+import { task } from "../../src/define/task.ts";
+import { InMemoryProgressTracker } from "../../src/progress/shared-progress-tracker.ts";
+import { Producer, rejection } from "./producer.ts";
+
+const add = task(
+  { name: "add", input: z.object({ a: z.coerce.number(), b: z.number() }), labels: { team: "x" } },
+  async ({ a, b }, ctx) => {
+    await ctx.progress.update(1, 2);
+    return { sum: a + b, task: ctx.job.task, headers: ctx.headers, labels: ctx.labels };
+  },
+);
+const boom = task({ name: "boom", maxRetries: 3 }, () => {
+  throw new RangeError("no");
+});
+
+function eager(): Producer {
+  const registry = new HandlerRegistry();
+  registry.register(add);
+  registry.register(boom);
+  return new Producer({ registry, eager: true, progress: new InMemoryProgressTracker() });
+}
+
+describe("an eager dispatcher", () => {
+  test("runs a job where it is enqueued, and stores nothing", async () => {
+    const { dispatcher, queue } = eager();
+    const handle = await dispatcher.enqueue(
+      add,
+      { a: "1", b: 2 },
+      { correlationId: "c", labels: { own: "y" } },
+    );
+    expect(await handle.status()).toBe("completed");
+    expect(await handle.result()).toEqual({
+      sum: 3,
+      task: "add",
+      headers: { "correlation-id": "c" },
+      labels: { team: "x", own: "y" },
+    });
+    expect(await handle.cancel()).toBe("finished");
+    expect(await handle.job()).toBeUndefined();
+    expect(await queue.count()).toBe(0);
+  });
+
+  test("validates as a queue's dispatcher does", async () => {
+    const error = await rejection(eager().dispatcher.enqueue(add, { a: 1, b: "2" as never }));
+    expect(error).toBeInstanceOf(TaskValidationError);
+  });
+
+  test("tells of a failure through the handle, after one attempt", async () => {
+    const handle = await eager().dispatcher.enqueue(boom);
+    expect(await handle.status()).toBe("failed");
+    const error = (await rejection(handle.result())) as RemoteTaskError;
+    expect(error).toBeInstanceOf(RemoteTaskError);
+    expect(error.fields.error).toMatchObject({ name: "RangeError", message: "no" });
+    expect(error.cause).toBeInstanceOf(RangeError);
+  });
+
+  test("ends the progress of a job", async () => {
+    const handle = await eager().dispatcher.enqueue(add, { a: 1, b: 2 });
+    const seen: string[] = [];
+    for await (const { status } of handle.progress) seen.push(status);
+    expect(seen).toEqual(["complete"]);
+  });
+
+  test("runs many", async () => {
+    const results = await eager().dispatcher.enqueueMany([
+      { task: add, input: { a: 1, b: 1 } },
+      { task: boom },
+    ]);
+    expect(results.map(({ ok }) => ok)).toEqual([true, true]);
+    expect(results[0].ok && (await results[0].value.result()).sum).toBe(2);
+  });
+
+  test("needs a handler", async () => {
+    const other = task({ name: "other" }, () => 1);
+    expect(await rejection(eager().dispatcher.enqueue(other))).toBeInstanceOf(TaskNotFoundError);
+    expect(() => new Producer({ eager: true })).toThrow(TaskConfigError);
+  });
+});
