@@ -106,6 +106,20 @@ describe.each(makers)("progress %s", (_, makeStore, makeTracker) => {
     expect(clock.timers).toBe(0);
   });
 
+  test("is told once when it changes while a subscription begins", async () => {
+    const read = tracker.store.read.bind(tracker.store);
+    tracker.store.read = async (jobId) => {
+      tracker.store.read = read;
+      await tracker.update("j", 1, 2);
+      return read(jobId);
+    };
+    const { got, ended } = collect(tracker.subscribe("j"));
+    await settled();
+    await tracker.complete("j");
+    await ended;
+    expect(got.map((item) => item.current)).toEqual([1, 2]);
+  });
+
   test("ends its subscriptions when the job failed", async () => {
     const readers = [collect(tracker.subscribe("j")), collect(tracker.subscribe("j"))];
     await settled();

@@ -264,6 +264,23 @@ describe("CacheBackendResultStore", () => {
     expect(await allOf(store, "ok", 1)).toEqual(["b"]);
   });
 
+  test("shows no entry of the index that a later result of its job outdated", async () => {
+    const store = new CacheBackendResultStore(state, { clock });
+    await store.store("a", { status: "failed" });
+    state.delete = () => Promise.resolve(false);
+    clock.jump(1);
+    await store.store("a", { status: "ok" });
+    expect(await allOf(store, "failed", 10)).toEqual([]);
+    expect(await allOf(store, "ok", 10)).toEqual(["a"]);
+  });
+
+  test("leaves no outdated entry in the index", async () => {
+    const store = new CacheBackendResultStore(state, { clock });
+    await store.store("a", { status: "failed" }, { ttl: null });
+    await store.store("a", { status: "ok" }, { ttl: null });
+    expect((await state.list("result-index:failed:")).items).toEqual([]);
+  });
+
   test.each([{ pollInterval: "2s" }, { pollInterval: 0 }, { poll: 1 }])(
     "refuses the options %j",
     (options) => {
