@@ -124,6 +124,11 @@ export class Attempt extends WheelTimer {
     return this.leaseSentAt + this.delivery.leaseMs;
   }
 
+  /** Whether its job is done. */
+  get success(): boolean {
+    return this.outcome.kind === "completed";
+  }
+
   get leaseIsLost(): boolean {
     return this.decided instanceof LeaseLostError;
   }

@@ -1,17 +1,17 @@
-import type { MemberStats } from "./member-stats.ts";
+import type { WorkerJobStats } from "../observability/worker-job-stats.ts";
 
 /** One worker: a number of slots under one id. */
 export class CrewMember {
   readonly id: string;
   readonly slots: number;
-  readonly stats: MemberStats;
+  readonly stats: WorkerJobStats;
   running = 0;
   /** Set when it was removed and only finishes what it runs. */
   leaving = false;
   /** Called when a leaving worker runs nothing any more. */
   onGone: (() => void) | undefined;
 
-  constructor(id: string, slots: number, stats: MemberStats) {
+  constructor(id: string, slots: number, stats: WorkerJobStats) {
     this.id = id;
     this.slots = slots;
     this.stats = stats;

@@ -60,11 +60,16 @@ export class OutcomeReport {
   }
 
   #count(attempt: Attempt): void {
-    const { kind } = attempt.outcome;
-    const { member, durationMs } = attempt;
-    if (kind === "cancelled") return;
-    const success = kind === "completed";
-    member?.stats.record(success, durationMs, this.#services.clock.now());
+    if (attempt.outcome.kind === "cancelled") return;
+    attempt.member?.stats.recordJob(attempt);
+    this.#services.dashboard?.recordExecution({
+      taskName: attempt.taskName,
+      jobId: attempt.jobId,
+      durationMs: attempt.durationMs,
+      success: attempt.success,
+      ...(attempt.success ? {} : { error: serializeError(attempt.outcome.error, this.#settings.errors) }),
+      ...(attempt.member === undefined ? {} : { workerId: attempt.member.id }),
+    });
   }
 
   #lostForGood(attempt: Attempt): void {

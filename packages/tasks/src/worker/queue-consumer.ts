@@ -14,25 +14,19 @@ import type { Activity } from "./activity.ts";
 import { Attempt, Stage } from "./attempt.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";
 import { ClaimAccount } from "./claim-account.ts";
-import { mayClaimAhead } from "./claim-ahead.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
 import type { Crew } from "./crew.ts";
 import { ExchangeLine, type LineCall, type LineOwner, MAX_BATCH } from "./exchange-line.ts";
 import type { Contender } from "./fair-share.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
+import { JobSupply } from "./job-supply.ts";
 import { type LeaseHost, LeaseKeeper } from "./lease-keeper.ts";
-import { Prefetch } from "./prefetch.ts";
 import { StoreAvailability } from "./store-availability.ts";
 import { TaskPlans } from "./task-plan.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
-import { WorkWaiter } from "./work-waiter.ts";
 import type { WorkerServices } from "./worker-services.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
 
-/** From so many slots and held jobs on, a second exchange keeps the store busy while the first is under way. */
-const TWO_CALLS_FROM = 500;
-/** UTF-8 bytes of one UTF-16 unit, at most. */
-const MOST_BYTES_PER_UNIT = 3;
 const CANCEL_REASON = "it was asked for";
 
 /** The engine, as its consumers see it. */
@@ -70,19 +64,14 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   readonly availability: StoreAvailability;
   readonly line: ExchangeLine;
   readonly plans: TaskPlans;
-  readonly #binding: ConsumedQueue;
   readonly #parts: ConsumerParts;
   readonly #clock: Clock;
   readonly #account: ClaimAccount;
-  readonly #prefetch: Prefetch;
-  readonly #waiter: WorkWaiter;
+  readonly #supply: JobSupply;
   readonly #held: HeldDeliveries;
   /** Attempts in a slot without a lease: completed before they ran, or lost. */
   readonly #unleased = new Set<Attempt>();
-  #ended = 0;
-  #endedMs = 0;
   #claims = false;
-  /** Handlers that still run although their slot was given to others. */
   #zombies = 0;
 
   constructor(binding: ConsumedQueue, parts: ConsumerParts) {
@@ -95,30 +84,25 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.maxClaimBytes = settings.maxClaimBytes;
     this.runner = parts.runner;
     this.services = services;
-    this.#binding = binding;
     this.#parts = parts;
     this.#clock = clock;
     this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity);
-    this.#prefetch = new Prefetch(settings.prefetch);
+    const onError = (error: unknown): void => this.failed(error);
+    const onWork = (): void => parts.host.pump();
+    this.#supply = new JobSupply({ binding, account: this.#account, settings, services, onWork, onError });
     this.plans = new TaskPlans({ settings, defaults: binding.defaults, random, logger, retryPolicy });
     this.leases = new LeaseKeeper(wheel, this);
     this.availability = new StoreAvailability(this.name, services.emitter, logger);
     this.line = new ExchangeLine({ queue: this.queue, clock, random, logger, activity }, this);
     const onTooLong = settings.prefetch === "auto" ? () => this.#heldTooLong() : undefined;
     this.#held = new HeldDeliveries({ clock, wheel, onTooLong });
-    this.#waiter = new WorkWaiter({
-      queue: this.queue,
-      clock,
-      pollIntervalMs: settings.pollIntervalMs,
-      onWork: () => parts.host.pump(),
-      onError: (error) => this.availability.failed(error),
-    });
   }
 
   get held(): number {
     return this.#held.size;
   }
 
+  /** Handlers that still run although their slot was given to others. */
   get zombies(): number {
     return this.#zombies;
   }
@@ -137,20 +121,17 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   start(sessionName: string): void {
     this.line.start(sessionName);
     this.#claims = true;
-    this.#waiter.start();
-    void this.readPolicy();
+    this.#supply.start();
   }
 
-  /** Looks anew whether the queue's rules leave room for claiming ahead. */
-  async readPolicy(): Promise<void> {
-    this.#prefetch.allow(false);
-    this.#prefetch.allow(await mayClaimAhead(this.#binding));
+  readPolicy(): Promise<void> {
+    return this.#supply.readPolicy();
   }
 
   /** Claims nothing any more and hands back what was only held ready. */
   stopClaiming(): void {
     this.#claims = false;
-    this.#waiter.stop();
+    this.#supply.stop();
     this.#account.revokeGrants();
     this.#release(this.#held.takeAll());
   }
@@ -185,16 +166,13 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     if (!this.#claims || !this.#account.hasRoom) return false;
     return (
       this.#held.size > 0 ||
-      (this.#waiter.hungry && this.line.canSend(this.#twoCalls, this.#account.granted + 1))
+      (this.#supply.hungry && this.line.canSend(this.#supply.twoCalls, this.#account.granted + 1))
     );
   }
 
   takeSlot(): void {
     const attempt = this.#held.shift();
-    if (attempt === undefined) {
-      this.#account.grant(1);
-      return;
-    }
+    if (attempt === undefined) return this.#account.grant(1);
     this.line.nameStarted(attempt);
     this.#begin(attempt);
   }
@@ -206,12 +184,13 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       // What is left after a full call is worth another one; a trickle waits for the answer.
       const news = calls === 0 ? this.line.hasNews : this.line.waiting >= MAX_BATCH;
       if (!news && account.granted === 0) return;
-      if (!this.line.canSend(this.#twoCalls, account.granted)) return;
-      if (this.#claims && !this.#waiter.hungry) account.grant(this.#parts.crew.available);
+      if (!this.line.canSend(this.#supply.twoCalls, account.granted)) return;
+      if (this.#claims && !this.#supply.hungry) account.grant(this.#parts.crew.available);
       const slots = account.claim(MAX_BATCH);
-      const ahead = this.#claims && this.#waiter.hungry ? Math.min(this.#roomAhead(), MAX_BATCH - slots) : 0;
+      const ahead =
+        this.#claims && this.#supply.hungry ? this.#supply.roomAhead(this.#held.size, MAX_BATCH - slots) : 0;
       account.claimAhead(ahead);
-      this.line.send(this.#twoCalls, slots, ahead);
+      this.line.send(this.#supply.twoCalls, slots, ahead);
     }
   }
 
@@ -220,10 +199,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   /** An attempt has its outcome, or has none because its lease was lost meanwhile. */
   finished(attempt: Attempt): void {
     this.#leaveSlot(attempt);
-    if (attempt.context !== undefined) {
-      this.#ended++;
-      this.#endedMs += attempt.durationMs;
-    }
+    if (attempt.context !== undefined) this.#supply.sawAttempt(attempt.durationMs);
     if (attempt.stage === Stage.Settling && attempt.settlement !== undefined) this.line.settle(attempt);
     else if (attempt.stage === Stage.Settling) {
       attempt.stage = Stage.Over;
@@ -249,9 +225,8 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   }
 
   zombieEnded(attempt: Attempt): void {
-    if (!attempt.zombie) return;
+    if (attempt.zombie) this.#zombies--;
     attempt.zombie = false;
-    this.#zombies--;
   }
 
   /** Stores the completion of a job before it runs. @param then told whether it was stored. */
@@ -272,7 +247,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       this.availability.answered();
       return reply;
     } catch (error) {
-      if (!(error instanceof ClosedError)) this.availability.failed(error);
+      if (!(error instanceof ClosedError)) this.failed(error);
       return undefined;
     } finally {
       this.#parts.activity.end();
@@ -316,10 +291,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     const now = this.#clock.monotonic();
     this.availability.answered();
     this.#account.unclaimAhead(call.ahead);
-    this.#prefetch.sawExchange(now - sentAt);
-    if (this.#ended > 0) this.#prefetch.sawAttempts(this.#ended, this.#endedMs);
-    this.#ended = 0;
-    this.#endedMs = 0;
+    this.#supply.sawCall(now - sentAt);
     const lost: ReadonlySet<Receipt> | undefined = reply.lost.length === 0 ? undefined : new Set(reply.lost);
     for (const attempt of call.settling) this.#settled(attempt, lost?.has(attempt.receipt) !== true);
     if (lost !== undefined)
@@ -334,7 +306,11 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     let reserved = call.slots;
     for (const delivery of reply.deliveries) if (this.#take(delivery, sentAt, now, reserved > 0)) reserved--;
     this.#account.unclaim(reserved);
-    if (this.#claims) this.#judgeSupply(call, reply);
+    if (this.#claims) {
+      this.#supply.judge(call.slots + call.ahead, reply);
+      const mayHold = reply.paused ? 0 : Math.max(this.#supply.held, call.ahead);
+      this.#release(this.#held.takeNewest(Math.max(0, this.#held.size - mayHold)));
+    }
     // What gathered while the call was under way goes out at once; what was begun just now, with the next turn.
     if (gathered) this.#parts.host.pump();
     else this.#parts.host.askTurn();
@@ -390,38 +366,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     return false;
   }
 
-  #judgeSupply(call: LineCall, reply: ExchangeReply): void {
-    const { deliveries } = reply;
-    if (reply.paused) this.#release(this.#held.takeAll());
-    const asked = call.slots + call.ahead;
-    if (deliveries.length > 0) this.#waiter.foundWork();
-    if (asked === 0) return;
-    if (!reply.paused && (deliveries.length >= asked || this.#mayBeCut(deliveries)))
-      this.#waiter.mayHaveMore();
-    else this.#waiter.ranDry(reply.nextDueInMs);
-    const excess = this.#held.size - Math.max(this.#prefetch.target(this.#account.slots), call.ahead);
-    if (excess > 0) this.#release(this.#held.takeNewest(excess));
-  }
-
-  /** Whether a claim may have ended at its limit of bytes rather than for want of jobs. */
-  #mayBeCut(deliveries: readonly Delivery[]): boolean {
-    let units = 0;
-    for (const { job } of deliveries) units += job.body.data.length;
-    return units * MOST_BYTES_PER_UNIT >= this.maxClaimBytes;
-  }
-
-  // ---- inner workings
-
-  get #twoCalls(): boolean {
-    const { slots } = this.#account;
-    return slots + this.#prefetch.target(slots) >= TWO_CALLS_FROM;
-  }
-
-  #roomAhead(): number {
-    const { slots, claimingAhead } = this.#account;
-    return Math.max(0, this.#prefetch.target(slots) - this.#held.size - claimingAhead);
-  }
-
   #begin(attempt: Attempt): void {
     attempt.member = this.#account.take();
     attempt.holdsSlot = true;
@@ -448,7 +392,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
 
   /** What was to be quick turned out slow: what waits behind it may run elsewhere. */
   #heldTooLong(): void {
-    this.#prefetch.slowDown();
+    this.#supply.slowDown();
     this.#release(this.#held.takeAll());
   }
 }

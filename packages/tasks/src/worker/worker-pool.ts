@@ -9,12 +9,13 @@ import {
 } from "@lexigram/contracts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { QueueSet } from "../dispatch/queue-set.ts";
+import { WorkerJobStats } from "../observability/worker-job-stats.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Activity } from "./activity.ts";
 import { Crew, CrewMember } from "./crew.ts";
 import { WorkerEngine } from "./engine.ts";
 import { engineHealth } from "./engine-health.ts";
-import { MemberStats, type WorkerStats } from "./member-stats.ts";
+import { statsOf, type WorkerStats } from "./member-stats.ts";
 import { type TaskWorkerServices, type WorkerServices, workerServices } from "./worker-services.ts";
 import { type WorkerSettings, workerSettings } from "./worker-settings.ts";
 
@@ -71,7 +72,7 @@ export class WorkerPool {
   readonly #slotsPerWorker: number;
   readonly #crew = new Crew();
   /** Totals of workers that were removed. */
-  readonly #gone = new MemberStats(0);
+  readonly #gone = { jobsSucceeded: 0, jobsFailed: 0, totalProcessingTime: 0 };
   readonly #firstId: string | undefined;
   #made = 0;
 
@@ -145,16 +146,16 @@ export class WorkerPool {
   refreshHandlers(): void {}
 
   getWorkerStats(): readonly WorkerStats[] {
-    return this.#crew.members.map((member) => this.#statsOf(member));
+    return this.#crew.members.map(statsOf);
   }
 
   getPoolStats(): PoolStats {
     const { members } = this.#crew;
     const all = [this.#gone, ...members.map((member) => member.stats)];
-    const sum = (of: (stats: MemberStats) => number): number =>
-      all.reduce((total, stats) => total + of(stats), 0);
-    const succeeded = sum((stats) => stats.succeeded);
-    const failed = sum((stats) => stats.failed);
+    const sum = (field: "jobsSucceeded" | "jobsFailed" | "totalProcessingTime"): number =>
+      all.reduce((total, stats) => total + stats[field], 0);
+    const succeeded = sum("jobsSucceeded");
+    const failed = sum("jobsFailed");
     const processed = succeeded + failed;
     const { consumers } = this.#engine;
     return {
@@ -167,7 +168,7 @@ export class WorkerPool {
       totalJobsProcessed: processed,
       totalJobsSucceeded: succeeded,
       totalJobsFailed: failed,
-      averageProcessingMs: processed === 0 ? 0 : sum((stats) => stats.totalMs) / processed,
+      averageProcessingMs: processed === 0 ? 0 : sum("totalProcessingTime") / processed,
     };
   }
 
@@ -180,7 +181,7 @@ export class WorkerPool {
     const number = ++this.#made;
     const id =
       number === 1 && this.#firstId !== undefined ? this.#firstId : `${this.#engine.processId}:${number}`;
-    this.#crew.add(new CrewMember(id, this.#slotsPerWorker, new MemberStats(this.#services.clock.now())));
+    this.#crew.add(new CrewMember(id, this.#slotsPerWorker, new WorkerJobStats(id, this.#services.clock)));
   }
 
   #dismiss(): Promise<void> {
@@ -188,31 +189,14 @@ export class WorkerPool {
     if (member === undefined) return Promise.resolve();
     return new Promise((resolve) => {
       const gone = (): void => {
-        this.#gone.succeeded += member.stats.succeeded;
-        this.#gone.failed += member.stats.failed;
-        this.#gone.totalMs += member.stats.totalMs;
+        this.#gone.jobsSucceeded += member.stats.jobsSucceeded;
+        this.#gone.jobsFailed += member.stats.jobsFailed;
+        this.#gone.totalProcessingTime += member.stats.totalProcessingTime;
         resolve();
       };
       if (member.running === 0) gone();
       else member.onGone = gone;
     });
-  }
-
-  #statsOf({ id, slots, running, stats }: CrewMember): WorkerStats {
-    const processed = stats.succeeded + stats.failed;
-    return {
-      workerId: id,
-      jobsProcessed: processed,
-      jobsSucceeded: stats.succeeded,
-      jobsFailed: stats.failed,
-      totalProcessingMs: stats.totalMs,
-      averageProcessingMs: processed === 0 ? 0 : stats.totalMs / processed,
-      startedAt: stats.startedAt,
-      lastActivityAt: stats.lastActivityAt,
-      uptimeMs: Math.max(0, this.#services.clock.now() - stats.startedAt),
-      running,
-      slots,
-    };
   }
 }
 
