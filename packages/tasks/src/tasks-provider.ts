@@ -107,6 +107,10 @@ export class TaskProvider extends Provider<TaskConfig> {
     const testing = container.resolveOptional(TaskTesting);
     const clock = testing?.clock ?? container.resolve(Clock);
     if (testing?.clock !== undefined) container.bind(Clock, clock);
+    if (testing?.config !== undefined) {
+      this.config = this.config.with(testing.config);
+      container.bind(TaskConfig, this.config);
+    }
     const runtime = new TaskRuntime({
       config: this.config,
       options: this.#options,

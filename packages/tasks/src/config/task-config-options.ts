@@ -116,7 +116,7 @@ export interface RetryDefaults extends BackoffOptions {
   readonly maxAttempts?: number;
 }
 
-export interface ResultOptions {
+export interface ResultRetention {
   /**
    * How long outcomes are kept, by a queue (unless its entry has `keepCompleted`) or by the store beside it; `null`: as
    * long as there is room. Default `"1h"`.
@@ -165,7 +165,7 @@ export interface TaskConfigOptions {
   readonly worker?: WorkerOptions;
   readonly timeout?: TimeoutOptions;
   readonly retry?: RetryDefaults;
-  readonly results?: ResultOptions;
+  readonly results?: ResultRetention;
   readonly deadLetters?: DeadLetterOptions;
   readonly payload?: PayloadOptions;
   readonly errors?: ErrorRecordOptions;

@@ -1,4 +1,5 @@
 import { type Token, token } from "@lexigram/contracts";
+import type { TaskConfigOptions } from "../config/task-config-options.ts";
 import type { TestClock } from "../testing/test-clock.ts";
 import type { QueueWrapper } from "./queue-opener.ts";
 
@@ -11,6 +12,8 @@ export interface TaskTesting {
   readonly mode: TestMode;
   /** Time of everything that tasks do. Default: the application's clock when that is a test's, else one of its own. */
   readonly clock?: TestClock;
+  /** Above every other source of configuration. */
+  readonly config?: TaskConfigOptions;
   /** Put around every queue. */
   readonly wrap?: QueueWrapper;
 }

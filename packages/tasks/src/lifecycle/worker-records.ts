@@ -56,6 +56,7 @@ const BEATS_UNTIL_GONE = 3;
 export class WorkerRecords {
   readonly #options: WorkerRecordOptions;
   #timer: Timer | undefined;
+  readonly #host = hostname();
   #startedAt = 0;
   #dueAt = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -115,7 +116,7 @@ export class WorkerRecords {
         const record: LiveWorkers = {
           id,
           name,
-          host: hostname(),
+          host: this.#host,
           pid: process.pid,
           startedAt: this.#startedAt,
           ...snapshot(),

@@ -1,7 +1,7 @@
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
 import type { JobId, NewJob, TaskQueueProtocol } from "@lexigram/contracts";
-import type { TaskRef } from "../define/task-definition.ts";
+import type { TaskInput, TaskRef } from "../define/task-definition.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import type { QueueWrapper } from "../lifecycle/queue-opener.ts";
 import { differences } from "./partial-match.ts";
@@ -36,7 +36,13 @@ export interface ExpectEnqueuedOptions extends ExpectedJob {
   readonly count?: number;
 }
 
-export type TaskOrName = string | TaskRef<never, unknown>;
+export type TaskOrName = string | TaskRef<unknown, unknown>;
+
+/** Any part of a value. */
+export type PartOf<T> = T extends object ? { readonly [K in keyof T]?: PartOf<T[K]> } : T;
+/** A part of what a task's callers pass. */
+export type PartOfInput<T extends TaskOrName> =
+  T extends TaskRef<unknown, unknown> ? PartOf<TaskInput<T>> : unknown;
 
 const nameOf = (task: TaskOrName): string => (typeof task === "string" ? task : task.name);
 const MAX_LISTED = 5;

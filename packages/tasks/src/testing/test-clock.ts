@@ -110,10 +110,17 @@ export class TestClock implements Clock {
       this.#timers.remove(next);
       next.fire();
       // What fires at one moment may set more for the same moment; the application rests between moments.
-      if (this.#timers.first?.at !== next.at) await this.#settle();
+      if (this.#timers.first?.at !== next.at) await this.#rest();
     }
     this.#elapsed = target;
     await this.#settle();
+  }
+
+  /** Comes to rest after a moment, in a single turn when all that fired were timers that set themselves anew. */
+  async #rest(): Promise<void> {
+    const before = this.#turnOfWatched();
+    await eventLoopTurn();
+    if (this.#quietTurns() > QUIET_TURNS || this.#turnOfWatched() !== before) await this.#settle();
   }
 
   async #settle(): Promise<void> {
@@ -128,7 +135,11 @@ export class TestClock implements Clock {
 
   /** A number that differs as soon as anything has happened. */
   #state(): number {
-    let turn = this.#timers.turn;
+    return this.#timers.turn + this.#turnOfWatched();
+  }
+
+  #turnOfWatched(): number {
+    let turn = 0;
     for (const watched of this.#watched) turn += watched.turn;
     return turn;
   }
