@@ -15,9 +15,9 @@ import type { FunctionTask, RegisteredTask, TaskLookup, TaskSpec } from "./regis
 import { functionTask } from "./task.ts";
 import {
   isDefinition,
+  type Runnable,
   specOf,
-  type TaskContract,
-  type TaskDefinition,
+  type ContractRef,
   type TaskHandler,
   type TaskRef,
 } from "./task-definition.ts";
@@ -70,8 +70,8 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
    *
    * @throws TaskRegistrationError when the name is taken, or there is no handler; TaskConfigError for bad options.
    */
-  register(definition: TaskDefinition<never, never, unknown>): void;
-  register<I, P, O>(contract: TaskContract<I, P, O>, handler: TaskHandler<P, O>): void;
+  register(definition: TaskRef<unknown, unknown> & Runnable): void;
+  register<I, P, O>(contract: ContractRef<I, P, O>, handler: TaskHandler<P, O>): void;
   register(name: string, handler: PlainHandler, options?: HandlerOptions): void;
   register(what: unknown, handler?: unknown, options: HandlerOptions = {}): void {
     const spec = typeof what === "string" ? plainSpec(what, options) : specOf(what);

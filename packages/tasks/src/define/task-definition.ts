@@ -5,7 +5,7 @@ import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import type { TaskHandle } from "../dispatch/task-handle.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import type { TaskSpec } from "./registered-task.ts";
-import type { MethodTaskOptions, NoInput, TaskOptions } from "./task-options.ts";
+import type { MethodTaskOptions, TaskOptions } from "./task-options.ts";
 import type { TaskSignature } from "./task-signature.ts";
 
 declare const types: unique symbol;
@@ -109,18 +109,22 @@ export type TaskMethodDecorator<I, P, O> = (
   descriptor: [P] extends [I] ? MethodSlot<TaskHandler<P, O>> : UseHandlesBecauseInputIsTransformed<I, P>,
 ) => void;
 
+declare const parsed: unique symbol;
+
+/** What `@handles` and a registry need of a contract. Not callable itself, so that no linter takes a task for a callback. */
+export interface ContractRef<I, P, O> extends TaskRef<I, O> {
+  /** The parsed type, which callers do not see. */
+  readonly [parsed]: P;
+}
+
 /** A task without its handler: what a producer imports, and what `@handles` binds a method to. Also a decorator itself. */
-export interface TaskContract<I, P, O> extends EnqueuingTask<I, O> {
+export interface TaskContract<I, P, O> extends ContractRef<I, P, O>, EnqueuingTask<I, O> {
   (
     target: object,
     method: string,
     descriptor: [P] extends [I] ? MethodSlot<TaskHandler<P, O>> : UseHandlesBecauseInputIsTransformed<I, P>,
   ): void;
-  /** Keeps the parsed type, which callers do not see, for `@handles`. */
-  readonly [parsedType]?: P;
 }
-
-declare const parsedType: unique symbol;
 
 /** Options of a task whose handler stands elsewhere. */
 export type ContractOptions<
@@ -140,8 +144,6 @@ export type ContractOrDecorator<S extends AnySchema, R extends AnySchema, N exte
 ] extends [string]
   ? TaskContract<SchemaInput<S>, SchemaOutput<S>, SchemaOutput<R>>
   : TaskMethodDecorator<SchemaInput<S>, SchemaOutput<S>, SchemaOutput<R>>;
-
-export type { NoInput };
 
 /** The checked facts of a task, or `undefined` for what is no task. */
 export function specOf(value: unknown): TaskSpec | undefined {

@@ -14,15 +14,16 @@ import { runOnce, runWithPolicy } from "./local-run.ts";
 import type { FunctionTask, TaskSpec } from "./registered-task.ts";
 import { servingDispatcher } from "./running-applications.ts";
 import {
+  type ContractRef,
   type ContractOptions,
   type ContractOrDecorator,
   type HandlerArgs,
   type MethodSlot,
   runnable,
   specOf,
-  type TaskContract,
   type TaskDefinition,
   type TaskHandler,
+  type TaskRef,
   taskSpec,
 } from "./task-definition.ts";
 import { makeSpec, markMethod } from "./task-methods.ts";
@@ -63,13 +64,13 @@ export function task(
 
 /** Binds a method to a contract: it gets the parsed input, whatever callers pass. */
 export function handles<I, P, O>(
-  contract: TaskContract<I, P, O>,
+  contract: ContractRef<I, P, O>,
 ): (target: object, method: string, descriptor: MethodSlot<TaskHandler<P, O>>) => void {
   const spec = specOf(contract);
   if (spec === undefined)
     throw new TaskRegistrationError(
       "@handles needs a contract",
-      { task: String(contract) },
+      { task: typeof contract === "function" ? (contract as TaskRef<I, O>).name : typeof contract },
       {
         hint: "make one with task({ name, input }), without a handler",
       },

@@ -50,8 +50,10 @@ describe("the check of what storing changes", () => {
 
   test("accepts a change that the schema undoes", async () => {
     const coerced = task({ name: "coerced", input: z.object({ at: z.coerce.date() }) }, () => 1);
-    await checked().dispatcher.enqueue(coerced, { at: new Date(0) });
-    await checked().dispatcher.enqueue(coerced, { at: "2026-01-01" });
+    const { dispatcher, queue } = checked();
+    await dispatcher.enqueue(coerced, { at: new Date(0) });
+    await dispatcher.enqueue(coerced, { at: "2026-01-01" });
+    expect(await queue.count()).toBe(2);
   });
 
   test("accepts plain data, absent fields, and schemas that never say the same twice", async () => {
@@ -60,13 +62,16 @@ describe("the check of what storing changes", () => {
       { name: "stamped", input: z.object({ id: z.string().default(() => `${n++}`) }) },
       () => 1,
     );
-    const { dispatcher } = checked();
+    const { dispatcher, queue } = checked();
     await dispatcher.enqueue(stamped, {});
     await dispatcher.enqueue(anything, { a: undefined, b: [{ c: null }], d: "", e: 0 });
+    expect(await queue.count()).toBe(2);
   });
 
   test("is not made unless it is asked for", async () => {
-    await new Producer().dispatcher.enqueue(anything, { at: new Date(0) });
+    const { dispatcher, queue } = new Producer();
+    await dispatcher.enqueue(anything, { at: new Date(0) });
+    expect(await queue.count()).toBe(1);
   });
 });
 

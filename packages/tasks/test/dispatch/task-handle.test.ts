@@ -6,7 +6,7 @@ import {
   TaskCancelledError,
   TaskDiscardedError,
   TaskExpiredError,
-  TaskValidationError,
+  type TaskValidationError,
 } from "@lexigram/contracts";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
