@@ -1,4 +1,4 @@
-import { systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
+import { silentLogger, systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
 import { TaskSignature } from "../define/task-signature.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import { DispatchCore } from "./dispatch-core.ts";
@@ -20,7 +20,7 @@ export async function enqueueOn<O>(
   if (core === undefined) {
     const target = { name: queue.name, queue };
     core = new DispatchCore(
-      { codecs: new CodecRegistry(), clock: systemClock, random: systemRandom },
+      { codecs: new CodecRegistry(), clock: systemClock, random: systemRandom, logger: silentLogger },
       () => target,
     );
     cores.set(queue, core);

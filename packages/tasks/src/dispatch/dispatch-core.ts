@@ -4,6 +4,7 @@ import {
   err,
   type Headers,
   type JobId,
+  type Logger,
   type NewJob,
   ok,
   type ProgressTrackerProtocol,
@@ -44,6 +45,8 @@ export interface DispatchServices {
   readonly codecs: CodecRegistry;
   readonly clock: Clock;
   readonly random: Random;
+  /** What eager handlers write to. */
+  readonly logger: Logger;
   readonly registry?: HandlerRegistry | undefined;
   readonly pipeline?: TaskMiddlewarePipeline | undefined;
   readonly emitter?: TaskEmitter | undefined;
@@ -253,10 +256,10 @@ export class DispatchCore {
 
   async #store(request: JobRequest, job: NewJob, lane: EnqueueLane): Promise<TaskHandle> {
     const { spec, options } = request;
-    const { eager, registry } = this.services;
+    const { eager, registry, logger } = this.services;
     if (eager === true && registry !== undefined) {
       const labels = { ...spec.policy.labels, ...options?.labels };
-      return runEagerly(job, labels, lane.source, registry);
+      return runEagerly(job, labels, lane.source, registry, logger);
     }
     if (options?.transaction === undefined) return lane.push(job, spec.output, false) as Promise<TaskHandle>;
     const [result] = await lane.pushMany([job], options.transaction);

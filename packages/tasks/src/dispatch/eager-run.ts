@@ -3,10 +3,12 @@ import {
   type JobId,
   type JobStatus,
   type JobView,
+  type Logger,
   type NewJob,
   type ProgressSnapshot,
   RemoteTaskError,
   serializeError,
+  withFields,
 } from "@lexigram/contracts";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
 import type { TaskContext } from "../worker/task-context.ts";
@@ -71,12 +73,14 @@ export async function runEagerly(
   labels: Readonly<Record<string, string>>,
   source: HandleSource,
   registry: HandlerRegistry,
+  logger: Logger,
 ): Promise<TaskHandle> {
   const { codecs, clock, progress, queueName } = source;
   const context: Partial<TaskContext> = {
     job: { id: job.id, task: job.task, queue: queueName, priority: job.priority, createdAt: clock.now() },
     headers: job.headers,
     labels,
+    log: withFields(logger, { job: job.id, task: job.task, attempt: 1 }),
     ...(progress === undefined
       ? {}
       : {

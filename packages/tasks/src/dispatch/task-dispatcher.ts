@@ -134,6 +134,7 @@ export class TaskDispatcher {
         codecs: from.codecs ?? new CodecRegistry(),
         clock: from.clock ?? systemClock,
         random: from.random ?? systemRandom,
+        logger,
         registry,
         pipeline: from.pipeline,
         emitter,

@@ -8,13 +8,15 @@ import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { HandlerRegistry } from "../../src/define/handler-registry.ts";
 import { task } from "../../src/define/task.ts";
+import type { TaskDispatcherOptions } from "../../src/dispatch/task-dispatcher.ts";
 import { InMemoryProgressTracker } from "../../src/progress/shared-progress-tracker.ts";
-import { Producer, rejection } from "./producer.ts";
+import { Producer, RecordingLogger, rejection } from "./producer.ts";
 
 const add = task(
   { name: "add", input: z.object({ a: z.coerce.number(), b: z.number() }), labels: { team: "x" } },
   async ({ a, b }, ctx) => {
     await ctx.progress.update(1, 2);
+    ctx.log.info("adding", { a });
     return { sum: a + b, task: ctx.job.task, headers: ctx.headers, labels: ctx.labels };
   },
 );
@@ -22,11 +24,11 @@ const boom = task({ name: "boom", maxRetries: 3 }, () => {
   throw new RangeError("no");
 });
 
-function eager(): Producer {
+function eager(more: Partial<TaskDispatcherOptions> = {}): Producer {
   const registry = new HandlerRegistry();
   registry.register(add);
   registry.register(boom);
-  return new Producer({ registry, eager: true, progress: new InMemoryProgressTracker() });
+  return new Producer({ registry, eager: true, progress: new InMemoryProgressTracker(), ...more });
 }
 
 describe("an eager dispatcher", () => {
@@ -77,6 +79,14 @@ describe("an eager dispatcher", () => {
     ]);
     expect(results.map(({ ok }) => ok)).toEqual([true, true]);
     expect(results[0].ok && (await results[0].value.result()).sum).toBe(2);
+  });
+
+  test("gives the handler its logger", async () => {
+    const logger = new RecordingLogger();
+    const { id } = await eager({ logger }).dispatcher.enqueue(add, { a: 1, b: 2 });
+    expect(logger.lines).toEqual([
+      { level: "info", message: "adding", fields: { job: id, task: "add", attempt: 1, a: 1 } },
+    ]);
   });
 
   test("needs a handler", async () => {

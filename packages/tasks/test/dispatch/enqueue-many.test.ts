@@ -9,7 +9,9 @@ import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { task, type } from "../../src/define/task.ts";
 import { TaskMiddlewarePipeline } from "../../src/middleware/pipeline.ts";
-import { Producer, rejection } from "./producer.ts";
+import { TaskDispatcher } from "../../src/dispatch/task-dispatcher.ts";
+import { Activity } from "../../src/worker/activity.ts";
+import { Producer, rejection, seeded } from "./producer.ts";
 
 const add = task({ name: "add", input: z.object({ n: z.number() }) }, ({ n }) => n);
 const mail = task({ name: "mail", queue: "emails", input: type<string>() }, (to) => to);
@@ -90,6 +92,31 @@ describe("enqueueMany", () => {
 
   test("of nothing is nothing", async () => {
     expect(await new Producer().dispatcher.enqueueMany([])).toEqual([]);
+  });
+});
+
+describe("what is under way", () => {
+  test("is counted from the call until the store has it", async () => {
+    const activity = new Activity();
+    const { dispatcher } = new Producer({ activity });
+    const single = dispatcher.enqueue(add, { n: 1 });
+    expect(activity.busy).toBe(1);
+    const many = dispatcher.enqueueMany(jobsOf(2));
+    expect(activity.busy).toBe(2);
+    await Promise.all([single, many]);
+    // The count falls when the lane has looked for more.
+    await new Promise(setImmediate);
+    expect(activity.busy).toBe(0);
+  });
+
+  test("is never taken for a resend of another dispatcher's, whatever chance gives both", async () => {
+    const producer = new Producer();
+    const twin = new TaskDispatcher({ queues: producer.queues, clock: producer.clock, random: seeded(7) });
+    await producer.dispatcher.enqueue(add, { n: 1 }, { id: "one" });
+    await twin.enqueue(add, { n: 1 }, { id: "two" });
+    await producer.dispatcher.enqueueMany([{ task: add, input: { n: 1 }, options: { id: "three" } }]);
+    await twin.enqueueMany([{ task: add, input: { n: 1 }, options: { id: "four" } }]);
+    expect(await producer.queue.count()).toBe(4);
   });
 });
 
