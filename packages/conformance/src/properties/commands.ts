@@ -111,8 +111,10 @@ export function queueCommands(options: QueueCommandsOptions = {}): fc.Arbitrary<
     { requiredKeys: ["priority"] },
   );
   const simple = fc.record({ priority: fc.constant(5) });
+  const keyed = fc.record({ priority: fc.constant(5), key: fc.constantFrom("a", "b") });
   const job: fc.Arbitrary<ScriptJob> = fc.oneof(
-    { weight: 3, arbitrary: simple },
+    { weight: 2, arbitrary: simple },
+    { weight: 2, arbitrary: keyed },
     { weight: 3, arbitrary: plain },
     { weight: 1, arbitrary: unique },
     { weight: 2, arbitrary: linked },
@@ -123,13 +125,15 @@ export function queueCommands(options: QueueCommandsOptions = {}): fc.Arbitrary<
     delayMs,
     countAttempt: fc.boolean(),
   });
-  const policy: fc.Arbitrary<ScriptPolicy> = fc.record(
-    {
-      maxSize: fc.integer({ min: 1, max: 12 }),
-      concurrency: fc.integer({ min: 1, max: 3 }),
-      perKey: fc.record({ concurrency: fc.integer({ min: 1, max: 2 }) }),
-    },
-    { requiredKeys: [] },
+  const maxSize = fc.integer({ min: 1, max: 12 });
+  const concurrency = fc.integer({ min: 1, max: 3 });
+  const perKey = fc.record({ concurrency: fc.integer({ min: 1, max: 2 }) });
+  const policy: fc.Arbitrary<ScriptPolicy> = fc.oneof(
+    fc.constant({}),
+    fc.record({ maxSize }),
+    fc.record({ concurrency }),
+    fc.record({ perKey }),
+    fc.record({ maxSize, concurrency, perKey }),
   );
 
   const commands: { weight: number; arbitrary: fc.Arbitrary<QueueCommand> }[] = [
@@ -181,7 +185,7 @@ export function queueCommands(options: QueueCommandsOptions = {}): fc.Arbitrary<
     { weight: 1, arbitrary: fc.record({ kind: fc.constant("redrive" as const), job: pick }) },
     { weight: 1, arbitrary: fc.constant({ kind: "pause" as const }) },
     { weight: 2, arbitrary: fc.constant({ kind: "resume" as const }) },
-    { weight: 1, arbitrary: fc.record({ kind: fc.constant("policy" as const), policy }) },
+    { weight: 2, arbitrary: fc.record({ kind: fc.constant("policy" as const), policy }) },
   ];
   if (moves)
     commands.push({

@@ -17,10 +17,14 @@ export async function followsModel(
     const check = new ModelCheck();
     const history: Played[] = [];
     for (const command of commands) {
-      const played = await player.play(command);
-      if (played === undefined) continue;
-      history.push(played);
       try {
+        if (player.mustBeat(command)) {
+          await player.beat();
+          check.compare(await player.look(), player.ids);
+        }
+        const played = await player.play(command);
+        if (played === undefined) continue;
+        history.push(played);
         if (command.kind === "enqueue") check.enqueuesAs(command.worker);
         check.check(played);
         if (played.kind === "advance") continue;

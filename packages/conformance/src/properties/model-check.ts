@@ -188,8 +188,9 @@ export class ModelCheck {
     else if (kind === "fail") model.finish(job, "failed");
     else {
       if (kind === "retry") {
+        // What has an outcome has started.
+        model.start(job);
         job.mayExpire = false;
-        job.begun = true;
         if (countAttempt) job.attempts++;
         else job.deferrals++;
       }

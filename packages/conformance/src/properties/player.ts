@@ -138,7 +138,7 @@ export class Player {
       return { kind: "advance", ms: command.ms };
     }
     // Only an exchange must see what time has done; everything else may or may not.
-    if (this.#stale && command.kind !== "exchange") await this.beat();
+    if (this.mustBeat(command)) await this.beat();
     this.#stale = false;
     switch (command.kind) {
       case "enqueue":
@@ -167,8 +167,14 @@ export class Player {
     }
   }
 
+  /** Whether time has passed that this command may see or not. */
+  mustBeat(command: QueueCommand): boolean {
+    return this.#stale && command.kind !== "exchange" && command.kind !== "advance";
+  }
+
   /** Lets the store do what time makes due, without claiming. */
   async beat(): Promise<void> {
+    this.#stale = false;
     for (let i = 0; i < BEATS; i++) await this.#observer.exchange();
   }
 

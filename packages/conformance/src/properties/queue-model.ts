@@ -183,6 +183,7 @@ export class QueueModel {
   nextDue(): number {
     let due = Infinity;
     for (const job of this.jobs.values()) {
+      if (this.maybeLate(job)) continue;
       if (job.state === "scheduled") due = Math.min(due, job.runAt);
       if (job.lease !== undefined) due = Math.min(due, job.lease.until);
       if ((job.state === "scheduled" || job.state === "pending") && !job.begun)

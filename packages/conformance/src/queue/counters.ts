@@ -46,6 +46,7 @@ export const counters: readonly QueueCase[] = [
   {
     law: "Q-21",
     name: "counts a recovery, not an attempt, when a started attempt loses its worker",
+    needs: ["exact recoveries"],
     run: async (env) => {
       await env.put({});
       await crash(env);
@@ -176,7 +177,7 @@ export const counters: readonly QueueCase[] = [
   {
     law: "Q-27",
     name: "puts a job aside as poison when it lost more workers than it may, in the step that sees it",
-    needs: ["quarantine", "lookup"],
+    needs: ["quarantine", "exact recoveries", "lookup"],
     run: async (env) => {
       const id = await env.putOne({ maxRecoveries: 2 });
       for (let i = 0; i < 2; i++) await crash(env);
@@ -197,7 +198,7 @@ export const counters: readonly QueueCase[] = [
   {
     law: "Q-27",
     name: "allows three lost workers when nothing is said",
-    needs: ["quarantine", "lookup"],
+    needs: ["quarantine", "exact recoveries", "lookup"],
     run: async (env) => {
       const id = await env.putOne();
       for (let i = 0; i < 3; i++) same((await crash(env)).recoveries, i, "recoveries of the delivery");
@@ -209,7 +210,7 @@ export const counters: readonly QueueCase[] = [
   {
     law: "Q-28",
     name: "runs a job with maxRecoveries 0 at most once",
-    needs: ["quarantine"],
+    needs: ["quarantine", "exact recoveries"],
     run: async (env) => {
       await env.put({ maxRecoveries: 0 });
       await crash(env);

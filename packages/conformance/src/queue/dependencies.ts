@@ -1,9 +1,12 @@
 import { type JobId, MAX_DEPENDENCIES } from "@lexigram/contracts";
-import { refused, same } from "../kit/expect.ts";
+import { holds, refused, same } from "../kit/expect.ts";
 import type { QueueEnv } from "../kit/queue-env.ts";
 import type { QueueCase } from "../kit/run-case.ts";
 
 const needs = ["dependencies", "lookup"] as const;
+
+/** What a settlement, the beat that follows it and the claim may release together: two steps of 200. */
+const MOST_RELEASED = 400;
 
 /** Every way a job can end, driven on a child that is stored and, where that matters, running. */
 const ends: Readonly<
@@ -226,7 +229,11 @@ export const dependencies: readonly QueueCase[] = [
       await env.complete(first);
       const seen: JobId[] = [];
       for (let steps = 0; steps < 40 && seen.length < ids.length; steps++) {
-        const claimed = await env.claim(100);
+        const claimed = await env.claim(ids.length);
+        holds(
+          claimed.length <= MOST_RELEASED,
+          `one step released ${claimed.length} jobs, ${MOST_RELEASED} at most may be`,
+        );
         seen.push(...claimed.map((d) => d.job.id));
         await env.settled(...claimed.map((d) => ({ receipt: d.receipt, kind: "complete" as const })));
       }

@@ -193,6 +193,19 @@ export const keyOrder: readonly QueueCase[] = [
     },
   },
   {
+    law: "Q-06",
+    name: "lets no key of a lower level pass when keys take turns",
+    needs: ["fairness", "priorities"],
+    run: async (env) => {
+      await env.queue.setPolicy({ perKey: { fair: true } });
+      const low = await env.put({ key: "a", priority: 1 }, { key: "b", priority: 1 });
+      const high = await env.put({ ...a, priority: 9 }, { ...a, priority: 9 }, { key: "b", priority: 9 });
+      const order = await env.drain();
+      same(new Set(order.slice(0, 3)), new Set(high), "the first three");
+      same(new Set(order.slice(3)), new Set(low), "the last two");
+    },
+  },
+  {
     law: "Q-86",
     name: "does not let a key with much work starve one that comes later",
     needs: ["fairness"],

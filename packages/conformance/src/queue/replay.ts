@@ -47,6 +47,19 @@ export const replay: readonly QueueCase[] = [
     },
   },
   {
+    law: "Q-16",
+    name: "remembers a call for as long as its lease",
+    needs: ["replay"],
+    run: async (env) => {
+      await env.put({}, {});
+      const first = await env.worker.exchange({ slots: 1, leaseMs: env.span(8) });
+      await env.pass(env.span(6));
+      const again = await env.worker.resendExchange();
+      same(held(again.deliveries), held(first.deliveries), "the deliveries of the resend");
+      same((await env.claim(5)).length, 1, "deliveries that are left");
+    },
+  },
+  {
     law: "Q-17",
     name: "does not hand out again what is no longer held",
     needs: ["replay"],
@@ -90,6 +103,19 @@ export const replay: readonly QueueCase[] = [
       await env.worker.enqueue([env.job()]);
       same((await env.drain()).length, 1, "jobs delivered");
       accepted((await env.worker.resendEnqueue())[0], "the resend");
+      same(await env.drain(), [], "jobs delivered after the resend");
+    },
+  },
+  {
+    law: "Q-18",
+    name: "remembers an enqueue long after its producer would have given up on one try",
+    needs: ["replay"],
+    run: async (env) => {
+      await env.queue.setPolicy({ keepCompleted: 0 });
+      await env.worker.enqueue(env.jobs(2));
+      same((await env.drain()).length, 2, "jobs delivered");
+      await env.pass(env.span(15));
+      for (const result of await env.worker.resendEnqueue()) accepted(result, "the resend");
       same(await env.drain(), [], "jobs delivered after the resend");
     },
   },

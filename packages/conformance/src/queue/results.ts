@@ -117,6 +117,19 @@ export const results: readonly QueueCase[] = [
     },
   },
   {
+    law: "Q-57",
+    name: "applies a new count to the records that are there",
+    needs,
+    run: async (env) => {
+      const ids: string[] = [];
+      for (let i = 0; i < 5; i++) ids.push(await completed(env));
+      await env.queue.setPolicy({ keepCompleted: { ageMs: env.longLease, count: 2 } });
+      for (let i = 0; i < 3; i++) await env.beat();
+      const kept = (await env.queue.results(ids)).filter((o) => o.status === "completed").map((o) => o.id);
+      same(kept, ids.slice(3), "the records that are kept");
+    },
+  },
+  {
     law: "Q-58",
     name: "removes a record at once when it is to keep none",
     needs: ["lookup", "cancel"],

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, test } from "vitest";
 import { memoryQueueHarness } from "./memory-queue-harness.ts";
 
-const numRuns = Number(process.env["LEX_PROPERTY_RUNS"] ?? 1_000);
+const numRuns = Number(process.env["LEX_PROPERTY_RUNS"] ?? 3_000);
 const seed = Number(process.env["LEX_PROPERTY_SEED"] ?? Date.now() % 2 ** 31);
 
 describe(`memory queue (seed ${seed})`, () => {
