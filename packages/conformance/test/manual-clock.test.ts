@@ -1,3 +1,4 @@
+import type { Timer } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
 import { ManualClock } from "../src/index.ts";
 
@@ -40,9 +41,9 @@ describe("manual clock", () => {
   test("does not fire a timer that was taken back, also by another timer of the same instant", async () => {
     const clock = new ManualClock();
     const fired: string[] = [];
-    const second = { cancel: (): void => {} };
-    clock.setTimer(() => second.cancel(), 10);
-    second.cancel = clock.setTimer(() => fired.push("second"), 10).cancel;
+    const timers: Timer[] = [];
+    clock.setTimer(() => timers[0]?.cancel(), 10);
+    timers.push(clock.setTimer(() => fired.push("second"), 10));
     clock.setTimer(() => fired.push("other"), 10).cancel();
     await clock.advance(20);
     expect(fired).toEqual([]);

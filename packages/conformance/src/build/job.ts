@@ -1,11 +1,13 @@
+import { randomUUID } from "node:crypto";
 import type { Body, NewJob, SerializedError } from "@lexigram/contracts";
 
+const thisProcess = randomUUID().slice(0, 13).replace("-", "");
 let made = 0;
 
 /** A text that no other call returned, in this process or, with near certainty, in any other. */
 export function uniqueName(prefix: string): string {
   made++;
-  return `${prefix}-${process.pid.toString(36)}${process.hrtime.bigint().toString(36)}-${made.toString(36)}`;
+  return `${prefix}-${thisProcess}-${made.toString(36)}`;
 }
 
 /** A body as the JSON codec writes it. */

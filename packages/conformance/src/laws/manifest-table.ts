@@ -15,7 +15,7 @@ export function parseManifests(markdown: string): ReadonlyMap<string, Readonly<R
   const head = lines.findIndex((line) => /^\|\s*capability\s*\|/.test(line));
   if (head < 0) throw new Error("there is no table whose first column is called capability");
   const [, ...backends] = cells(lines[head] ?? "");
-  const manifests = new Map(backends.map((backend) => [backend, {} as Record<string, Cell>]));
+  const manifests = new Map<string, Record<string, Cell>>(backends.map((backend) => [backend, {}]));
   for (const line of lines.slice(head + 2)) {
     if (!line.startsWith("|")) break;
     const [capability = "", ...values] = cells(line);
@@ -44,8 +44,7 @@ function parseCell(text: string): Cell {
     case "eventual":
     case "approximate":
     case "none":
-      // The union of all cells does not say which capability has which words; comparing with a manifest does.
-      return text as Cell;
+      return text;
     default:
       throw new Error(`"${text}" is no value of a capability`);
   }

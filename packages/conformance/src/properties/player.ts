@@ -76,9 +76,9 @@ export type Played =
       readonly id: JobId;
       readonly priority?: number;
       readonly runInMs?: number;
-      readonly answer: "ok" | string;
+      readonly answer: string;
     }
-  | { readonly kind: "redrive"; readonly id: JobId; readonly answer: "ok" | string }
+  | { readonly kind: "redrive"; readonly id: JobId; readonly answer: string }
   | { readonly kind: "pause" | "resume" }
   | { readonly kind: "policy"; readonly policy: ScriptPolicy };
 

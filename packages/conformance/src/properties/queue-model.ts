@@ -140,7 +140,7 @@ export class QueueModel {
     job.lease = undefined;
     job.cancelRequested = false;
     this.#letGo(job);
-    for (const other of [...this.jobs.values()]) {
+    for (const other of this.jobs.values()) {
       if (other.state !== "waiting" || !other.dependsOn.has(job.id)) continue;
       if (state === "completed") {
         other.dependsOn.delete(job.id);
@@ -172,9 +172,9 @@ export class QueueModel {
   tick(): void {
     for (const job of this.jobs.values())
       if (job.state === "scheduled" && job.runAt <= this.now) job.state = "pending";
-    for (const job of [...this.jobs.values()])
+    for (const job of this.jobs.values())
       if (job.lease !== undefined && job.lease.until <= this.now) this.#reap(job);
-    for (const job of [...this.jobs.values()])
+    for (const job of this.jobs.values())
       if ((job.state === "pending" || job.state === "scheduled") && !job.begun && job.expiresAt <= this.now)
         this.finish(job, "expired");
   }
@@ -208,7 +208,7 @@ export class QueueModel {
   /** Takes over what the laws leave open. */
   adopt(seen: ReadonlyMap<JobId, SeenJob>): void {
     this.lagging = 0;
-    for (const job of [...this.jobs.values()]) {
+    for (const job of this.jobs.values()) {
       job.justReleased = false;
       const status = seen.get(job.id)?.status;
       if (this.maybeLate(job) && status === "expired") this.finish(job, "expired");

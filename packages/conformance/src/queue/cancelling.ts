@@ -77,7 +77,7 @@ export const cancelling: readonly QueueCase[] = [
       for (const outcome of outcomesOtherThanComplete) {
         const { receipt, job } = await env.running();
         await env.queue.cancel(job.id);
-        same(await env.settle({ ...outcome, receipt } as Settlement), [], `refused ${outcome.kind}`);
+        same(await env.settle({ ...outcome, receipt }), [], `refused ${outcome.kind}`);
         same(await env.status(job.id), "cancelled", `the status after ${outcome.kind}`);
       }
       same(await env.claim(10), [], "deliveries");

@@ -140,7 +140,7 @@ export const keyOrder: readonly QueueCase[] = [
       await env.fail(head);
       same(await env.claim(10), [], "deliveries while the key is held again");
       await env.queue.deadLetters.retry(second ?? "");
-      same((await env.drain()).toSorted(), [second, third].toSorted(), "deliveries after the redrive");
+      same(new Set(await env.drain()), new Set([second, third]), "deliveries after the redrive");
     },
   },
   {

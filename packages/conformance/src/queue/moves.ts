@@ -6,7 +6,6 @@ import type { QueueCase } from "../kit/run-case.ts";
 
 /** Brings a job into its first state, returns it, and then makes it move. */
 type Drive = (env: QueueEnv) => Promise<{ id: JobId; move: () => Promise<unknown> }>;
-type Move = `${JobState} → ${JobState}`;
 
 const scheduledJob = async (env: QueueEnv): Promise<JobId> => env.putOne({ delayMs: env.span(2) });
 
@@ -86,7 +85,7 @@ const stored = async (env: QueueEnv, id: JobId): Promise<JobState> => {
   return status === "retrying" ? "scheduled" : status;
 };
 
-const legalMoves = JOB_STATES.flatMap((from) => LEGAL_MOVES[from].map((to) => `${from} → ${to}` as Move));
+const legalMoves = JOB_STATES.flatMap((from) => LEGAL_MOVES[from].map((to) => `${from} → ${to}`));
 
 export const moves: readonly QueueCase[] = legalMoves.map((move) => ({
   law: "Q-53",

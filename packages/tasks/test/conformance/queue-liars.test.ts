@@ -11,7 +11,7 @@ describe("a queue", () => {
     });
 
   test("that lies in one way breaks one law, or says why more", () => {
-    for (const { name, breaks, because } of queueLiars)
-      expect(breaks.length === 1 || because !== undefined, name).toBe(true);
+    const silent = queueLiars.filter(({ breaks, because }) => breaks.length !== 1 && because === undefined);
+    expect(silent.map(({ name }) => name)).toEqual([]);
   });
 });
