@@ -67,10 +67,9 @@ export class ExchangeLine {
 
   /** Begins anew, under names that no earlier call had. */
   start(name: string): void {
-    const { queue, clock, random } = this.#parts;
     this.#givenUp = false;
     const hooks = { failed: (error: unknown) => this.#owner.failed(error), stopped: () => this.#givenUp };
-    this.#sessions = [0, 1].map((n) => new ExchangeSession(queue, `${name}:${n}`, clock, random, hooks));
+    this.#sessions = [0, 1].map((n) => new ExchangeSession(`${name}:${n}`, this.#parts, hooks));
   }
 
   /** Outcomes that were not sent. */

@@ -10,11 +10,19 @@ import {
   type Settlement,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
+import type { Activity } from "./activity.ts";
 
 const FIRST_RESEND_MS = 25;
 const LONGEST_RESEND_MS = 2_000;
 /** How often a call that fails for no reason of availability is repeated before it counts as unanswerable. */
 const UNEXPECTED_TRIES = 3;
+
+export interface SessionParts {
+  readonly queue: TaskQueueProtocol;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly activity: Activity;
+}
 
 export interface SessionHooks {
   /** The store did not answer; the call will be repeated. */
@@ -35,20 +43,16 @@ export type SessionAnswer =
  * same number with the same body, so the store applies it once.
  */
 export class ExchangeSession {
-  readonly #queue: TaskQueueProtocol;
   readonly #name: string;
-  readonly #clock: Clock;
-  readonly #random: Random;
+  readonly #parts: SessionParts;
   readonly #hooks: SessionHooks;
   #seq = 0;
   #wake: (() => void) | undefined = undefined;
   busy = false;
 
-  constructor(queue: TaskQueueProtocol, name: string, clock: Clock, random: Random, hooks: SessionHooks) {
-    this.#queue = queue;
+  constructor(name: string, parts: SessionParts, hooks: SessionHooks) {
     this.#name = name;
-    this.#clock = clock;
-    this.#random = random;
+    this.#parts = parts;
     this.#hooks = hooks;
   }
 
@@ -60,18 +64,22 @@ export class ExchangeSession {
   ): Promise<SessionAnswer> {
     const request: ExchangeRequest = { session: this.#name, seq: ++this.#seq, settle, started, claim };
     // A lease that is handed out again by a resend has run since the call was first sent.
-    const sentAt = this.#clock.monotonic();
+    const { queue, clock, activity } = this.#parts;
+    const sentAt = clock.monotonic();
     let unexpected = 0;
     for (let tries = 0; ; tries++) {
       try {
-        return { kind: "reply", reply: await this.#queue.exchange(request), sentAt };
+        return { kind: "reply", reply: await queue.exchange(request), sentAt };
       } catch (error) {
         if (error instanceof ClosedError) return { kind: "abandoned" };
         this.#hooks.failed(error);
         if (this.#hooks.stopped()) return { kind: "abandoned" };
         if (!(error instanceof QueueUnavailableError) && ++unexpected >= UNEXPECTED_TRIES)
           return { kind: "unanswerable", error };
+        // Between two tries nothing is under way; only time can go on.
+        activity.end();
         await this.#pause(tries);
+        activity.begin();
         if (this.#hooks.stopped()) return { kind: "abandoned" };
       }
     }
@@ -84,8 +92,9 @@ export class ExchangeSession {
 
   #pause(tries: number): Promise<void> {
     const longest = Math.min(FIRST_RESEND_MS * 2 ** Math.min(tries, 16), LONGEST_RESEND_MS);
+    const { clock, random } = this.#parts;
     return new Promise((resolve) => {
-      const timer = this.#clock.setTimer(resolve, longest * (0.5 + 0.5 * this.#random()));
+      const timer = clock.setTimer(resolve, longest * (0.5 + 0.5 * random()));
       this.#wake = () => {
         timer.cancel();
         resolve();

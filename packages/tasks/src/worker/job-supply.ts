@@ -59,6 +59,7 @@ export class JobSupply {
 
   /** Jobs to claim beyond the slots, `most` at most, when so many are held already. */
   roomAhead(held: number, most: number): number {
+    if (!this.#waiter.hungry) return 0;
     return Math.min(most, Math.max(0, this.held - held - this.#parts.account.claimingAhead));
   }
 
@@ -74,7 +75,9 @@ export class JobSupply {
   /** Looks anew whether the queue's rules leave room for claiming ahead. */
   async readPolicy(): Promise<void> {
     this.#prefetch.allow(false);
-    this.#prefetch.allow(await mayClaimAhead(this.#parts.binding));
+    const allowed = await mayClaimAhead(this.#parts.binding);
+    this.#prefetch.allow(allowed);
+    if (allowed) this.#parts.onWork();
   }
 
   sawAttempt(durationMs: number): void {

@@ -183,8 +183,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     for (let calls = 0; ; calls++) {
       // What is left after a full call is worth another one; a trickle waits for the answer.
       const news = calls === 0 ? this.line.hasNews : this.line.waiting >= MAX_BATCH;
-      if (!news && account.granted === 0) return;
-      if (!this.line.canSend(this.#supply.twoCalls, account.granted)) return;
+      const wanted =
+        account.granted + (this.#claims ? this.#supply.roomAhead(this.#held.size, MAX_BATCH) : 0);
+      if (!news && wanted === 0) return;
+      if (!this.line.canSend(this.#supply.twoCalls, wanted)) return;
       if (this.#claims && !this.#supply.hungry) account.grant(this.#parts.crew.available);
       const slots = account.claim(MAX_BATCH);
       const ahead =
