@@ -7,6 +7,7 @@ import {
   TaskNotFoundError,
   TaskRegistrationError,
 } from "@lexigram/contracts";
+import { refuseUnknownOptions } from "../job/option-check.ts";
 import type { WireArguments } from "../job/payload-input.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import { parseInput } from "./input-validation.ts";
@@ -54,7 +55,9 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   readonly #logger: Logger;
   #resolve: ResolveInstance | undefined;
 
+  /** @throws TaskConfigError for an unknown option. */
   constructor(options: HandlerRegistryOptions = {}) {
+    refuseUnknownOptions("HandlerRegistry", options, ["logger", "resolve"]);
     this.#logger = options.logger ?? silentLogger;
     this.#resolve = options.resolve;
   }

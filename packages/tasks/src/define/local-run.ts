@@ -6,6 +6,7 @@ import {
   systemRandom,
   TaskTimeoutError,
 } from "@lexigram/contracts";
+import { refuseUnknownOptions } from "../job/option-check.ts";
 import { DEFAULT_BACKOFF } from "../retry/backoff.ts";
 import { judgeFailure } from "../retry/failure-verdict.ts";
 import type { RetryFacts } from "../retry/retry-options.ts";
@@ -39,6 +40,7 @@ export async function runWithPolicy(
   given: Partial<TaskContext>,
   services: ApplyServices,
 ): Promise<unknown> {
+  refuseUnknownOptions(`apply of task "${task.name}"`, services, ["clock", "random"]);
   const { clock = systemClock, random = systemRandom } = services;
   const { policy, name, schema } = task;
   const parsed = schema === undefined ? input : await parseInput(schema, input, name);

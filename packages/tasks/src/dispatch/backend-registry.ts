@@ -10,6 +10,7 @@ import {
   type TaskBackendFactory,
   TaskConfigError,
 } from "@lexigram/contracts";
+import { refuseUnknownOptions } from "../job/option-check.ts";
 import { memoryBackend } from "../memory/memory-backend.ts";
 
 /** First-party backends, by the `type` of an entry of `backends`; loaded when one is asked for. */
@@ -25,14 +26,24 @@ export type ImportModule = (specifier: string) => Promise<unknown>;
 
 const importModule: ImportModule = (specifier) => import(specifier);
 
+export interface TaskBackendRegistryOptions {
+  /** Loads first-party packages. Default: the running Node does. */
+  readonly import?: ImportModule;
+  /** The folder in which they are looked for when they do not lie beside this package. Default: the working directory. */
+  readonly root?: string;
+}
+
 /** Makes backends by their `type`, as configuration names them. */
 export class TaskBackendRegistry {
   readonly #factories = new Map<string, TaskBackendFactory>();
   readonly #import: ImportModule;
+  readonly #root: string;
 
-  /** @param options `import` loads first-party packages; by default the running Node does. */
-  constructor(options: { readonly import?: ImportModule } = {}) {
+  /** @throws TaskConfigError for an unknown option. */
+  constructor(options: TaskBackendRegistryOptions = {}) {
+    refuseUnknownOptions("TaskBackendRegistry", options, ["import", "root"]);
     this.#import = options.import ?? importModule;
+    this.#root = options.root ?? process.cwd();
     this.#factories.set("memory", (settings, { clock, random }) =>
       memoryBackend({ ...settings, clock, random }),
     );
@@ -99,7 +110,7 @@ export class TaskBackendRegistry {
     return loaded.backendFactory;
   }
 
-  /** From where this package stands, else from where the process runs: strict installations hide one from the other. */
+  /** From where this package stands, else from the application: strict installations hide one from the other. */
   async #importInstalled(type: string, name: string): Promise<unknown> {
     try {
       return await this.#import(name);
@@ -107,7 +118,7 @@ export class TaskBackendRegistry {
       if (!isMissing(error, name)) throw error;
       let path: string;
       try {
-        path = createRequire(join(process.cwd(), "package.json")).resolve(name);
+        path = createRequire(join(this.#root, "package.json")).resolve(name);
       } catch {
         throw new BackendMissingError({ type, package: name }, { cause: error });
       }

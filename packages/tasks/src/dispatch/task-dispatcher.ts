@@ -72,6 +72,8 @@ const OPTION_KEYS = [
   "enqueueTimeoutMs",
 ];
 
+const ENTRY_KEYS: readonly string[] = ["task", "input", "options"];
+
 /** What can be enqueued: a definition or contract, a description made by `signature`, or a task's name. */
 export type Enqueueable = TaskRef<unknown, unknown> | JobDescription | string;
 
@@ -186,7 +188,10 @@ export class TaskDispatcher {
     }[],
   ): Promise<unknown> {
     const requests: JobRequest[] = [];
-    for (const { task, input, options } of entries) {
+    for (const entry of entries) {
+      for (const key in entry)
+        if (!ENTRY_KEYS.includes(key)) refuseUnknownOptions("a job of enqueueMany", entry, ENTRY_KEYS);
+      const { task, input, options } = entry;
       const spec = typeof task === "function" ? specOf(task) : undefined;
       requests.push(spec === undefined ? this.#request(task, input, options) : { spec, input, options });
     }
@@ -254,6 +259,7 @@ export class TaskDispatcher {
     if (typeof task === "string") return { spec: this.#byName(task), input, options };
     if (typeof task === "object" && task !== null && typeof (task as JobDescription).task === "string") {
       const description = task as JobDescription;
+      refuseUnknownOptions("the description of a job", description, ENTRY_KEYS);
       const spec =
         description instanceof TaskSignature
           ? TaskSignature.specOf(description)

@@ -24,6 +24,7 @@ import {
 } from "@lexigram/contracts";
 import { parseResult } from "../define/input-validation.ts";
 import type { TaskEmitter } from "../events/task-emitter.ts";
+import { refuseUnknownOptions } from "../job/option-check.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
 import { JOB_STATUS_OF } from "../results/result-record.ts";
@@ -106,6 +107,7 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   }
 
   async result(options: ResultOptions = {}): Promise<O> {
+    refuseUnknownOptions("handle.result", options, ["timeout", "signal"]);
     const { id } = this;
     const ending = await this.#ending(options);
     switch (ending.status) {

@@ -7,6 +7,7 @@ import {
 } from "@lexigram/contracts";
 import type { Codec, Envelope } from "./envelope.ts";
 import { JsonCodec } from "./json-codec.ts";
+import { refuseUnknownOptions } from "./option-check.ts";
 import { isDeeperThan, TOO_DEEP } from "./payload-data.ts";
 
 export interface CodecRegistryOptions {
@@ -19,6 +20,13 @@ export interface CodecRegistryOptions {
   /** Levels of arrays and objects at most. Default 64. */
   readonly maxDepth?: number;
 }
+
+const OPTION_KEYS = [
+  "codecs",
+  "default",
+  "maxPayloadBytes",
+  "maxDepth",
+] as const satisfies readonly (keyof CodecRegistryOptions)[];
 
 export const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
 export const DEFAULT_MAX_DEPTH = 64;
@@ -38,8 +46,9 @@ export class CodecRegistry {
   readonly #codecs = new Map<string, Codec>();
   readonly #writer: Codec;
 
-  /** @throws TaskConfigError for a default that is not there, an encoding given twice, or a limit below 1. */
+  /** @throws TaskConfigError for an unknown option, a default that is not there, an encoding given twice, or a limit below 1. */
   constructor(options: CodecRegistryOptions = {}) {
+    refuseUnknownOptions("CodecRegistry", options, OPTION_KEYS);
     this.maxPayloadBytes = limit(options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, "maxPayloadBytes");
     this.maxDepth = limit(options.maxDepth ?? DEFAULT_MAX_DEPTH, "maxDepth");
     for (const codec of [new JsonCodec(this.maxDepth + ENVELOPE_LEVELS), ...(options.codecs ?? [])]) {

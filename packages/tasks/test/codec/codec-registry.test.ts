@@ -1,6 +1,6 @@
 import { TaskConfigError, TaskValidationError } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
-import { CodecRegistry } from "../../src/job/codec-registry.ts";
+import { CodecRegistry, type CodecRegistryOptions } from "../../src/job/codec-registry.ts";
 import type { Codec, Envelope } from "../../src/job/envelope.ts";
 
 const json = (data: string): { data: string; encoding: string } => ({ data, encoding: "json" });
@@ -104,6 +104,7 @@ describe("limits", () => {
   });
 
   test("that are none are refused", () => {
+    expect(() => new CodecRegistry({ maxdepth: 3 } as CodecRegistryOptions)).toThrow('no option "maxdepth"');
     expect(() => new CodecRegistry({ maxDepth: 0 })).toThrow(TaskConfigError);
     expect(() => new CodecRegistry({ maxPayloadBytes: 1.5 })).toThrow("maxPayloadBytes");
   });

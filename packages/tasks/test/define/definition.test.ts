@@ -186,6 +186,13 @@ describe("apply", () => {
     expect(calls).toHaveBeenCalledTimes(1);
   });
 
+  test("refuses services that nobody reads", async () => {
+    const [job] = flaky(0);
+    expect(await rejection(job.apply({}, { clok: new TestClock() } as never))).toMatchObject({
+      hint: 'did you mean "clock"?',
+    });
+  });
+
   test("validates once, before the first attempt", async () => {
     const add = task({ name: "add", input: Input }, ({ n }) => n + 1);
     expect(await add.apply({ n: "1" })).toBe(2);

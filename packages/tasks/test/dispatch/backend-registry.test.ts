@@ -7,6 +7,9 @@ import {
   systemRandom,
   TaskConfigError,
 } from "@lexigram/contracts";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test, vi } from "vitest";
 import { TaskBackendRegistry } from "../../src/dispatch/backend-registry.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
@@ -53,6 +56,30 @@ describe("a backend registry", () => {
     expect(error).toBeInstanceOf(BackendMissingError);
     expect(error.fields).toEqual({ type: "rabbitmq", package: "@lexigram/tasks-rabbitmq" });
     expect(error.hint).toBe("npm install @lexigram/tasks-rabbitmq");
+  });
+
+  test("finds a package that only the application can see", async () => {
+    const root = await mkdtemp(join(tmpdir(), "application-"));
+    const folder = join(root, "node_modules", "@lexigram", "tasks-redis");
+    await mkdir(folder, { recursive: true });
+    await writeFile(
+      join(folder, "package.json"),
+      JSON.stringify({ type: "module", exports: { default: "./main.js" } }),
+    );
+    await writeFile(join(folder, "main.js"), "");
+    const imported: string[] = [];
+    const registry = new TaskBackendRegistry({
+      root,
+      import: async (specifier) => {
+        imported.push(specifier);
+        return specifier.startsWith("file:")
+          ? { backendFactory: () => memoryBackend() }
+          : notFound(specifier);
+      },
+    });
+    await registry.create("redis", {}, services);
+    expect(imported[1]).toMatch(/tasks-redis\/main\.js$/);
+    await rm(root, { recursive: true });
   });
 
   test("does not call a package missing when it is there and broken", async () => {

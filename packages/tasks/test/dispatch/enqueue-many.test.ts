@@ -90,6 +90,16 @@ describe("enqueueMany", () => {
     expect(await queue.count()).toBe(3);
   });
 
+  test("refuses entries with a misspelt field", async () => {
+    const { dispatcher } = new Producer();
+    const entry = { task: add, input: { n: 1 }, optoins: { priority: 1 } };
+    expect(await rejection(dispatcher.enqueueMany([entry]))).toMatchObject({
+      hint: 'did you mean "options"?',
+    });
+    const description = { task: "add", inptu: 1 };
+    expect(await rejection(dispatcher.enqueue(description))).toMatchObject({ hint: 'did you mean "input"?' });
+  });
+
   test("of nothing is nothing", async () => {
     expect(await new Producer().dispatcher.enqueueMany([])).toEqual([]);
   });

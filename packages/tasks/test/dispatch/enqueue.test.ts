@@ -161,6 +161,12 @@ describe("enqueue", () => {
   });
 });
 
+describe("a dispatcher", () => {
+  test("refuses options that nobody reads", () => {
+    expect(() => new Producer({ eagre: true } as object)).toThrow('TaskDispatcher has no option "eagre"');
+  });
+});
+
 describe("keys", () => {
   const Order = z.object({ id: z.string().transform((id) => id.trim()) });
 
