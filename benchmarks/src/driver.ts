@@ -30,26 +30,28 @@ export interface DriveOptions {
   readonly onProgress: (line: string) => void;
 }
 
+/** A process that runs one system, one run at a time. */
 class Child {
   readonly #process: ChildProcess;
+  #answer: (reply: RunReply) => void = () => {};
+
   private constructor(child: ChildProcess) {
     this.#process = child;
+    child.on("message", (reply: RunReply) => this.#answer(reply));
+    child.on("exit", (code) => this.#answer({ failed: `its process ended with ${code}` }));
   }
 
   static async start(): Promise<Child> {
-    const child = fork(fileURLToPath(new URL("runner.js", import.meta.url)), {
+    const process = fork(fileURLToPath(new URL("runner.js", import.meta.url)), {
       execArgv: ["--expose-gc"],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
-    await once(child, "message");
-    return new Child(child);
+    await once(process, "message");
+    return new Child(process);
   }
 
   async run(request: RunRequest): Promise<Measured> {
-    const reply = Promise.race([
-      once(this.#process, "message").then(([message]) => message as RunReply),
-      once(this.#process, "exit").then(([code]): RunReply => ({ failed: `its process ended with ${code}` })),
-    ]);
+    const reply = new Promise<RunReply>((resolve) => (this.#answer = resolve));
     this.#process.send(request);
     const answer = await reply;
     if ("failed" in answer) throw new Error(`${request.subject} ${request.workload}: ${answer.failed}`);
@@ -83,9 +85,9 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
       for (const concurrency of workload.concurrencies) {
         const measured = new Map<string, Measured[]>();
         for (let round = 0; round <= options.runs; round++) {
-          options.onProgress(`${workload.id} at ${concurrency}: round ${round} of ${options.runs}`);
           for (const [key, child] of children) {
             if (!workload.fits(findSubject(key))) continue;
+            options.onProgress(`${workload.id} at ${concurrency}, round ${round} of ${options.runs}: ${key}`);
             const result = await child.run({ subject: key, workload: workload.id, n, concurrency });
             if (round > 0) measured.set(key, [...(measured.get(key) ?? []), result]);
           }

@@ -41,5 +41,7 @@ export interface Subject {
   readonly variant?: string;
   readonly priorities: boolean;
   readonly delays: boolean;
+  /** Whether a caller can wait for what a handler returned. */
+  readonly results: boolean;
   open(options: OpenOptions): Promise<OpenSubject>;
 }

@@ -21,7 +21,7 @@ export interface Workload {
   readonly n: number;
   readonly quickN: number;
   /** Whether a system can run it. */
-  readonly fits: (subject: Subject, opened?: OpenSubject) => boolean;
+  readonly fits: (subject: Subject) => boolean;
   run(subject: Subject, settings: { readonly n: number; readonly concurrency: number }): Promise<Measured>;
 }
 
@@ -219,7 +219,7 @@ export const WORKLOADS: readonly Workload[] = [
     concurrencies: [10],
     n: 5_000,
     quickN: 1_000,
-    fits: always,
+    fits: (subject) => subject.results,
     run: (subject, settings) =>
       opened(subject, settings, async (open) => {
         if (open.call === undefined) throw new Error(`${subject.system} cannot wait for results`);

@@ -11,6 +11,7 @@ export const fastqMemory: Subject = {
   store: "memory",
   priorities: false,
   delays: false,
+  results: true,
   open: async ({ concurrency, onStart }) => {
     const queue = fastq.promise(async (job: Payload) => onStart(job.n), concurrency);
     return {

@@ -20,6 +20,7 @@ export function oursMemory(variant?: { readonly label: string; readonly keepComp
     ...(variant === undefined ? {} : { variant: variant.label }),
     priorities: true,
     delays: true,
+    results: variant === undefined,
     open: async ({ concurrency, onStart }) => {
       const work = task({ name: "bench.work", input: Input }, async (input) => {
         onStart(input.n);
@@ -40,7 +41,7 @@ export function oursMemory(variant?: { readonly label: string; readonly keepComp
           }),
           TasksModule.scope(work),
         ],
-        logLevel: "error",
+        config: { logging: { level: "error" } },
       });
       const tasks = app.get(TaskDispatcher);
       const queue = app.get(TaskQueueProtocol);

@@ -11,6 +11,7 @@ export const pQueueMemory: Subject = {
   store: "memory",
   priorities: true,
   delays: false,
+  results: true,
   open: async ({ concurrency, onStart }) => {
     const queue = new PQueue({ concurrency });
     const add = (n: number, priority: number): Promise<unknown> => {

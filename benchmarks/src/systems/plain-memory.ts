@@ -8,6 +8,7 @@ export const plainMemory: Subject = {
   store: "memory",
   priorities: false,
   delays: false,
+  results: true,
   open: ({ concurrency, onStart }) => {
     const waiting: { payload: Payload; resolve: ((result: unknown) => void) | undefined }[] = [];
     let head = 0;

@@ -38,7 +38,10 @@ async function main(): Promise<number> {
   const folder = positionals[0] ?? PROJECT;
   const ignore = new Set(values.ignore ?? (positionals[0] === undefined ? NOT_THE_PROJECT : []));
 
-  await using app = await Application.boot({ modules: [FileIndexApp] });
+  await using app = await Application.boot({
+    modules: [FileIndexApp],
+    config: { logging: { level: "warn" } },
+  });
   const bar = new ProgressBar(process.stderr);
   const started = performance.now();
   const indexed = await app.get(FileIndex).index(folder, {

@@ -20,7 +20,10 @@ afterEach(async () => {
 });
 
 async function index(options?: IndexOptions): Promise<Report> {
-  await using app = await Application.boot({ modules: [FileIndexApp], logLevel: "error" });
+  await using app = await Application.boot({
+    modules: [FileIndexApp],
+    config: { logging: { level: "error" } },
+  });
   return reportOf(await app.get(FileIndex).index(folder, options), 1);
 }
 

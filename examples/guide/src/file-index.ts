@@ -12,7 +12,6 @@ const hashFile = task(
     return { path, bytes: data.length, sha256: createHash("sha256").update(data).digest("hex") };
   },
 );
-
 @injectable()
 class FileIndex {
   constructor(
@@ -35,5 +34,6 @@ const queues = TasksModule.configure({ workerCount: 2, backends: [{ name: "files
 @module({ imports: [queues, TasksModule.scope(hashFile)], providers: [FileIndex] })
 class App {}
 
-await using app = await Application.boot({ modules: [App] });
+const app = await Application.boot({ modules: [App] });
 await app.get(FileIndex).index(process.argv[2] ?? ".");
+await app.close();

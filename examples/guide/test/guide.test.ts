@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
@@ -22,7 +22,7 @@ async function run(name: string, ...args: string[]): Promise<string> {
   vi.spyOn(console, "log").mockImplementation((...values) => void printed.push(values.join(" ")));
   vi.spyOn(console, "table").mockImplementation((rows) => void printed.push(JSON.stringify(rows)));
   vi.spyOn(process, "argv", "get").mockReturnValue([process.execPath, name, ...args]);
-  await import(join(sources, name));
+  await import(pathToFileURL(join(sources, name)).href);
   return printed.join("\n");
 }
 

@@ -16,7 +16,7 @@ export interface ConsoleLoggerOptions {
   /** One JSON object a line, or text for people. Default `"json"`. */
   readonly format?: LogFormat;
   readonly clock?: Clock;
-  /** Takes each line. Default: the console, warnings and errors on standard error. */
+  /** Takes each line. Default: standard error, so that standard output stays the program's own. */
   readonly write?: (line: string, level: Exclude<LogLevel, "silent">) => void;
 }
 
@@ -60,7 +60,6 @@ function timeOfDay(time: number): string {
   return `${pad(day / 3_600_000, 2)}:${pad((day / 60_000) % 60, 2)}:${pad((day / 1000) % 60, 2)}.${pad(day % 1000, 3)}`;
 }
 
-function toConsole(line: string, level: Exclude<LogLevel, "silent">): void {
-  if (level === "error" || level === "warn") console.error(line);
-  else console.log(line);
+function toConsole(line: string): void {
+  console.error(line);
 }

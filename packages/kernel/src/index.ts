@@ -68,7 +68,7 @@ export { redacted, shield } from "./redacted.ts";
 
 // Errors
 export { KernelError, type KernelErrorCode, type KernelErrorFields } from "./errors/kernel-error.ts";
-export { type ErrorCodeDescription, KERNEL_ERROR_CODES } from "./errors/kernel-error-codes.ts";
+export { KERNEL_ERROR_CODES } from "./errors/kernel-error-codes.ts";
 export {
   ApplicationOptionError,
   ApplicationStateError,

@@ -71,16 +71,16 @@ test("never throws: circles, hostile objects, a broken writer", () => {
   broken.error("lost");
 });
 
-test("goes to the console, warnings and errors to standard error", () => {
+test("writes to standard error, so that standard output stays the program's own", () => {
   const log = vi.spyOn(console, "log").mockReturnValue();
   const error = vi.spyOn(console, "error").mockReturnValue();
   const logger = consoleLogger({ level: "debug" });
   for (const method of ["debug", "info", "warn", "error"] as const) logger[method]("x");
-  expect([log.mock.calls.length, error.mock.calls.length]).toEqual([2, 2]);
+  expect([log.mock.calls.length, error.mock.calls.length]).toEqual([0, 4]);
 });
 
 test("an application logs as its configuration says", async () => {
-  const log = vi.spyOn(console, "log").mockReturnValue();
+  const error = vi.spyOn(console, "error").mockReturnValue();
   const loud = {
     configFile: false,
     env: { LEX_LOGGING__LEVEL: "debug", LEX_LOGGING__FORMAT: "json" },
@@ -89,7 +89,7 @@ test("an application logs as its configuration says", async () => {
   await using app = await Application.boot(loud);
   app.get(Logger).debug("seen");
   expect(
-    log.mock.calls.flat().map((line) => (JSON.parse(String(line)) as { message: string }).message),
+    error.mock.calls.flat().map((line) => (JSON.parse(String(line)) as { message: string }).message),
   ).toEqual(["application started", "seen"]);
   await expect(boot({ env: { LEX_LOGGING__LEVEL: "loud" } })).rejects.toThrow(/logging\.level/);
 });

@@ -1,9 +1,5 @@
+import type { ErrorCodeDescription } from "@lexigram/contracts";
 import type { KernelErrorCode } from "./kernel-error.ts";
-
-export interface ErrorCodeDescription {
-  readonly meaning: string;
-  readonly whatToDo: string;
-}
 
 /** One line about every code of the kernel and what to do about it; `docs/errors.md` is compared with this. */
 export const KERNEL_ERROR_CODES: Readonly<Record<KernelErrorCode, ErrorCodeDescription>> = {

@@ -37,7 +37,7 @@ test("a million jobs through one process leave heap, timers and listeners as the
       TasksModule.configure({ config: { worker: { maxConcurrentTasks: 100 } } }),
       TasksModule.scope(add),
     ],
-    logLevel: "error",
+    config: { logging: { level: "error" } },
   });
   const tasks = app.get(TaskDispatcher);
   const queue = app.get(TaskQueueProtocol);
