@@ -12,7 +12,7 @@ import type { WireArguments } from "../job/payload-input.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import { parseInput } from "./input-validation.ts";
 import { localContext } from "./local-context.ts";
-import type { FunctionTask, RegisteredTask, TaskLookup, TaskSpec } from "./registered-task.ts";
+import type { RegisteredTask, TaskLookup, TaskSpec } from "./registered-task.ts";
 import { functionTask } from "./task.ts";
 import {
   isDefinition,
@@ -230,7 +230,7 @@ function isWireArguments(input: unknown): input is WireArguments {
 }
 
 /** With the nearest known name in its hint. */
-export function taskNotFound(task: string, known: readonly string[]): TaskNotFoundError {
+function taskNotFound(task: string, known: readonly string[]): TaskNotFoundError {
   const near = nearest(task, known);
   return near === undefined
     ? new TaskNotFoundError({ task, known })
@@ -250,5 +250,3 @@ function info(task: RegisteredTask): RegisteredTaskInfo {
     task.kind === "method" ? `${task.owner.name}.${task.method}` : `a function registered as "${task.name}"`;
   return { name: task.name, kind: task.kind, queue: task.policy.queue, handler };
 }
-
-export type { FunctionTask };

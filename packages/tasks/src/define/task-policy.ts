@@ -46,7 +46,7 @@ const DEFAULT_MAX_DEFERRALS = 100;
 const MAX_KEY_LENGTH = 512;
 
 /** @throws TaskConfigError about one option of `owner`. */
-export function refuseOption(owner: string, path: string, rule: string): never {
+function refuseOption(owner: string, path: string, rule: string): never {
   throw new TaskConfigError(`${path} of ${owner} ${rule}`, { path });
 }
 
@@ -54,15 +54,15 @@ const defined = (value: object, keys: readonly string[]): boolean =>
   keys.some((key) => (value as Record<string, unknown>)[key] !== undefined);
 
 /** A span that must be longer than nothing, in milliseconds. */
-export function spanOf(owner: string, path: string, value: Duration | undefined): number | undefined {
+function spanOf(owner: string, path: string, value: Duration | undefined): number | undefined {
   return value === undefined ? undefined : spanOption(owner, path, value, { above: 0 });
 }
 
-export function countOf(owner: string, path: string, value: number | undefined): number | undefined {
+function countOf(owner: string, path: string, value: number | undefined): number | undefined {
   return value === undefined ? undefined : countOption(owner, path, value, 0);
 }
 
-export function priorityOf(owner: string, value: number | undefined): number | undefined {
+function priorityOf(owner: string, value: number | undefined): number | undefined {
   if (value === undefined || isPriority(value)) return value;
   return refuseOption(owner, "priority", `must be a whole number from 0 to 20, not ${String(value)}`);
 }
@@ -108,7 +108,7 @@ function checkSchema(owner: string, path: string, schema: unknown): void {
 }
 
 /** @throws TaskConfigError unless every field is a text. */
-export function textsOf(owner: string, path: string, texts: Readonly<Record<string, string>>): typeof texts {
+function textsOf(owner: string, path: string, texts: Readonly<Record<string, string>>): typeof texts {
   if (typeof texts !== "object") refuseOption(owner, path, "must be an object of texts");
   for (const [name, text] of Object.entries<unknown>(texts))
     if (typeof text !== "string")

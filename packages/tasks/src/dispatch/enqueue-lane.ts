@@ -33,7 +33,7 @@ export interface LaneServices {
 
 /** Jobs of one call, so that a batch stays a small part of a store's second. */
 const MAX_GATHERED = 500;
-export const MAX_BATCH = 1_000;
+const MAX_BATCH = 1_000;
 
 const REFUSALS = [
   QueueFullError,

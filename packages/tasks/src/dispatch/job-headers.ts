@@ -2,9 +2,9 @@ import { type Headers, TaskValidationError } from "@lexigram/contracts";
 import type { TaskContext } from "../worker/task-context.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
 
-export const CORRELATION_ID = "correlation-id";
-export const CAUSATION_ID = "causation-id";
-export const TRACEPARENT = "traceparent";
+const CORRELATION_ID = "correlation-id";
+const CAUSATION_ID = "causation-id";
+const TRACEPARENT = "traceparent";
 
 export const NO_HEADERS: Headers = Object.freeze({});
 

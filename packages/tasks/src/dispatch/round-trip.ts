@@ -46,7 +46,7 @@ export async function checkRoundTrip(
 }
 
 /** Where two values first differ. A field that is absent and one that is `undefined` are alike. */
-export function changedPath(before: unknown, after: unknown): string[] | undefined {
+function changedPath(before: unknown, after: unknown): string[] | undefined {
   if (before === after) return undefined;
   if (!isObject(before) || !isObject(after))
     return Number.isNaN(before) && Number.isNaN(after) ? undefined : [];

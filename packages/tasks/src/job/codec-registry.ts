@@ -28,8 +28,8 @@ const OPTION_KEYS = [
   "maxDepth",
 ] as const satisfies readonly (keyof CodecRegistryOptions)[];
 
-export const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
-export const DEFAULT_MAX_DEPTH = 64;
+const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
+const DEFAULT_MAX_DEPTH = 64;
 
 /** A UTF-16 unit is three bytes of UTF-8 at most. */
 const MOST_BYTES_PER_UNIT = 3;
