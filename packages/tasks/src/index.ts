@@ -11,15 +11,21 @@ export { handles, task, type } from "./define/task.ts";
 export type {
   ApplyServices,
   ContractOptions,
+  ContractOrDecorator,
+  ContractRef,
   EnqueueArgs,
+  EnqueuingTask,
   HandlerArgs,
+  MethodSlot,
   Runnable,
   TaskContract,
   TaskDefinition,
   TaskHandler,
   TaskInput,
+  TaskMethodDecorator,
   TaskOutput,
   TaskRef,
+  UseHandlesBecauseInputIsTransformed,
 } from "./define/task-definition.ts";
 export type { KeyOf, MethodTaskOptions, NoInput, TaskOptions, UniqueOptions } from "./define/task-options.ts";
 export type { TaskClass } from "./define/task-methods.ts";
@@ -53,7 +59,7 @@ export type { QueueBinding, QueueDefaults } from "./dispatch/queue-binding.ts";
 export { QueueSet } from "./dispatch/queue-set.ts";
 
 // Backends
-export { TaskBackendRegistry } from "./dispatch/backend-registry.ts";
+export { TaskBackendRegistry, type TaskBackendRegistryOptions } from "./dispatch/backend-registry.ts";
 export { memoryBackend, type MemoryBackendOptions } from "./memory/memory-backend.ts";
 export { MemoryTaskQueue, type MemoryTaskQueueOptions } from "./memory/memory-task-queue.ts";
 export { MemoryStateStore, type MemoryStateStoreOptions } from "./memory/memory-state-store.ts";
