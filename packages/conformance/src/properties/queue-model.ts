@@ -9,7 +9,7 @@ import {
 import type { ScriptPolicy } from "./commands.ts";
 import type { SeenJob, Ticket } from "./player.ts";
 
-export interface ModelLease {
+interface ModelLease {
   readonly ticket: Ticket;
   readonly worker: number;
   until: number;

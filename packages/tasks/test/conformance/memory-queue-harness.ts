@@ -2,7 +2,7 @@ import { ManualClock, type QueueHarness, uniqueName } from "@lexigram/conformanc
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
 
 /** Two queue objects of one backend under one name are to each other what connections to one server are. */
-export function memoryQueueHarness(): QueueHarness {
+export function memoryQueueHarness(options: { readonly timeMoves?: boolean } = {}): QueueHarness {
   const clock = new ManualClock();
   const backend = memoryBackend({ clock });
   return {
@@ -14,7 +14,7 @@ export function memoryQueueHarness(): QueueHarness {
       await queue.close();
       return backend.queue(queue.name);
     },
-    advance: (ms) => clock.advance(ms),
+    ...(options.timeMoves === false ? {} : { advance: (ms: number) => clock.advance(ms) }),
     dispose: () => backend.close(),
   };
 }

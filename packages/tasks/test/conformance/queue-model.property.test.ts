@@ -1,4 +1,5 @@
 import { followsModel, queueCommands, sameHistory } from "@lexigram/conformance/properties";
+import type { QueueHarness } from "@lexigram/conformance";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 import { memoryQueueHarness } from "./memory-queue-harness.ts";
@@ -22,4 +23,18 @@ describe(`memory queue (seed ${seed})`, () => {
       { numRuns: Math.ceil(numRuns / 5), seed },
     );
   });
+
+  test(
+    "keeps one history with a queue whose time cannot be moved",
+    { timeout: 60_000 + numRuns * 50 },
+    async () => {
+      const unmoved = (): QueueHarness => memoryQueueHarness({ timeMoves: false });
+      await fc.assert(
+        fc.asyncProperty(queueCommands({ time: false }), (commands) =>
+          sameHistory(commands, unmoved, memoryQueueHarness),
+        ),
+        { numRuns: Math.ceil(numRuns / 10), seed },
+      );
+    },
+  );
 });

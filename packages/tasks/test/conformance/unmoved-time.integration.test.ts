@@ -8,7 +8,7 @@ import {
   uniqueName,
 } from "@lexigram/conformance";
 import { systemClock, type TaskQueueProtocol } from "@lexigram/contracts";
-import { describe, expect, test } from "vitest";
+import { describe, test } from "vitest";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
 import { MemoryStateStore } from "../../src/memory/memory-state-store.ts";
 
@@ -47,15 +47,15 @@ function serverLikeStateHarness(): StateHarness {
   };
 }
 
-describe("cases on a store whose time cannot be moved", () => {
-  test("pass in parallel, all queues on one backend", async () => {
+describe.concurrent("cases on a store whose time cannot be moved", () => {
+  test("pass in parallel, all queues on one backend", async ({ expect }) => {
     const harness = serverLikeQueueHarness();
     const reports = await Promise.all(queueCases.map((c) => judgeQueueCase(c, harness)));
     await harness.dispose();
     expect(reports.flatMap((r) => (r.outcome === "failed" ? [r.error.message] : []))).toEqual([]);
   });
 
-  test("pass in parallel, all state in one store", async () => {
+  test("pass in parallel, all state in one store", async ({ expect }) => {
     const harness = serverLikeStateHarness();
     const reports = await Promise.all(stateCases.map((c) => judgeStateCase(c, harness)));
     await harness.dispose();
