@@ -48,7 +48,7 @@ function acceptJob(store: QueueStore, job: NewJob): Result<Enqueued, TaskQueueEr
   }
   const entry = newEntry(store, job);
   if (job.delayMs !== undefined && job.delayMs > 0) entry.runAt = store.now + job.delayMs;
-  store.ready.enroll(entry);
+  store.ready.enroll(entry, store.mono);
   if (job.unique !== undefined) store.unique.take(entry, job.unique, store.mono);
   if (job.dependsOn === undefined && job.barrier === undefined && job.notifies === undefined)
     store.admit(entry, false);

@@ -165,7 +165,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
     entry.seq = this.nextSeq();
     entry.order = -1;
-    this.ready.enroll(entry);
+    this.ready.enroll(entry, this.mono);
     this.move(entry, PENDING);
     this.ready.file(entry);
   }

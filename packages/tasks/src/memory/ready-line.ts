@@ -52,7 +52,7 @@ export class ReadyLine {
   running = 0;
 
   /** Makes a job known that is unfinished from now on. */
-  enroll(entry: JobEntry): void {
+  enroll(entry: JobEntry, now: number): void {
     if (this.#keys === null && this.#byTask.size === 0) return;
     const section = this.#byTask.get(entry.record.task) ?? this.#free;
     const key = this.#keyOf(entry.record.key);
@@ -60,7 +60,7 @@ export class ReadyLine {
     entry.line = new LineRef(section, key);
     if (key === null) return;
     key.members++;
-    this.#idles.remove(key);
+    if (this.#idles.remove(key)) this.#refresh(key, now);
     if (key.fifo) key.chain(entry);
   }
 
@@ -288,7 +288,7 @@ export class ReadyLine {
     for (const entry of members) {
       entry.line = null;
       if (isTerminalCode(entry.code) && rules.perKey?.holdOnFailure !== true) continue;
-      this.enroll(entry);
+      this.enroll(entry, now);
       if (entry.code !== RUNNING || entry.line === null) continue;
       const line = entry.line as LineRef;
       line.section.running++;
