@@ -27,6 +27,12 @@ function checkDelivery(model: QueueModel, delivery: SeenDelivery): void {
   const job = model.jobs.get(delivery.id);
   holds(job !== undefined, `delivered job ${delivery.id} is known`);
   same(job.state, "pending", `the state in which ${job.id} is delivered`);
+  const ahead = model.ahead(job).filter((other) => !model.maybeLate(other));
+  same(
+    ahead.map((other) => other.id),
+    [],
+    `what has not ended of the key of ${job.id} and was accepted before it`,
+  );
   const { attempts, recoveries, deferrals } = job;
   same(
     { attempt: delivery.attempt, recoveries: delivery.recoveries, deferrals: delivery.deferrals },

@@ -1,4 +1,4 @@
-import type { JobId, NewJob } from "@lexigram/contracts";
+import { isTerminal, type JobId, type NewJob } from "@lexigram/contracts";
 import { holds, same } from "../kit/expect.ts";
 import type {
   Played,
@@ -13,6 +13,7 @@ import { checkClaim } from "./claim-check.ts";
 import { type ModelJob, QueueModel } from "./queue-model.ts";
 
 const FULL = "LEX_ERR_TASK_QUEUE_FULL";
+const INVALID = "LEX_ERR_TASK_VALIDATION";
 
 type PlayedExchange = Extract<Played, { kind: "exchange" }>;
 
@@ -103,6 +104,8 @@ export class ModelCheck {
     const callback = job.notifies === undefined ? undefined : model.jobs.get(job.notifies);
     const isLate = job.notifies !== undefined && callback?.state !== "waiting";
     const allowed = new Set<string>(refusals);
+    // Of a key that was mixed before it was held in order, either answer is right.
+    if (model.orderedPriorities(job.key).size > 1) allowed.add(INVALID);
     if (holder !== undefined) for (const answer of answersToConflict(job, holder)) allowed.add(answer);
     else if (refusals.size === 0 || this.#mayHaveRoom(refusals)) allowed.add("accepted");
     const got = "code" in answer ? answer.code : answer.outcome;
@@ -143,8 +146,10 @@ export class ModelCheck {
     const refusals = new Set<string>();
     if (model.jobs.has(job.id)) refusals.add("LEX_ERR_TASK_DUPLICATE");
     if (model.unfinished() + model.lagging >= (model.policy.maxSize ?? Infinity)) refusals.add(FULL);
+    const priorities = model.orderedPriorities(job.key);
+    if (priorities.size > 0 && !priorities.has(job.priority)) refusals.add(INVALID);
     if ((job.dependsOn ?? []).some((id) => !model.jobs.has(id))) {
-      refusals.add("LEX_ERR_TASK_VALIDATION");
+      refusals.add(INVALID);
       refusals.add("LEX_ERR_TASK_JOB_NOT_FOUND");
     }
     return refusals;
@@ -283,12 +288,27 @@ export class ModelCheck {
       same(played.answer, code, `update(${played.id})`);
       return;
     }
+    if (played.priority !== undefined && played.priority !== job.priority && this.#sharesOrder(job)) {
+      same(
+        played.answer,
+        "LEX_ERR_TASK_VALIDATION",
+        `update(${played.id}) of one of several in a key held in order`,
+      );
+      return;
+    }
     same(played.answer, "ok", `update(${played.id})`);
     job.fresh = false;
     if (played.priority !== undefined) job.priority = played.priority;
     if (played.runInMs === undefined) return;
     job.runAt = model.now + played.runInMs;
     if (job.state !== "waiting") job.state = "scheduled";
+  }
+
+  #sharesOrder(job: ModelJob): boolean {
+    if (this.model.policy.perKey?.order !== "fifo" || job.key === undefined) return false;
+    return [...this.model.jobs.values()].some(
+      (other) => other !== job && other.key === job.key && !isTerminal(other.state),
+    );
   }
 }
 

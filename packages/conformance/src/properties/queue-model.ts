@@ -18,8 +18,8 @@ interface ModelLease {
 
 export interface ModelJob {
   readonly id: JobId;
-  /** Its place among all that were accepted. */
-  readonly order: number;
+  /** Its place among all that were accepted or redriven. */
+  order: number;
   readonly key?: string;
   readonly maxRecoveries: number;
   readonly expiresAt: number;
@@ -165,7 +165,7 @@ export class QueueModel {
 
   redrive(job: ModelJob): void {
     Object.assign(job, { state: "pending", attempts: 0, recoveries: 0, deferrals: 0, begun: true });
-    Object.assign(job, { mayExpire: false, fresh: false, runAt: 0 });
+    Object.assign(job, { mayExpire: false, fresh: false, runAt: 0, order: ++this.#accepted });
   }
 
   /** What time alone does. */
@@ -195,8 +195,26 @@ export class QueueModel {
   /** Jobs that a claim must consider. */
   eligible(): ModelJob[] {
     return [...this.jobs.values()].filter(
-      (job) => job.state === "pending" && !job.justReleased && !this.maybeLate(job),
+      (job) =>
+        job.state === "pending" && !job.justReleased && !this.maybeLate(job) && this.ahead(job).length === 0,
     );
+  }
+
+  /** The earlier jobs of its key, when that is held in order, which have not ended. */
+  ahead(job: ModelJob): ModelJob[] {
+    if (this.policy.perKey?.order !== "fifo" || job.key === undefined) return [];
+    return [...this.jobs.values()].filter(
+      (other) => other.key === job.key && other.order < job.order && !isTerminal(other.state),
+    );
+  }
+
+  /** The priorities of the unfinished jobs of a key that is held in order; one, unless they were mixed before the rule. */
+  orderedPriorities(key: string | undefined): Set<number> {
+    const priorities = new Set<number>();
+    if (this.policy.perKey?.order !== "fifo" || key === undefined) return priorities;
+    for (const job of this.jobs.values())
+      if (job.key === key && !isTerminal(job.state)) priorities.add(job.priority);
+    return priorities;
   }
 
   maybeLate(job: ModelJob): boolean {
