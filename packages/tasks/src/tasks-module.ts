@@ -1,11 +1,12 @@
 import { Clock, TaskConfigError, TaskExecutorProtocol } from "@lexigram/contracts";
-import { type DynamicModule, provide } from "@lexigram/kernel";
+import { type Constructor, type DynamicModule, provide } from "@lexigram/kernel";
 import type { Runnable } from "./define/task-definition.ts";
 import type { TaskClass } from "./define/task-methods.ts";
-import { codeConfig, type TasksOptions } from "./lifecycle/provider-options.ts";
+import { refuseUnknownOptions } from "./job/option-check.ts";
+import { codeConfig, TASKS_OPTIONS, type TasksOptions } from "./lifecycle/provider-options.ts";
 import { EXPORTED, queueTokens } from "./lifecycle/runtime-bindings.ts";
-import { bindTaskClass, TaskScope, taskScope } from "./lifecycle/task-scope.ts";
-import { TaskTesting, type TestMode } from "./lifecycle/task-testing.ts";
+import { TaskScope, taskScope } from "./lifecycle/task-scope.ts";
+import { TaskTesting, TEST_MODES, type TestMode } from "./lifecycle/task-testing.ts";
 import { TaskProvider } from "./tasks-provider.ts";
 import { TestClock } from "./testing/test-clock.ts";
 
@@ -66,8 +67,10 @@ export class TasksModule {
       // A class of its own, so that several scopes are several modules.
       module: class TasksScope {},
       name: `TasksModule.scope(${names.join(", ")})`,
-      providers: [provide(TaskScope, { useValue: scope }), ...scope.classes.map(bindTaskClass)],
-      exports: [...scope.classes],
+      providers: [provide(TaskScope, { useValue: scope }), ...(scope.classes as readonly Constructor[])],
+      exports: [...(scope.classes as readonly Constructor[])],
+      // What its classes need belongs to the module that lists them.
+      seesImporters: true,
     };
   }
 
@@ -79,9 +82,14 @@ export class TasksModule {
    * @throws TaskConfigError as `configure` does.
    */
   static testing(options: TestingOptions = {}): DynamicModule {
+    refuseUnknownOptions("TasksModule.testing", options, [...TASKS_OPTIONS, "mode"]);
     const { mode = "manual", ...rest } = options;
-    if (!(["manual", "inline", "workers"] as const).includes(mode))
-      throw new TaskConfigError('mode must be one of "manual", "inline", "workers"', { path: "mode" });
+    if (!TEST_MODES.includes(mode))
+      throw new TaskConfigError(
+        `there is no mode "${String(mode)}"`,
+        { path: "mode" },
+        { hint: `modes are: ${TEST_MODES.join(", ")}` },
+      );
     const module = TasksModule.configure(rest);
     return {
       ...module,

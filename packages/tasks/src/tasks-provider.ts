@@ -54,6 +54,8 @@ export class TaskProvider extends Provider<TaskConfig> {
   /** Types of backends. A provider that brings one registers it before this one boots. */
   readonly backends = new TaskBackendRegistry();
   readonly #options: TasksOptions;
+  /** The configuration as far as code gives it: its queues are what a module can export by name. */
+  readonly #inCode: TaskConfig;
   #runtime: TaskRuntime | undefined;
   #container: BootContainer | undefined;
   #unhook: (() => void)[] = [];
@@ -65,6 +67,7 @@ export class TaskProvider extends Provider<TaskConfig> {
     super();
     const inCode = codeConfig("TaskProvider", options);
     this.#options = options;
+    this.#inCode = inCode;
     this.handlers = new HandlerRegistry();
     this.configSchema = taskConfigSection(inCode.options);
     this.config = inCode;
@@ -90,11 +93,21 @@ export class TaskProvider extends Provider<TaskConfig> {
     container.singleton(TaskExecutorProtocol, { useValue: this.handlers });
     container.singleton(TaskBackendRegistry, { useValue: this.backends });
     declareRuntime(container);
-    for (const { name } of this.config.queues) declareQueue(container, name);
+    const names = new Set([...this.config.queues, ...this.#inCode.queues].map(({ name }) => name));
+    for (const name of names) declareQueue(container, name);
   }
 
-  override configIssues(): ConfigIssue[] {
-    return this.config.validateForEnvironment();
+  /** @throws TaskConfigError when tasks are to be as in production although the application is not, and may not be. */
+  override configIssues(config: AppConfig): ConfigIssue[] {
+    const issues = this.config.validateForEnvironment();
+    const error = issues.find(({ severity }) => severity === "error");
+    if (error !== undefined && this.config.isProduction && config.environment !== "production")
+      throw new TaskConfigError(
+        `${error.field} ${error.message}`,
+        { path: error.field },
+        { hint: error.suggestion },
+      );
+    return issues;
   }
 
   /**
@@ -210,9 +223,7 @@ export class TaskProvider extends Provider<TaskConfig> {
    */
   async addQueue(options: NamedBackendOptions): Promise<QueueBinding> {
     const runtime = this.#booted("addQueue");
-    const { queues } = this.config.with({ backends: [{ ...options, primary: false }] });
-    const entry = queues.find(({ name }) => name === options.name)!;
-    const binding = await runtime.addQueue(entry);
+    const binding = await runtime.addQueue(this.config.additional(options));
     bindQueue(this.#container!, binding);
     return binding;
   }

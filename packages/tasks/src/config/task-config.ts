@@ -11,7 +11,7 @@ import { type Backoff, backoffOf } from "../retry/backoff.ts";
 import { type BackendEntry, backendEntries } from "./backend-entries.ts";
 import { environmentIssues } from "./environment-issues.ts";
 import { layered } from "./layered-options.ts";
-import type { ErrorRecordOptions, TaskConfigOptions } from "./task-config-options.ts";
+import type { ErrorRecordOptions, NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
 import { taskConfigSchema } from "./task-config-schema.ts";
 
 /** How workers of this process work. Spans are milliseconds. */
@@ -122,6 +122,26 @@ export class TaskConfig {
   /** These options under stronger ones: field by field, and entries of `backends` by their name. */
   with(stronger: TaskConfigOptions): TaskConfig {
     return new TaskConfig(layered(this.options, checkedOptions(stronger)));
+  }
+
+  /**
+   * One more queue beside those of this configuration, as its entry would be.
+   *
+   * @throws TaskConfigError when the name is taken, it claims to be the primary, or something is out of range.
+   */
+  additional(options: NamedBackendOptions): BackendEntry {
+    const taken = this.queues.find(({ name }) => name === options.name);
+    if (taken !== undefined || options.primary === true)
+      throw new TaskConfigError(
+        taken === undefined
+          ? `queue "${options.name}" cannot be the primary: an application keeps the one it started with`
+          : `there is a queue "${options.name}" already`,
+        { path: taken === undefined ? "primary" : "name" },
+        { hint: taken === undefined ? "leave primary out" : "choose another name" },
+      );
+    const { backends = this.queues.map(({ name }) => ({ name })), ...rest } = this.options;
+    const { queues } = new TaskConfig({ ...rest, backends: [...backends, { ...options, primary: false }] });
+    return queues.find(({ name }) => name === options.name)!;
   }
 
   get isProduction(): boolean {

@@ -1,7 +1,6 @@
 import {
   type BackendServices,
   LexigramError,
-  type Logger,
   QueueUnavailableError,
   serializeError,
   type StateStoreProtocol,
@@ -26,6 +25,12 @@ const MEMORY = "memory";
 /** Two names of one type share their connections. */
 const SAME_TYPE: Readonly<Record<string, string>> = { amqp: "rabbitmq" };
 
+/** What one call has opened so far, in the order of opening. */
+class Haul {
+  readonly queues: TaskQueueProtocol[] = [];
+  readonly backends = new Set<TaskBackend>();
+}
+
 /**
  * Makes backends and opens queues on them, and closes what it opened. Entries with the same address share one
  * backend.
@@ -34,9 +39,7 @@ export class QueueOpener {
   readonly #options: QueueOpenerOptions;
   readonly #byAddress = new Map<string, Promise<TaskBackend>>();
   readonly #byEntry = new Map<string, TaskBackend>();
-  /** In the order of opening. */
-  readonly #queues: TaskQueueProtocol[] = [];
-  readonly #backends = new Set<TaskBackend>();
+  readonly #hauls: Haul[] = [];
 
   constructor(options: QueueOpenerOptions) {
     this.#options = options;
@@ -45,90 +48,98 @@ export class QueueOpener {
   /**
    * Opens the queues of entries, all at once, and sets the rules that they name.
    *
-   * @throws what went wrong first, after everything that this opener has opened was closed: `QueueUnavailableError`
+   * @throws what went wrong first, after everything that this call has opened was closed: `QueueUnavailableError`
    *   with the entry's name when its store does not answer, `BackendMissingError`, `BackendUnknownError`,
    *   `TaskConfigError`, `UnsupportedError`.
    */
   async open(entries: readonly BackendEntry[]): Promise<QueueBinding[]> {
+    const haul = new Haul();
     try {
-      await allOf(entries, async (entry) => void this.#byEntry.set(entry.name, await this.#backendOf(entry)));
-      return await allOf(entries, (entry) => this.#openOne(entry));
+      await allOf(
+        entries,
+        async (entry) => void this.#byEntry.set(entry.name, await this.#backendOf(entry, haul)),
+      );
+      const bindings = await allOf(entries, (entry) => this.#openOne(entry, haul));
+      this.#hauls.push(haul);
+      return bindings;
     } catch (error) {
-      await this.close();
+      for (const { name } of entries) this.#byEntry.delete(name);
+      await this.#closeAll(haul);
       throw error;
     }
   }
 
   /** Queues first, the last opened first; then backends. Everything is tried; what fails is logged. Idempotent. */
   async close(): Promise<void> {
-    for (const queue of this.#queues.splice(0).reverse())
-      await this.#closeOne(queue, `queue "${queue.name}"`);
-    const backends = [...this.#backends].reverse();
-    this.#backends.clear();
-    this.#byAddress.clear();
-    for (const backend of backends) await this.#closeOne(backend, `backend of type "${backend.type}"`);
+    const all = new Haul();
+    for (const { queues, backends } of this.#hauls.splice(0)) {
+      all.queues.push(...queues);
+      for (const backend of backends) all.backends.add(backend);
+    }
+    await this.#closeAll(all);
   }
 
-  get backends(): readonly TaskBackend[] {
-    return [...this.#backends];
+  async #closeAll({ queues, backends }: Haul): Promise<void> {
+    for (const queue of queues.toReversed()) await this.#closeOne(queue, `queue "${queue.name}"`);
+    for (const backend of [...backends].toReversed())
+      await this.#closeOne(backend, `backend of type "${backend.type}"`);
   }
 
-  #backendOf(entry: BackendEntry): Promise<TaskBackend> {
+  #backendOf(entry: BackendEntry, haul: Haul): Promise<TaskBackend> {
     if (entry.backend !== undefined) {
-      this.#backends.add(entry.backend);
+      haul.backends.add(entry.backend);
       return Promise.resolve(entry.backend);
     }
-    const address = `${SAME_TYPE[entry.type] ?? entry.type} ${JSON.stringify(entry.settings)}`;
-    return this.#made(address, () => this.#create(entry));
-  }
-
-  #made(address: string, make: () => Promise<TaskBackend>): Promise<TaskBackend> {
-    let backend = this.#byAddress.get(address);
-    if (backend === undefined) {
-      backend = make().then((made) => {
-        this.#backends.add(made);
-        return made;
-      });
-      this.#byAddress.set(address, backend);
-    }
-    return backend;
-  }
-
-  async #create(entry: BackendEntry): Promise<TaskBackend> {
-    const { registry, services } = this.#options;
-    try {
-      return await registry.create(entry.type, entry.settings, services);
-    } catch (error) {
+    return this.#made(entry.type, entry.settings, haul).catch((error: unknown) => {
       throw this.#failed(entry, error);
-    }
+    });
   }
 
-  async #openOne(entry: BackendEntry): Promise<QueueBinding> {
+  /** The one backend of a type and address; whoever asks first makes it. */
+  #made(type: string, settings: BackendEntry["settings"], haul: Haul): Promise<TaskBackend> {
+    const address = `${SAME_TYPE[type] ?? type} ${JSON.stringify(settings)}`;
+    const known = this.#byAddress.get(address);
+    if (known !== undefined) return known;
+    const { registry, services } = this.#options;
+    const making = registry.create(type, settings, services).then(
+      (backend) => {
+        haul.backends.add(backend);
+        return backend;
+      },
+      (error: unknown) => {
+        this.#byAddress.delete(address);
+        throw error;
+      },
+    );
+    this.#byAddress.set(address, making);
+    return making;
+  }
+
+  async #openOne(entry: BackendEntry, haul: Haul): Promise<QueueBinding> {
     const backend = this.#byEntry.get(entry.name)!;
     const { wrap } = this.#options;
     try {
       const opened = backend.queue(entry.queueName);
-      this.#queues.push(opened);
+      haul.queues.push(opened);
       const queue = wrap === undefined ? opened : wrap(opened, entry);
       // The first word with the store: a server that is away is found now, not at the first job.
       await queue.getTaskCount();
       if (entry.policy !== undefined) await queue.setPolicy(entry.policy);
-      return bindingOf(entry, queue, backend, await this.#stateOf(entry, backend));
+      return bindingOf(entry, queue, backend, await this.#stateOf(entry, backend, haul));
     } catch (error) {
       throw this.#failed(entry, error);
     }
   }
 
-  async #stateOf(entry: BackendEntry, own: TaskBackend): Promise<StateStoreProtocol> {
+  async #stateOf(entry: BackendEntry, own: TaskBackend, haul: Haul): Promise<StateStoreProtocol> {
     if (entry.state !== undefined) {
       const named = this.#byEntry.get(entry.state);
       if (named?.state !== undefined) return named.state;
-      const path = `tasks.backends.${entry.name}.state`;
       throw new TaskConfigError(
         named === undefined
           ? `queue "${entry.name}" keeps its state in "${entry.state}", which is no entry`
           : `queue "${entry.name}" keeps its state in "${entry.state}", whose backend of type "${named.type}" keeps none`,
-        { path },
+        { path: `tasks.backends.${entry.name}.state` },
         { hint: "name an entry of type redis, postgres or memory" },
       );
     }
@@ -141,8 +152,7 @@ export class QueueOpener {
         hint: "name another entry in its state",
       },
     );
-    const { registry, services } = this.#options;
-    const memory = await this.#made(`${MEMORY} {}`, () => registry.create(MEMORY, {}, services));
+    const memory = await this.#made(MEMORY, {}, haul);
     if (memory.state === undefined) throw new TypeError("the memory backend has no state store");
     return memory.state;
   }
@@ -164,7 +174,7 @@ export class QueueOpener {
   }
 
   async #closeOne(what: { close(): Promise<void> }, name: string): Promise<void> {
-    const { logger }: { logger: Logger } = this.#options.services;
+    const { logger } = this.#options.services;
     try {
       await what.close();
     } catch (error) {

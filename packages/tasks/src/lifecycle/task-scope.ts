@@ -1,5 +1,4 @@
 import { TaskRegistrationError, type Token, token, tokenName } from "@lexigram/contracts";
-import { type Binding, type Constructor, Container, type Lifetime, provide } from "@lexigram/kernel";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
 import { serveTask } from "../define/running-applications.ts";
 import { isDefinition, specOf, type TaskDefinition } from "../define/task-definition.ts";
@@ -60,48 +59,6 @@ function taskClass(one: unknown, index: number): TaskClass {
       },
     );
   return owner;
-}
-
-interface Dependency {
-  readonly key: Parameters<Container["resolve"]>[0];
-  readonly kind: "one" | "optional" | "all";
-}
-
-// Where the kernel's decorators note what a class asks for; registered symbols, which two copies of it share.
-const DEPENDENCIES = Symbol.for("@lexigram/kernel/dependencies");
-const LIFETIME = Symbol.for("@lexigram/kernel/lifetime");
-
-const dependenciesOf = (owner: TaskClass): readonly Dependency[] =>
-  (Reflect.getOwnMetadata(DEPENDENCIES, owner) as readonly Dependency[] | undefined) ?? [];
-
-/**
- * Lets the container build a class of tasks from all that the application provides: a scope is a module of its own,
- * and what its classes need belongs to the module that lists it.
- */
-export function bindTaskClass(owner: TaskClass): Binding {
-  const lifetime = (Reflect.getOwnMetadata(LIFETIME, owner) as Lifetime | undefined) ?? "singleton";
-  const make = owner as unknown as Constructor<object>;
-  return provide(
-    make,
-    {
-      useFactory: (view) => {
-        const container = view.resolve(Container);
-        const args = dependenciesOf(owner).map(({ key, kind }) => {
-          if (kind === "all") return container.resolveAll(key);
-          return kind === "optional" ? container.resolveOptional(key) : container.resolve(key);
-        });
-        return new make(...args);
-      },
-    },
-    { lifetime },
-  );
-}
-
-/** What a class of tasks needs and nobody provides. */
-export function missingOf(owner: TaskClass, container: Container): readonly string[] {
-  return dependenciesOf(owner)
-    .filter(({ key, kind }) => kind === "one" && !container.has(key))
-    .map(({ key }) => tokenName(key as never));
 }
 
 /** @throws TaskRegistrationError when a name is taken. */

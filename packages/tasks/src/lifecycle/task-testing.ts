@@ -6,6 +6,8 @@ import type { QueueWrapper } from "./queue-opener.ts";
 /** How a test runs the tasks of an application. */
 export type TestMode = "manual" | "inline" | "workers";
 
+export const TEST_MODES: readonly TestMode[] = ["manual", "inline", "workers"];
+
 /** What a test changes about an application: jobs stay in memory, and time is the test's. */
 export interface TaskTesting {
   /** `manual`: workers run while a test drains; `inline`: each enqueue waits for its job; `workers`: as in production. */

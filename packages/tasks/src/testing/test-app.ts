@@ -176,9 +176,18 @@ export class TestApp implements AsyncDisposable {
   /** A context for calling a handler directly. */
   readonly testContext = testContext;
 
-  /** Stops the application. Idempotent. */
+  /**
+   * Stops the application. Where handlers that hang make it wait, the clock moves on: they get their shutdown timeout
+   * and their grace. Idempotent.
+   */
   async stop(): Promise<void> {
-    await this.app.stop();
+    let stopped = false;
+    const stopping = this.app.stop().finally(() => (stopped = true));
+    stopping.catch(() => undefined);
+    await this.clock.settle();
+    for (let ms = this.clock.nextTimerInMs; !stopped && ms !== undefined; ms = this.clock.nextTimerInMs)
+      await this.clock.advance(ms);
+    await stopping;
     for (const thing of this.#letGo) thing[Symbol.dispose]();
   }
 
