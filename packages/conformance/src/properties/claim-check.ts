@@ -27,7 +27,7 @@ function checkDelivery(model: QueueModel, delivery: SeenDelivery): void {
   const job = model.jobs.get(delivery.id);
   holds(job !== undefined, `delivered job ${delivery.id} is known`);
   same(job.state, "pending", `the state in which ${job.id} is delivered`);
-  const ahead = model.ahead(job).filter((other) => !model.maybeLate(other));
+  const ahead = model.ahead(job);
   same(
     ahead.map((other) => other.id),
     [],

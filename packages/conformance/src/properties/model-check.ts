@@ -195,10 +195,9 @@ export class ModelCheck {
       if (kind === "retry") {
         // What has an outcome has started.
         model.start(job);
-        job.mayExpire = false;
         if (countAttempt) job.attempts++;
         else job.deferrals++;
-      }
+      } else if (job.lease?.began === true) job.begun = false;
       model.putBack(job, delayMs);
     }
     return true;
@@ -209,7 +208,13 @@ export class ModelCheck {
     job.state = "running";
     job.fresh = false;
     job.justReleased = false;
-    job.lease = { ticket: delivery.ticket, worker, until: this.model.now + leaseMs, started: false };
+    job.lease = {
+      ticket: delivery.ticket,
+      worker,
+      until: this.model.now + leaseMs,
+      started: false,
+      began: false,
+    };
     if (delivery.started) this.model.start(job);
   }
 

@@ -14,6 +14,8 @@ interface ModelLease {
   readonly worker: number;
   until: number;
   started: boolean;
+  /** Whether this is the delivery in which the job was first started. */
+  began: boolean;
 }
 
 export interface ModelJob {
@@ -38,8 +40,6 @@ export interface ModelJob {
   reported: boolean;
   /** Whether an attempt was ever started, so that it expires no more. */
   begun: boolean;
-  /** Handed back out of its first start: whether it may expire again is not laid down. */
-  mayExpire: boolean;
   /** In line since it was accepted. */
   fresh: boolean;
   /** Released within this very step: whether its claim sees it is not laid down. */
@@ -78,7 +78,6 @@ export class QueueModel {
       cancelRequested: false,
       reported: false,
       begun: false,
-      mayExpire: false,
       fresh: false,
       justReleased: false,
       replaced: false,
@@ -122,7 +121,7 @@ export class QueueModel {
     job.lease.started = true;
     if (!job.begun) {
       job.begun = true;
-      job.mayExpire = true;
+      job.lease.began = true;
     }
     if (job.unique?.until === "started") this.#letGo(job);
   }
@@ -165,7 +164,7 @@ export class QueueModel {
 
   redrive(job: ModelJob): void {
     Object.assign(job, { state: "pending", attempts: 0, recoveries: 0, deferrals: 0, begun: true });
-    Object.assign(job, { mayExpire: false, fresh: false, runAt: 0, order: ++this.#accepted });
+    Object.assign(job, { fresh: false, runAt: 0, order: ++this.#accepted });
   }
 
   /** What time alone does. */
@@ -183,7 +182,6 @@ export class QueueModel {
   nextDue(): number {
     let due = Infinity;
     for (const job of this.jobs.values()) {
-      if (this.maybeLate(job)) continue;
       if (job.state === "scheduled") due = Math.min(due, job.runAt);
       if (job.lease !== undefined) due = Math.min(due, job.lease.until);
       if ((job.state === "scheduled" || job.state === "pending") && !job.begun)
@@ -195,8 +193,7 @@ export class QueueModel {
   /** Jobs that a claim must consider. */
   eligible(): ModelJob[] {
     return [...this.jobs.values()].filter(
-      (job) =>
-        job.state === "pending" && !job.justReleased && !this.maybeLate(job) && this.ahead(job).length === 0,
+      (job) => job.state === "pending" && !job.justReleased && this.ahead(job).length === 0,
     );
   }
 
@@ -217,19 +214,12 @@ export class QueueModel {
     return priorities;
   }
 
-  maybeLate(job: ModelJob): boolean {
-    return (
-      job.mayExpire && job.expiresAt <= this.now && (job.state === "pending" || job.state === "scheduled")
-    );
-  }
-
   /** Takes over what the laws leave open. */
   adopt(seen: ReadonlyMap<JobId, SeenJob>): void {
     this.lagging = 0;
     for (const job of this.jobs.values()) {
       job.justReleased = false;
       const status = seen.get(job.id)?.status;
-      if (this.maybeLate(job) && status === "expired") this.finish(job, "expired");
       if (job.replaced && status === undefined) this.jobs.delete(job.id);
     }
   }
@@ -267,9 +257,6 @@ export class QueueModel {
     if (job.cancelRequested) this.finish(job, "cancelled");
     else if (!wasStarted) this.putBack(job, 0);
     else if (++job.recoveries > job.maxRecoveries) this.finish(job, "failed");
-    else {
-      this.putBack(job, 0);
-      job.mayExpire = false;
-    }
+    else this.putBack(job, 0);
   }
 }

@@ -175,6 +175,18 @@ export const counters: readonly QueueCase[] = [
     },
   },
   {
+    law: "Q-26",
+    name: "leaves a job that is handed back out of its first start as one that was never started",
+    needs: ["expiry", "lookup"],
+    run: async (env) => {
+      const delivery = await env.running({ expiresInMs: env.span(3) });
+      await env.release(delivery);
+      await env.pass(env.span(4));
+      await env.beat();
+      same(await env.status(delivery.job.id), "expired", "the status after its time");
+    },
+  },
+  {
     law: "Q-27",
     name: "puts a job aside as poison when it lost more workers than it may, in the step that sees it",
     needs: ["quarantine", "exact recoveries", "lookup"],
