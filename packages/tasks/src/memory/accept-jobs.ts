@@ -6,7 +6,6 @@ import {
   type Headers,
   type JobId,
   JobNotFoundError,
-  type JobRecord,
   type NewJob,
   ok,
   QueueFullError,
@@ -15,7 +14,7 @@ import {
   TaskValidationError,
 } from "@lexigram/contracts";
 import { jobIssues } from "./job-check.ts";
-import { copyBody, JobEntry } from "./job-entry.ts";
+import { JobEntry } from "./job-entry.ts";
 import { JobLinks } from "./job-links.ts";
 import { cancelledBecause, type QueueStore } from "./queue-store.ts";
 import { CANCELLED, COMPLETED, isTerminalCode, isUnstartedCode } from "./status-code.ts";
@@ -58,17 +57,8 @@ function acceptJob(store: QueueStore, job: NewJob): Result<Enqueued, TaskQueueEr
 
 /** An entry for a valid job, which shares nothing with it that its owner could change. */
 export function newEntry(store: QueueStore, job: NewJob): JobEntry {
-  const record: { -readonly [Field in keyof JobRecord]: JobRecord[Field] } = {
-    id: job.id,
-    task: job.task,
-    body: copyBody(job.body),
-    headers: copyHeaders(job.headers),
-    priority: job.priority,
-    createdAt: store.now,
-  };
-  if (job.key !== undefined) record.key = job.key;
-  if (job.expiresInMs !== undefined) record.expiresAt = store.now + job.expiresInMs;
-  const entry = new JobEntry(record, store.nextSeq());
+  const entry = new JobEntry(job, copyHeaders(job.headers), store.now, store.nextSeq());
+  if (job.expiresInMs !== undefined) entry.expiresAt = store.now + job.expiresInMs;
   entry.maxRecoveries = job.maxRecoveries ?? DEFAULT_MAX_RECOVERIES;
   entry.resultTtlMs = job.resultTtlMs;
   return entry;
@@ -103,7 +93,7 @@ function refusalOf(
   if (job.key !== undefined) {
     const required = store.ready.requiredPriority(job.key);
     const takesItsOwnPlace =
-      replaced !== undefined && replaced.record.key === job.key && !store.ready.sharesOrder(replaced);
+      replaced !== undefined && replaced.key === job.key && !store.ready.sharesOrder(replaced);
     if (required !== undefined && required !== job.priority && !takesItsOwnPlace)
       return mixedPriority(job.key, required);
   }

@@ -5,7 +5,6 @@ import {
   type JobChange,
   type JobId,
   JobNotFoundError,
-  type JobRecord,
   type JobStatus,
   type JobView,
   ok,
@@ -18,7 +17,7 @@ import {
 } from "@lexigram/contracts";
 import { mixedPriority } from "./accept-jobs.ts";
 import { isBody } from "./job-check.ts";
-import { copyBody, type JobEntry, viewOf } from "./job-entry.ts";
+import { type JobEntry, viewOf } from "./job-entry.ts";
 import { cancelledBecause, type QueueStore } from "./queue-store.ts";
 import {
   CANCELLED,
@@ -77,9 +76,8 @@ export function updateJob(store: QueueStore, id: JobId, change: JobChange): Resu
         to: change.runAt !== undefined && change.runAt > store.now ? "scheduled" : "pending",
       }),
     );
-  const { record } = entry;
-  if (change.priority !== undefined && change.priority !== record.priority && store.ready.sharesOrder(entry))
-    return err(mixedPriority(record.key ?? "", record.priority));
+  if (change.priority !== undefined && change.priority !== entry.priority && store.ready.sharesOrder(entry))
+    return err(mixedPriority(entry.key ?? "", entry.priority));
   applyChange(store, entry, change);
   store.carryOn();
   store.done();
@@ -104,12 +102,8 @@ function changeIssues(change: JobChange): ValidationIssue[] {
 function applyChange(store: QueueStore, entry: JobEntry, change: JobChange): void {
   const isWaiting = entry.code === WAITING;
   if (!isWaiting) store.detach(entry);
-  const record: JobRecord = {
-    ...entry.record,
-    ...(change.priority === undefined ? undefined : { priority: change.priority }),
-    ...(change.body === undefined ? undefined : { body: copyBody(change.body) }),
-  };
-  entry.record = record;
+  if (change.priority !== undefined) entry.priority = change.priority;
+  if (change.body !== undefined) entry.setBody(change.body);
   if (change.runAt !== undefined) entry.runAt = Math.max(change.runAt, 0);
   if (isWaiting) return;
   if (entry.runAt > store.now) store.makeScheduled(entry, entry.runAt);

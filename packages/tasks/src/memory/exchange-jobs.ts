@@ -117,7 +117,7 @@ function reap(store: QueueStore, budget: number): void {
 
 function quarantine(store: QueueStore, entry: JobEntry): void {
   entry.reason = "poison";
-  entry.error = serializeError(new PoisonJobError({ jobId: entry.record.id, recoveries: entry.recoveries }), {
+  entry.error = serializeError(new PoisonJobError({ jobId: entry.id, recoveries: entry.recoveries }), {
     stack: false,
   });
   store.end(entry, FAILED);
@@ -147,7 +147,7 @@ function claimJobs(
     }
     const started = deliveries.length < claim.slots;
     if (!started && !ready.mayGoAhead(entry)) break;
-    bytes += byteLength(entry.record.body.data);
+    bytes += byteLength(entry.data);
     if (deliveries.length > 0 && bytes > claim.maxBytes) break;
     deliveries.push(delivered(store.claim(entry, deadline, session, started), claim.leaseMs));
   }
@@ -162,7 +162,7 @@ function chosen(store: QueueStore, choose: Choose): JobEntry | null {
 }
 
 function isLate(store: QueueStore, entry: JobEntry): boolean {
-  const { expiresAt } = entry.record;
+  const { expiresAt } = entry;
   return expiresAt !== undefined && !entry.begun && expiresAt <= store.now;
 }
 

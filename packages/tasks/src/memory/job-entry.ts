@@ -1,7 +1,10 @@
 import {
   DEFAULT_MAX_RECOVERIES,
   type DeadLetterReason,
+  type Headers,
   type JobId,
+  type NewJob,
+  type Priority,
   type JobOutcome,
   type JobRecord,
   type JobView,
@@ -38,6 +41,7 @@ class RareFields {
   recoveries = 0;
   deferrals = 0;
   runAt = -1;
+  expiresAt: number | undefined = undefined;
   cancelRequested = false;
   error: SerializedError | undefined = undefined;
   reason: DeadLetterReason | undefined = undefined;
@@ -54,16 +58,23 @@ class RareFields {
 
 /** What the queue holds of one job. Its status is changed by `QueueStore.move` alone. */
 export class JobEntry {
-  record: JobRecord;
+  readonly id: JobId;
+  readonly task: string;
+  priority: Priority;
+  readonly key: string | undefined;
+  readonly headers: Headers;
+  data: string | Uint8Array;
+  encoding: string;
+  /** Instants are of the wall clock; below 0 when there is none. */
+  readonly createdAt: number;
+  startedAt = -1;
+  finishedAt = -1;
   /** Rises with acceptance; redriving gives a new one. */
   seq: number;
   /** The place in its line; below 0 when it gets one on becoming pending. */
   order = -1;
   code: StatusCode = REMOVED;
   attempt = 0;
-  /** Instants of the wall clock; below 0 when there is none. */
-  startedAt = -1;
-  finishedAt = -1;
   /** Whether an attempt began, so that it cannot expire any more. */
   begun = false;
   /** Whether the retention's list holds it. */
@@ -79,9 +90,22 @@ export class JobEntry {
   indexAt = 0;
   #rare: RareFields | null = null;
 
-  constructor(record: JobRecord, seq: number) {
-    this.record = record;
+  /** @param headers a copy of the job's. */
+  constructor(job: NewJob, headers: Headers, createdAt: number, seq: number) {
+    this.id = job.id;
+    this.task = job.task;
+    this.priority = job.priority;
+    this.key = job.key;
+    this.headers = headers;
+    this.data = copyData(job.body.data);
+    this.encoding = job.body.encoding;
+    this.createdAt = createdAt;
     this.seq = seq;
+  }
+
+  setBody(body: Body): void {
+    this.data = copyData(body.data);
+    this.encoding = body.encoding;
   }
 
   get #own(): RareFields {
@@ -123,6 +147,13 @@ export class JobEntry {
   }
   set runAt(value: number) {
     if (this.#rare !== null || value !== -1) this.#own.runAt = value;
+  }
+
+  get expiresAt(): number | undefined {
+    return this.#rare === null ? undefined : this.#rare.expiresAt;
+  }
+  set expiresAt(value: number | undefined) {
+    if (this.#rare !== null || value !== undefined) this.#own.expiresAt = value;
   }
 
   get cancelRequested(): boolean {
@@ -217,14 +248,25 @@ export function shownAttempt(entry: JobEntry): number {
   return entry.code === RUNNING && entry.lease?.started === true ? entry.attempt + 1 : entry.attempt;
 }
 
-/** A record as it leaves the store; bytes are copied, so that no reader can change what is stored. */
+/** A record as it leaves the store, made anew, so that no reader can change what is stored. */
 export function recordOf(entry: JobEntry): JobRecord {
-  const { record } = entry;
-  return typeof record.body.data === "string" ? record : { ...record, body: copyBody(record.body) };
+  const { id, task, headers, priority, createdAt, key, expiresAt } = entry;
+  const body = { data: copyData(entry.data), encoding: entry.encoding };
+  if (key === undefined)
+    return expiresAt === undefined
+      ? { id, task, body, headers, priority, createdAt }
+      : { id, task, body, headers, priority, createdAt, expiresAt };
+  return expiresAt === undefined
+    ? { id, task, body, headers, priority, createdAt, key }
+    : { id, task, body, headers, priority, createdAt, key, expiresAt };
+}
+
+function copyData(data: string | Uint8Array): string | Uint8Array {
+  return typeof data === "string" ? data : data.slice();
 }
 
 export function copyBody(body: Body): Body {
-  return { data: typeof body.data === "string" ? body.data : body.data.slice(), encoding: body.encoding };
+  return { data: copyData(body.data), encoding: body.encoding };
 }
 
 export function viewOf(entry: JobEntry): JobView {

@@ -90,7 +90,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
       return pageOf(
         this.#store.index(FAILED),
         cursor === undefined ? { limit } : { limit, cursor },
-        task === undefined ? undefined : (entry) => entry.record.task === task,
+        task === undefined ? undefined : (entry) => entry.task === task,
         true,
         letterOf,
       );
@@ -192,7 +192,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
         const page = failed.page(from, STEP, STEP, undefined);
         for (const entry of page.entries) {
           if (failed.stampOf(entry) > until) return undefined;
-          if ((task !== undefined && entry.record.task !== task) || !matches(entry)) continue;
+          if ((task !== undefined && entry.task !== task) || !matches(entry)) continue;
           act(entry);
           n++;
         }
@@ -204,7 +204,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
 
   #redrive(entry: JobEntry): void {
     entry.replayOf = {
-      id: entry.record.id,
+      id: entry.id,
       failedAt: entry.finishedAt,
       reason: entry.reason ?? "failed",
       attempt: entry.attempt,

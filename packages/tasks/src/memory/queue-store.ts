@@ -136,7 +136,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
 
   /** Takes in a new job: waiting for others, for its time, or for a worker. */
   admit(entry: JobEntry, waits: boolean): void {
-    this.jobs.set(entry.record.id, entry);
+    this.jobs.set(entry.id, entry);
     if (waits) this.#enter(entry, WAITING);
     else if (entry.runAt > this.now) {
       this.#enter(entry, SCHEDULED);
@@ -151,12 +151,12 @@ export class QueueStore implements ReleaseActions, WorkSigns {
 
   /** Takes in a job that is a dead letter from the start. */
   admitFailed(entry: JobEntry): void {
-    this.jobs.set(entry.record.id, entry);
+    this.jobs.set(entry.id, entry);
     this.#enter(entry, FAILED);
     entry.finishedAt = this.now;
     this.retention.keep(entry);
     if (entry.links !== null) this.releases.ended(entry, FAILED);
-    this.waiters.announce(entry.record.id);
+    this.waiters.announce(entry.id);
   }
 
   /** Puts a failed job back into its line, at the tail, as if it were new. */
@@ -175,7 +175,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     const from = entry.code;
     if (!isLegal(from, to))
       throw new TransitionNotAllowedError({
-        jobId: entry.record.id,
+        jobId: entry.id,
         from: statusName(from),
         to: statusName(to),
       });
@@ -201,7 +201,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   }
 
   armExpiry(entry: JobEntry): void {
-    const { expiresAt } = entry.record;
+    const { expiresAt } = entry;
     if (expiresAt !== undefined && !entry.begun) this.#expiry.set(entry, expiresAt, entry.seq);
   }
 
@@ -215,7 +215,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     if (entry.line !== null) this.ready.withdraw(entry, outcome === FAILED, this.mono);
     if (entry.links !== null) this.releases.ended(entry, outcome);
     this.retention.keep(entry);
-    this.waiters.announce(entry.record.id);
+    this.waiters.announce(entry.id);
   }
 
   /** Deletes a record, whatever its status; a running job is fenced, an unfinished one counts as over. */
@@ -225,12 +225,12 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     else this.detach(entry);
     this.#leave(entry);
     entry.code = REMOVED;
-    this.jobs.delete(entry.record.id);
+    this.jobs.delete(entry.id);
     if (entry.unique !== null) this.unique.ended(entry);
     if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
     if (wasOver) return;
     if (entry.links !== null) this.releases.ended(entry, CANCELLED);
-    this.waiters.announce(entry.record.id);
+    this.waiters.announce(entry.id);
   }
 
   /** Takes a job out of where its status keeps it. */
@@ -349,7 +349,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   }
 
   #countFailed(entry: JobEntry, by: number): void {
-    const { task } = entry.record;
+    const { task } = entry;
     const count = (this.failedByTask.get(task) ?? 0) + by;
     if (count === 0) this.failedByTask.delete(task);
     else this.failedByTask.set(task, count);
@@ -387,5 +387,5 @@ function linePart({ concurrency, rate, perTask, perKey }: QueuePolicy): QueuePol
 }
 
 export function cancelledBecause(entry: JobEntry, reason: string): SerializedError {
-  return serializeError(new TaskCancelledError({ jobId: entry.record.id, reason }), { stack: false });
+  return serializeError(new TaskCancelledError({ jobId: entry.id, reason }), { stack: false });
 }

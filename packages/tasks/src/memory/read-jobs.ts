@@ -36,8 +36,7 @@ export function listJobs(store: QueueStore, query: JobQuery): Page<JobView> {
     task === undefined && key === undefined
       ? undefined
       : (entry: JobEntry): boolean =>
-          (task === undefined || entry.record.task === task) &&
-          (key === undefined || entry.record.key === key);
+          (task === undefined || entry.task === task) && (key === undefined || entry.key === key);
   return pageOf(store.index(statusCode(query.status)), query, matches, false, viewOf);
 }
 
@@ -86,7 +85,7 @@ export function statsOf(store: QueueStore): QueueStats {
     ...(maxSize === undefined ? {} : { capacity: maxSize }),
     ...(oldest === undefined
       ? {}
-      : { oldestPendingMs: Math.max(0, store.now - Math.max(oldest.record.createdAt, oldest.runAt)) }),
+      : { oldestPendingMs: Math.max(0, store.now - Math.max(oldest.createdAt, oldest.runAt)) }),
   };
 }
 

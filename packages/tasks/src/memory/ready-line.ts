@@ -54,8 +54,8 @@ export class ReadyLine {
   /** Makes a job known that is unfinished from now on. */
   enroll(entry: JobEntry, now: number): void {
     if (this.#keys === null && this.#byTask.size === 0) return;
-    const section = this.#byTask.get(entry.record.task) ?? this.#free;
-    const key = this.#keyOf(entry.record.key);
+    const section = this.#byTask.get(entry.task) ?? this.#free;
+    const key = this.#keyOf(entry.key);
     if (section === this.#free && key === null) return;
     entry.line = new LineRef(section, key);
     if (key === null) return;
@@ -86,7 +86,7 @@ export class ReadyLine {
   /** The priority that a new job of this key must have. */
   requiredPriority(key: string): number | undefined {
     const known = this.#keys?.get(key);
-    return known?.fifo === true ? known.first?.record.priority : undefined;
+    return known?.fifo === true ? known.first?.priority : undefined;
   }
 
   /** Whether another unfinished job shares its key, and its order. */
@@ -111,7 +111,7 @@ export class ReadyLine {
     const { line } = entry;
     const section = line === null ? this.#free : line.section;
     const key = line === null ? null : line.key;
-    const { priority } = entry.record;
+    const { priority } = entry;
     const level = section.level(priority);
     if (key === null) {
       level.plain.add(entry);
@@ -169,8 +169,8 @@ export class ReadyLine {
     if (first === null) return [];
     const found: JobEntry[] = [];
     for (const section of this.#sections) {
-      if ((section.mask & (1 << first.record.priority)) === 0 || !section.isOpen(now)) continue;
-      for (const lane of section.level(first.record.priority).fronts(CANDIDATES))
+      if ((section.mask & (1 << first.priority)) === 0 || !section.isOpen(now)) continue;
+      for (const lane of section.level(first.priority).fronts(CANDIDATES))
         if (lane.key === null) found.push(...lane.peek(CANDIDATES));
         else if (lane.first !== null) found.push(lane.first);
     }
@@ -196,8 +196,7 @@ export class ReadyLine {
     key.running++;
     if (this.#rules.perKey?.fair === true) {
       key.turn = ++this.#turns;
-      for (const lane of key.lanes)
-        if (lane.level.priority === entry.record.priority) lane.level.toBack(lane);
+      for (const lane of key.lanes) if (lane.level.priority === entry.priority) lane.level.toBack(lane);
     }
     this.#refresh(key, now);
   }

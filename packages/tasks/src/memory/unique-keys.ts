@@ -12,7 +12,7 @@ export class UniqueHold {
 
   constructor(key: string, entry: JobEntry, until: "started" | "settled" | "ttl") {
     this.key = key;
-    this.id = entry.record.id;
+    this.id = entry.id;
     this.entry = entry;
     this.until = until;
   }
