@@ -69,6 +69,8 @@ export function backoffOf(
  * @param attempt the attempt that failed, from 1.
  */
 export function backoffDelay(backoff: Backoff, attempt: number, random: Random): number {
+  // Growth without end times nothing would be no number.
+  if (backoff.baseDelayMs === 0) return 0;
   const n = Math.max(1, attempt);
   const grown =
     backoff.strategy === "fixed"

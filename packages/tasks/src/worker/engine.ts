@@ -109,6 +109,7 @@ export class WorkerEngine implements ConsumerHost {
   // ---- what consumers ask for
 
   pump(): void {
+    if (this.#endedThisTurn >= TURN_BUDGET) return this.#turn.ask();
     this.#assign();
     for (const consumer of this.#consumers) consumer.flush();
   }
@@ -158,7 +159,8 @@ export class WorkerEngine implements ConsumerHost {
     const { queues, services } = this.#options;
     this.#runs++;
     const onPolicy = ({ queueName }: { readonly queueName: string }): void => {
-      for (const consumer of this.#consumers) if (consumer.name === queueName) void consumer.readPolicy();
+      for (const consumer of this.#consumers)
+        if (consumer.name === queueName) void consumer.supply.readPolicy();
     };
     this.#listeners.push(services.emitter.on("queue.policy", onPolicy));
     if (isSingleQueue(queues)) this.#open(standaloneQueue(queues));

@@ -27,7 +27,8 @@ export interface LineOwner {
   replied(call: LineCall, reply: ExchangeReply, sentAt: number): void;
   /** Nothing will be known of these. */
   abandoned(call: LineCall): void;
-  failed(error: unknown): void;
+  /** A call was not answered and will be sent again. */
+  failed(error: unknown, call: LineCall): void;
 }
 
 /** What one exchange was about. */
@@ -36,6 +37,8 @@ export interface LineCall {
   readonly begun: readonly Attempt[];
   readonly slots: number;
   readonly ahead: number;
+  /** Slots that are still kept free for what it brings. */
+  reserved: number;
 }
 
 export interface LineParts {
@@ -68,8 +71,7 @@ export class ExchangeLine {
   /** Begins anew, under names that no earlier call had. */
   start(name: string): void {
     this.#givenUp = false;
-    const hooks = { failed: (error: unknown) => this.#owner.failed(error), stopped: () => this.#givenUp };
-    this.#sessions = [0, 1].map((n) => new ExchangeSession(`${name}:${n}`, this.#parts, hooks));
+    this.#sessions = [0, 1].map((n) => new ExchangeSession(`${name}:${n}`, this.#parts, () => this.#givenUp));
   }
 
   /** Outcomes that were not sent. */
@@ -111,7 +113,7 @@ export class ExchangeLine {
     session.busy = true;
     this.#inFlight++;
     this.#parts.activity.begin();
-    void this.#run(session, { settling, begun, slots, ahead });
+    void this.#run(session, { settling, begun, slots, ahead, reserved: slots });
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -126,7 +128,7 @@ export class ExchangeLine {
     const settling = this.#outcomes;
     this.#outcomes = [];
     this.#begun = [];
-    this.#owner.abandoned({ settling, begun: [], slots: 0, ahead: 0 });
+    this.#owner.abandoned({ settling, begun: [], slots: 0, ahead: 0, reserved: 0 });
     for (const session of this.#sessions) session.wake();
     this.#checkQuiet();
   }
@@ -147,7 +149,7 @@ export class ExchangeLine {
     const started = call.begun.map((attempt) => attempt.receipt);
     const { leaseMs, maxClaimBytes } = this.#owner;
     const claim: Claim = { slots: call.slots, ahead: call.ahead, leaseMs, maxBytes: maxClaimBytes };
-    const answer = await session.send(settle, started, claim);
+    const answer = await session.send(settle, started, claim, (error) => this.#owner.failed(error, call));
     try {
       if (answer.kind === "reply") {
         session.busy = false;
@@ -168,9 +170,11 @@ export class ExchangeLine {
     const claim: Claim = { slots: 0, ahead: 0, leaseMs: this.#owner.leaseMs, maxBytes: 1 };
     this.#owner.replied({ ...call, settling: [], begun: [] }, NO_REPLY, this.#parts.clock.monotonic());
     for (const attempt of call.settling) {
-      const one: LineCall = { settling: [attempt], begun: [], slots: 0, ahead: 0 };
+      const one: LineCall = { settling: [attempt], begun: [], slots: 0, ahead: 0, reserved: 0 };
       const answer =
-        call.settling.length === 1 ? undefined : await session.send([attempt.settlement!], [], claim);
+        call.settling.length === 1
+          ? undefined
+          : await session.send([attempt.settlement!], [], claim, (error) => this.#owner.failed(error, one));
       if (answer?.kind === "reply") {
         this.#owner.replied(one, answer.reply, answer.sentAt);
         continue;

@@ -24,13 +24,6 @@ export interface SessionParts {
   readonly activity: Activity;
 }
 
-export interface SessionHooks {
-  /** The store did not answer; the call will be repeated. */
-  failed(error: unknown): void;
-  /** Whether to give up instead of repeating. */
-  stopped(): boolean;
-}
-
 export type SessionAnswer =
   | { readonly kind: "reply"; readonly reply: ExchangeReply; readonly sentAt: number }
   /** Given up by `stopped`, or the queue was closed: nothing is known of the call. */
@@ -45,22 +38,24 @@ export type SessionAnswer =
 export class ExchangeSession {
   readonly #name: string;
   readonly #parts: SessionParts;
-  readonly #hooks: SessionHooks;
+  readonly #stopped: () => boolean;
   #seq = 0;
   #wake: (() => void) | undefined = undefined;
   busy = false;
 
-  constructor(name: string, parts: SessionParts, hooks: SessionHooks) {
+  /** @param stopped whether to give up instead of sending again. */
+  constructor(name: string, parts: SessionParts, stopped: () => boolean) {
     this.#name = name;
     this.#parts = parts;
-    this.#hooks = hooks;
+    this.#stopped = stopped;
   }
 
-  /** Never rejects. */
+  /** Never rejects. @param failed told each time that no answer came. */
   async send(
     settle: readonly Settlement[],
     started: readonly Receipt[],
     claim: Claim,
+    failed: (error: unknown) => void,
   ): Promise<SessionAnswer> {
     const request: ExchangeRequest = { session: this.#name, seq: ++this.#seq, settle, started, claim };
     // A lease that is handed out again by a resend has run since the call was first sent.
@@ -72,15 +67,15 @@ export class ExchangeSession {
         return { kind: "reply", reply: await queue.exchange(request), sentAt };
       } catch (error) {
         if (error instanceof ClosedError) return { kind: "abandoned" };
-        this.#hooks.failed(error);
-        if (this.#hooks.stopped()) return { kind: "abandoned" };
+        failed(error);
+        if (this.#stopped()) return { kind: "abandoned" };
         if (!(error instanceof QueueUnavailableError) && ++unexpected >= UNEXPECTED_TRIES)
           return { kind: "unanswerable", error };
         // Between two tries nothing is under way; only time can go on.
         activity.end();
         await this.#pause(tries);
         activity.begin();
-        if (this.#hooks.stopped()) return { kind: "abandoned" };
+        if (this.#stopped()) return { kind: "abandoned" };
       }
     }
   }

@@ -29,7 +29,7 @@ import type { WorkerSettings } from "./worker-settings.ts";
 
 const CANCEL_REASON = "it was asked for";
 
-/** The engine, as its consumers see it. */
+/** The engine, as consumers see it. */
 export interface ConsumerHost {
   /** Hands free slots out, then sends what is to be sent. */
   pump(): void;
@@ -64,10 +64,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   readonly availability: StoreAvailability;
   readonly line: ExchangeLine;
   readonly plans: TaskPlans;
+  readonly supply: JobSupply;
   readonly #parts: ConsumerParts;
   readonly #clock: Clock;
   readonly #account: ClaimAccount;
-  readonly #supply: JobSupply;
   readonly #held: HeldDeliveries;
   /** Attempts in a slot without a lease: completed before they ran, or lost. */
   readonly #unleased = new Set<Attempt>();
@@ -87,9 +87,15 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#parts = parts;
     this.#clock = clock;
     this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity);
-    const onError = (error: unknown): void => this.failed(error);
-    const onWork = (): void => parts.host.pump();
-    this.#supply = new JobSupply({ binding, account: this.#account, settings, services, onWork, onError });
+    const onError = (error: unknown): void => this.availability.failed(error);
+    this.supply = new JobSupply({
+      binding,
+      account: this.#account,
+      settings,
+      services,
+      onWork: () => parts.host.pump(),
+      onError,
+    });
     this.plans = new TaskPlans({ settings, defaults: binding.defaults, random, logger, retryPolicy });
     this.leases = new LeaseKeeper(wheel, this);
     this.availability = new StoreAvailability(this.name, services.emitter, logger);
@@ -121,17 +127,13 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   start(sessionName: string): void {
     this.line.start(sessionName);
     this.#claims = true;
-    this.#supply.start();
-  }
-
-  readPolicy(): Promise<void> {
-    return this.#supply.readPolicy();
+    this.supply.start();
   }
 
   /** Claims nothing any more and hands back what was only held ready. */
   stopClaiming(): void {
     this.#claims = false;
-    this.#supply.stop();
+    this.supply.stop();
     this.#account.revokeGrants();
     this.#release(this.#held.takeAll());
   }
@@ -166,7 +168,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     if (!this.#claims || !this.#account.hasRoom) return false;
     return (
       this.#held.size > 0 ||
-      (this.#supply.hungry && this.line.canSend(this.#supply.twoCalls, this.#account.granted + 1))
+      (this.supply.hungry && this.line.canSend(this.supply.twoCalls, this.#account.granted + 1))
     );
   }
 
@@ -183,16 +185,15 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     for (let calls = 0; ; calls++) {
       // What is left after a full call is worth another one; a trickle waits for the answer.
       const news = calls === 0 ? this.line.hasNews : this.line.waiting >= MAX_BATCH;
-      const wanted =
-        account.granted + (this.#claims ? this.#supply.roomAhead(this.#held.size, MAX_BATCH) : 0);
+      const wanted = account.granted + (this.#claims ? this.supply.roomAhead(this.#held.size, MAX_BATCH) : 0);
       if (!news && wanted === 0) return;
-      if (!this.line.canSend(this.#supply.twoCalls, wanted)) return;
-      if (this.#claims && !this.#supply.hungry) account.grant(this.#parts.crew.available);
+      if (!this.line.canSend(this.supply.twoCalls, wanted)) return;
+      if (this.#claims && !this.supply.hungry) account.grant(this.#parts.crew.available);
       const slots = account.claim(MAX_BATCH);
       const ahead =
-        this.#claims && this.#supply.hungry ? this.#supply.roomAhead(this.#held.size, MAX_BATCH - slots) : 0;
+        this.#claims && this.supply.hungry ? this.supply.roomAhead(this.#held.size, MAX_BATCH - slots) : 0;
       account.claimAhead(ahead);
-      this.line.send(this.#supply.twoCalls, slots, ahead);
+      this.line.send(this.supply.twoCalls, slots, ahead);
     }
   }
 
@@ -201,7 +202,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   /** An attempt has its outcome, or has none because its lease was lost meanwhile. */
   finished(attempt: Attempt): void {
     this.#leaveSlot(attempt);
-    if (attempt.context !== undefined) this.#supply.sawAttempt(attempt.durationMs);
+    if (attempt.context !== undefined) this.supply.sawAttempt(attempt.durationMs);
     if (attempt.stage === Stage.Settling && attempt.settlement !== undefined) this.line.settle(attempt);
     else if (attempt.stage === Stage.Settling) {
       attempt.stage = Stage.Over;
@@ -249,7 +250,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       this.availability.answered();
       return reply;
     } catch (error) {
-      if (!(error instanceof ClosedError)) this.failed(error);
+      if (!(error instanceof ClosedError)) this.availability.failed(error);
       return undefined;
     } finally {
       this.#parts.activity.end();
@@ -280,8 +281,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     const error = new TaskCancelledError({ jobId: attempt.jobId, reason: CANCEL_REASON });
     if (attempt.stage !== Stage.Held) {
       attempt.abort(error);
-      this.runner.interrupt(attempt);
-      return;
+      return this.runner.interrupt(attempt);
     }
     this.#held.remove(attempt);
     this.runner.cancel(attempt, error, CANCEL_REASON);
@@ -293,7 +293,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     const now = this.#clock.monotonic();
     this.availability.answered();
     this.#account.unclaimAhead(call.ahead);
-    this.#supply.sawCall(now - sentAt);
+    this.supply.sawCall(now - sentAt);
     const lost: ReadonlySet<Receipt> | undefined = reply.lost.length === 0 ? undefined : new Set(reply.lost);
     for (const attempt of call.settling) this.#settled(attempt, lost?.has(attempt.receipt) !== true);
     if (lost !== undefined)
@@ -305,12 +305,11 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       for (const attempt of this.leases) if (cancelled.has(attempt.receipt)) this.cancelRequested(attempt);
     }
     const gathered = this.line.hasNews;
-    let reserved = call.slots;
-    for (const delivery of reply.deliveries) if (this.#take(delivery, sentAt, now, reserved > 0)) reserved--;
-    this.#account.unclaim(reserved);
+    for (const delivery of reply.deliveries) this.#take(delivery, sentAt, now, call);
+    this.#account.unclaim(call.reserved);
     if (this.#claims) {
-      this.#supply.judge(call.slots + call.ahead, reply);
-      const mayHold = reply.paused ? 0 : Math.max(this.#supply.held, call.ahead);
+      this.supply.judge(call.slots + call.ahead, reply);
+      const mayHold = reply.paused ? 0 : Math.max(this.supply.held, call.ahead);
       this.#release(this.#held.takeNewest(Math.max(0, this.#held.size - mayHold)));
     }
     // What gathered while the call was under way goes out at once; what was begun just now, with the next turn.
@@ -320,7 +319,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
 
   abandoned(call: LineCall): void {
     this.#account.unclaimAhead(call.ahead);
-    this.#account.unclaim(call.slots);
+    this.#account.unclaim(call.reserved);
     for (const attempt of call.settling) {
       this.leases.remove(attempt);
       attempt.stage = Stage.Over;
@@ -328,8 +327,12 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     }
   }
 
-  failed(error: unknown): void {
+  failed(error: unknown, call: LineCall): void {
     this.availability.failed(error);
+    // Other queues may have the slots meanwhile; what the answer brings takes what is free then.
+    this.#account.unclaim(call.reserved);
+    call.reserved = 0;
+    this.#parts.host.askTurn();
   }
 
   #settled(attempt: Attempt, stored: boolean): void {
@@ -349,23 +352,18 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     then(stored);
   }
 
-  /** @returns whether it took one of the slots that were claimed for. */
-  #take(delivery: Delivery, sentAt: number, now: number, reserved: boolean): boolean {
+  #take(delivery: Delivery, sentAt: number, now: number, call: LineCall): void {
     const attempt = new Attempt(delivery, this, sentAt);
     this.leases.add(attempt);
     this.#parts.events.received(attempt);
     // A resent claim may have been answered when its leases were nearly over.
-    if (!this.#claims || attempt.leaseDeadline <= now) {
-      this.#release([attempt]);
-      return false;
-    }
-    if (delivery.started && reserved && this.#parts.crew.free > 0) {
+    if (!this.#claims || attempt.leaseDeadline <= now) return this.#release([attempt]);
+    if (delivery.started && call.reserved > 0) {
+      call.reserved--;
       this.#account.unclaim(1);
-      this.#begin(attempt);
-      return true;
     }
-    this.#held.push(attempt, now);
-    return false;
+    if (delivery.started && this.#parts.crew.available > 0 && this.#account.hasRoom) this.#begin(attempt);
+    else this.#held.push(attempt, now);
   }
 
   #begin(attempt: Attempt): void {
@@ -394,7 +392,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
 
   /** What was to be quick turned out slow: what waits behind it may run elsewhere. */
   #heldTooLong(): void {
-    this.#supply.slowDown();
+    this.supply.slowDown();
     this.#release(this.#held.takeAll());
   }
 }

@@ -59,6 +59,8 @@ export interface PoolStats {
 }
 
 const DEFAULT_SLOTS = 10;
+/** Removed workers whose statistics are kept apart. */
+const MAX_LEAVING = 100;
 
 /**
  * The workers of an application: `size` × `maxConcurrentTasks` attempts at once in this process, never more, over all
@@ -71,8 +73,9 @@ export class WorkerPool {
   readonly #settings: WorkerSettings;
   readonly #slotsPerWorker: number;
   readonly #crew = new Crew();
-  /** Totals of workers that were removed. */
+  /** Totals of workers that were removed, but for the latest, whose last outcomes may be on their way. */
   readonly #gone = { jobsSucceeded: 0, jobsFailed: 0, totalProcessingTime: 0 };
+  readonly #leaving: WorkerJobStats[] = [];
   readonly #firstId: string | undefined;
   #made = 0;
 
@@ -151,7 +154,7 @@ export class WorkerPool {
 
   getPoolStats(): PoolStats {
     const { members } = this.#crew;
-    const all = [this.#gone, ...members.map((member) => member.stats)];
+    const all = [this.#gone, ...this.#leaving, ...members.map((member) => member.stats)];
     const sum = (field: "jobsSucceeded" | "jobsFailed" | "totalProcessingTime"): number =>
       all.reduce((total, stats) => total + stats[field], 0);
     const succeeded = sum("jobsSucceeded");
@@ -187,16 +190,15 @@ export class WorkerPool {
   #dismiss(): Promise<void> {
     const member = this.#crew.remove();
     if (member === undefined) return Promise.resolve();
-    return new Promise((resolve) => {
-      const gone = (): void => {
-        this.#gone.jobsSucceeded += member.stats.jobsSucceeded;
-        this.#gone.jobsFailed += member.stats.jobsFailed;
-        this.#gone.totalProcessingTime += member.stats.totalProcessingTime;
-        resolve();
-      };
-      if (member.running === 0) gone();
-      else member.onGone = gone;
-    });
+    this.#leaving.push(member.stats);
+    if (this.#leaving.length > MAX_LEAVING) {
+      const { jobsSucceeded, jobsFailed, totalProcessingTime } = this.#leaving.shift()!;
+      this.#gone.jobsSucceeded += jobsSucceeded;
+      this.#gone.jobsFailed += jobsFailed;
+      this.#gone.totalProcessingTime += totalProcessingTime;
+    }
+    if (member.running === 0) return Promise.resolve();
+    return new Promise((resolve) => (member.onGone = resolve));
   }
 }
 

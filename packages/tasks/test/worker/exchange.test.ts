@@ -12,10 +12,10 @@ describe("an exchange", () => {
     const lost = new Set([1, 2, 4]);
     let calls = 0;
     const names: unknown[] = [];
-    const { exchange } = shop.queue;
+    const exchange = shop.queue.exchange.bind(shop.queue);
     shop.queue.exchange = (request) => {
       names.push([request.session, request.seq, JSON.stringify(request)]);
-      return exchange.call(shop.queue, request);
+      return exchange(request);
     };
     shop.onCall = (name): FaultVerdict => (name === "exchange" && lost.has(++calls) ? "lose-reply" : "apply");
     await shop.start({ maxConcurrentTasks: 2 });
@@ -51,10 +51,10 @@ describe("an exchange", () => {
     const gates = [new Gate(), new Gate(), new Gate()];
     shop.define("t", (input) => gates[input as number]!.promise);
     for (const i of [0, 1, 2]) await shop.enqueue("t", i);
-    const { exchange } = shop.queue;
+    const exchange = shop.queue.exchange.bind(shop.queue);
     shop.queue.exchange = (request) => {
       settled.push(request.settle.length);
-      return exchange.call(shop.queue, request);
+      return exchange(request);
     };
     await shop.start({ maxConcurrentTasks: 3 });
     settled.length = 0;
@@ -117,12 +117,12 @@ describe("an exchange", () => {
     const sessions = new Set<string>();
     let atOnce = 0;
     let most = 0;
-    const { exchange } = shop.queue;
+    const exchange = shop.queue.exchange.bind(shop.queue);
     shop.queue.exchange = async (request) => {
       sessions.add(request.session);
       most = Math.max(most, ++atOnce);
       try {
-        return await exchange.call(shop.queue, request);
+        return await exchange(request);
       } finally {
         atOnce--;
       }
@@ -143,11 +143,11 @@ describe("an exchange", () => {
     const shop = new Workshop();
     let atOnce = 0;
     let most = 0;
-    const { exchange } = shop.queue;
+    const exchange = shop.queue.exchange.bind(shop.queue);
     shop.queue.exchange = async (request) => {
       most = Math.max(most, ++atOnce);
       try {
-        return await exchange.call(shop.queue, request);
+        return await exchange(request);
       } finally {
         atOnce--;
       }
@@ -184,14 +184,14 @@ describe("the loss of a store", () => {
   test("does not end the loop when a wait for work fails", async () => {
     const shop = new Workshop();
     shop.define("t", () => 0);
-    const { waitForWork } = shop.queue;
+    const waitForWork = shop.queue.waitForWork.bind(shop.queue);
     let fails = 3;
     shop.queue.waitForWork = (...args) =>
       fails-- > 0
         ? Promise.reject(
             new QueueUnavailableError({ queue: "work", retryable: true, accepted: "no", ids: [] }),
           )
-        : waitForWork.apply(shop.queue, args);
+        : waitForWork(...args);
     await shop.start();
     await shop.advance(2_000);
     const id = await shop.enqueue("t");
@@ -202,15 +202,16 @@ describe("the loss of a store", () => {
   test("nor does an error that no queue should throw", async () => {
     const shop = new Workshop();
     shop.define("t", () => 0);
-    const { exchange, waitForWork } = shop.queue;
+    const exchange = shop.queue.exchange.bind(shop.queue);
+    const waitForWork = shop.queue.waitForWork.bind(shop.queue);
     let broken = true;
     shop.queue.exchange = (request) => {
       if (broken) throw new TypeError("a bug");
-      return exchange.call(shop.queue, request);
+      return exchange(request);
     };
     shop.queue.waitForWork = (...args) => {
       if (broken) throw new TypeError("another bug");
-      return waitForWork.apply(shop.queue, args);
+      return waitForWork(...args);
     };
     const id = await shop.enqueue("t");
     await shop.start();
@@ -224,11 +225,11 @@ describe("the loss of a store", () => {
   test("by one settlement that the store cannot take does not hold up the others", async () => {
     const shop = new Workshop();
     shop.define("t", (input) => input);
-    const { exchange } = shop.queue;
+    const exchange = shop.queue.exchange.bind(shop.queue);
     shop.queue.exchange = (request) => {
       if (request.settle.some((one) => one.kind === "complete" && one.result?.data === '"poison"'))
         throw new TypeError("a bug");
-      return exchange.call(shop.queue, request);
+      return exchange(request);
     };
     const poison = await shop.enqueue("t", "poison");
     const others = await Promise.all(["a", "b"].map((input) => shop.enqueue("t", input)));

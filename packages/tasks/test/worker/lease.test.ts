@@ -36,10 +36,10 @@ describe("a lease", () => {
   test("is renewed in batches of 500 at most", async () => {
     const shop = new Workshop();
     const sizes: number[] = [];
-    const { extend } = shop.queue;
+    const extend = shop.queue.extend.bind(shop.queue);
     shop.queue.extend = (receipts, leaseMs) => {
       sizes.push(receipts.length);
-      return extend.call(shop.queue, receipts, leaseMs);
+      return extend(receipts, leaseMs);
     };
     const gate = new Gate();
     shop.define("long", () => gate.promise);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { FaultVerdict } from "../../src/memory/memory-faults.ts";
 import { DiscardTask, RejectTask, RetryTask } from "../../src/retry/control-flow.ts";
 import { Gate, Workshop } from "./workshop.ts";
 
@@ -391,7 +392,7 @@ describe("a job that is completed before it runs", () => {
     shop.define("once", () => 0, { ackMode: "before" });
     const id = await shop.enqueue("once");
     let calls = 0;
-    shop.onCall = async (name) => {
+    shop.onCall = async (name): Promise<FaultVerdict> => {
       // The second exchange carries the completion; meanwhile the job is taken away.
       if (name === "exchange" && ++calls === 2) await shop.queue.deleteJob(id);
       return "apply";
