@@ -6,6 +6,7 @@ import {
   type PlainHandler,
   Random,
   TaskConfigError,
+  type TaskEvents,
   TaskExecutorProtocol,
 } from "@lexigram/contracts";
 import {
@@ -36,6 +37,10 @@ import { TaskTesting } from "./lifecycle/task-testing.ts";
 import { queuesHealth, workersHealth } from "./lifecycle/tasks-health.ts";
 import type { LiveWorkers } from "./lifecycle/worker-records.ts";
 import type { WorkerStats } from "./worker/member-stats.ts";
+
+declare module "@lexigram/kernel" {
+  interface HookActions extends TaskEvents {}
+}
 
 /**
  * The life of tasks in an application: binds services, opens backends when it boots, starts workers when everything

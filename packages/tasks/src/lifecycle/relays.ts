@@ -10,10 +10,6 @@ import {
 import type { EventBus, HookRegistry } from "@lexigram/kernel";
 import type { TaskRelay } from "../events/task-emitter.ts";
 
-declare module "@lexigram/kernel" {
-  interface HookActions extends TaskEvents {}
-}
-
 const QUEUED: TaskEventName = "task.queued";
 const ALSO_QUEUED: TaskEventName = "task.enqueued";
 

@@ -26,6 +26,7 @@ import type { ResultStore } from "../results/result-store.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import type { ScopeSource } from "../worker/worker-services.ts";
 import type { WorkerSettings } from "../worker/worker-settings.ts";
+import type { TestClock } from "../testing/test-clock.ts";
 import type { TasksOptions } from "./provider-options.ts";
 import { QueueOpener } from "./queue-opener.ts";
 import { eventBusRelay, hookRelay } from "./relays.ts";
@@ -102,15 +103,9 @@ export class TaskRuntime {
   async open(): Promise<void> {
     const { config, testing } = this.#parts;
     const entries = testing === undefined ? config.queues : config.queues.map(inMemory);
-    if (testing === undefined && config.isProduction && entries.some(({ type }) => type === "memory"))
-      this.logger.warn(
-        "jobs are kept in the memory of this process, in production: they are gone when it ends",
-        {
-          queues: entries.filter(({ type }) => type === "memory").map(({ name }) => name),
-        },
-      );
     const bindings = await this.#opener.open(entries);
     this.#opened = this.#assemble(new QueueSet(bindings));
+    this.#beWatched();
     for (const binding of bindings) this.#announcePolicy(binding);
   }
 
@@ -174,9 +169,11 @@ export class TaskRuntime {
     await this.records.start();
   }
 
-  /** No more claims; running attempts may finish within the shutdown timeout, are then aborted and handed back. */
+  /**
+   * No more claims; running attempts may finish within the shutdown timeout, are then aborted and handed back. Also for
+   * a pool that somebody else has started.
+   */
   async stopWorkers(): Promise<void> {
-    if (!this.#started) return;
     await this.pool.stop({ drain: true, timeout: this.config.worker.shutdownTimeoutMs });
     await this.records.stop();
   }
@@ -206,6 +203,25 @@ export class TaskRuntime {
   get #open(): Opened {
     if (this.#opened === undefined) throw new TypeError("the runtime was not opened");
     return this.#opened;
+  }
+
+  /** Lets a test's clock see when the application is at rest. */
+  #beWatched(): void {
+    const { pool } = this;
+    const { watch } = this.clock as Partial<TestClock>;
+    if (watch === undefined) return;
+    const watching = watch.call(this.clock as TestClock, {
+      get busy() {
+        return pool.activity.busy;
+      },
+      get turn() {
+        return pool.activity.turn;
+      },
+      get running() {
+        return pool.getPoolStats().running;
+      },
+    });
+    this.#kept.push(watching);
   }
 
   #announcePolicy(binding: QueueBinding): void {

@@ -90,7 +90,7 @@ export class TestApp implements AsyncDisposable {
   readonly events: readonly RecordedEvent[];
   readonly #runtime: TaskRuntime;
   readonly #jobs: EnqueuedJobs;
-  readonly #letGo: readonly Disposable[];
+  readonly #recording: Disposable;
 
   /** Made by {@link createTestApp}. */
   constructor(app: Application, clock: TestClock, jobs: EnqueuedJobs) {
@@ -104,24 +104,10 @@ export class TestApp implements AsyncDisposable {
     jobs.readWith(runtime.codecs);
     const events: RecordedEvent[] = [];
     this.events = events;
-    const { pool } = runtime;
-    this.#letGo = [
-      runtime.emitter.relay({
-        wants: () => true,
-        tell: (event, payload) => void events.push({ event, payload } as unknown as RecordedEvent),
-      }),
-      clock.watch({
-        get busy() {
-          return pool.activity.busy;
-        },
-        get turn() {
-          return pool.activity.turn;
-        },
-        get running() {
-          return pool.getPoolStats().running;
-        },
-      }),
-    ];
+    this.#recording = runtime.emitter.relay({
+      wants: () => true,
+      tell: (event, payload) => void events.push({ event, payload } as unknown as RecordedEvent),
+    });
   }
 
   /** A queue by its name in the application; the primary without one. @throws QueueNotFoundError */
@@ -188,7 +174,7 @@ export class TestApp implements AsyncDisposable {
     for (let ms = this.clock.nextTimerInMs; !stopped && ms !== undefined; ms = this.clock.nextTimerInMs)
       await this.clock.advance(ms);
     await stopping;
-    for (const thing of this.#letGo) thing[Symbol.dispose]();
+    this.#recording[Symbol.dispose]();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
