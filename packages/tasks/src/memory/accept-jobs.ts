@@ -38,7 +38,7 @@ function acceptJob(store: QueueStore, job: NewJob): Result<Enqueued, TaskQueueEr
   const hold = job.unique === undefined ? undefined : store.unique.holder(job.unique.key, store.mono);
   if (hold !== undefined && job.unique?.onConflict === "existing")
     return ok({ id: hold.id, outcome: "existing" });
-  const replaced = hold !== undefined && mayReplace(job, hold) ? hold.entry : undefined;
+  const replaced = hold === undefined ? undefined : replaceable(job, hold);
   const refusal = refusalOf(store, job, hold, replaced);
   if (refusal !== undefined) return err(refusal);
   if (replaced !== undefined) {
@@ -69,9 +69,10 @@ function copyHeaders(headers: Headers): Headers {
   return NO_HEADERS;
 }
 
-/** Whether a newcomer may take the place of the job that holds its key. */
-function mayReplace(job: NewJob, hold: UniqueHold): boolean {
-  return job.unique?.onConflict === "replace" && isUnstartedCode(hold.entry.code) && !hold.entry.begun;
+/** The job whose place a newcomer may take, if that is what it asks for. */
+function replaceable(job: NewJob, { entry }: UniqueHold): JobEntry | undefined {
+  if (entry === null || job.unique?.onConflict !== "replace") return undefined;
+  return isUnstartedCode(entry.code) && !entry.begun ? entry : undefined;
 }
 
 function refusalOf(

@@ -38,10 +38,7 @@ import {
 
 /** Ends an unstarted job, or asks for the end of a running one. */
 export function cancelJob(store: QueueStore, id: JobId): CancelOutcome {
-  store.begin();
-  const outcome = cancelEntry(store, store.jobs.get(id));
-  store.carryOn();
-  store.done();
+  const outcome = store.step(() => cancelEntry(store, store.jobs.get(id)));
   // A worker that waits has running jobs perhaps; its next exchange tells it of the request.
   if (outcome === "requested") store.wake.wakeAll();
   return outcome;
@@ -65,23 +62,18 @@ const CHANGES = ["runAt", "priority", "body"] as const satisfies readonly (keyof
 export function updateJob(store: QueueStore, id: JobId, change: JobChange): Result<JobView, TaskQueueError> {
   const issues = changeIssues(change);
   if (issues.length > 0) return err(new TaskValidationError({ subject: "job change", issues }));
-  store.begin();
-  const entry = store.jobs.get(id);
-  if (entry === undefined) return err(new JobNotFoundError({ queue: store.name, jobId: id }));
-  if (!isUnstartedCode(entry.code))
-    return err(
-      new TransitionNotAllowedError({
-        jobId: id,
-        from: statusName(entry.code),
-        to: change.runAt !== undefined && change.runAt > store.now ? "scheduled" : "pending",
-      }),
-    );
-  if (change.priority !== undefined && change.priority !== entry.priority && store.ready.sharesOrder(entry))
-    return err(mixedPriority(entry.key ?? "", entry.priority));
-  applyChange(store, entry, change);
-  store.carryOn();
-  store.done();
-  return ok(viewOf(entry));
+  return store.step(() => {
+    const entry = store.jobs.get(id);
+    if (entry === undefined) return err(new JobNotFoundError({ queue: store.name, jobId: id }));
+    if (!isUnstartedCode(entry.code)) {
+      const to = change.runAt !== undefined && change.runAt > store.now ? "scheduled" : "pending";
+      return err(new TransitionNotAllowedError({ jobId: id, from: statusName(entry.code), to }));
+    }
+    if (change.priority !== undefined && change.priority !== entry.priority && store.ready.sharesOrder(entry))
+      return err(mixedPriority(entry.key ?? "", entry.priority));
+    applyChange(store, entry, change);
+    return ok(viewOf(entry));
+  });
 }
 
 function changeIssues(change: JobChange): ValidationIssue[] {
@@ -112,12 +104,11 @@ function applyChange(store: QueueStore, entry: JobEntry, change: JobChange): voi
 
 /** Removes a record, whatever its status. */
 export function deleteJob(store: QueueStore, id: JobId): boolean {
-  store.begin();
-  const entry = store.jobs.get(id);
-  if (entry !== undefined) store.remove(entry);
-  store.carryOn();
-  store.done();
-  return entry !== undefined;
+  return store.step(() => {
+    const entry = store.jobs.get(id);
+    if (entry !== undefined) store.remove(entry);
+    return entry !== undefined;
+  });
 }
 
 /** Those that wait for others come first, so that no deletion sets one of them going. */
@@ -134,16 +125,15 @@ const CLEARED: readonly StatusCode[] = [
 
 /** Removes the records of a status, or all that are not running. */
 export function clearJobs(store: QueueStore, status: JobStatus | undefined): number {
-  store.begin();
-  let n = 0;
-  for (const code of status === undefined ? CLEARED : [statusCode(status)]) {
-    const index = store.index(code);
-    for (let entry = index.first; entry !== undefined; entry = index.first) {
-      store.remove(entry);
-      n++;
+  return store.step(() => {
+    let n = 0;
+    for (const code of status === undefined ? CLEARED : [statusCode(status)]) {
+      const index = store.index(code);
+      for (let entry = index.first; entry !== undefined; entry = index.first) {
+        store.remove(entry);
+        n++;
+      }
     }
-  }
-  store.carryOn();
-  store.done();
-  return n;
+    return n;
+  });
 }

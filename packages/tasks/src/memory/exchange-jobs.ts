@@ -63,20 +63,19 @@ export function exchangeJobs(
 /** Renews leases that are still held. */
 export function extendLeases(store: QueueStore, receipts: readonly Receipt[], leaseMs: number): ExtendReply {
   checkExtend(receipts, leaseMs);
-  store.begin();
   const lost: Receipt[] = [];
   const cancelled: Receipt[] = [];
-  for (const receipt of receipts) {
-    const lease = store.leases.find(receipt, store.mono);
-    if (lease === null) {
-      lost.push(receipt);
-      continue;
+  store.step(() => {
+    for (const receipt of receipts) {
+      const lease = store.leases.find(receipt, store.mono);
+      if (lease === null) {
+        lost.push(receipt);
+        continue;
+      }
+      store.leases.renew(lease, store.mono + leaseMs);
+      if (lease.entry.cancelRequested) cancelled.push(receipt);
     }
-    store.leases.renew(lease, store.mono + leaseMs);
-    if (lease.entry.cancelRequested) cancelled.push(receipt);
-  }
-  store.carryOn();
-  store.done();
+  });
   return { lost, cancelled };
 }
 

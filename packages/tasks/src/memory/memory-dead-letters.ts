@@ -166,13 +166,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   }
 
   #step<T>(name: string, apply: () => T): Promise<T> {
-    return this.#gate(name, () => {
-      this.#store.begin();
-      const value = apply();
-      this.#store.carryOn();
-      this.#store.done();
-      return value;
-    });
+    return this.#gate(name, () => this.#store.step(apply));
   }
 
   /** Goes over what is there when the call starts, oldest first, in steps between which other calls may come. */

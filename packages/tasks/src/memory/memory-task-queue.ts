@@ -163,12 +163,11 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
         store.readClock();
         const recalled = store.enqueues.recall(options, store.mono);
         if (recalled !== undefined) return recalled;
-        store.begin();
-        const results = acceptJobs(store, jobs);
-        store.enqueues.remember(options, results, store.mono, this.#rememberMs);
-        store.carryOn();
-        store.done();
-        return results;
+        return store.step(() => {
+          const results = acceptJobs(store, jobs);
+          store.enqueues.remember(options, results, store.mono, this.#rememberMs);
+          return results;
+        });
       },
       () => jobs.map((job) => job.id),
     );
@@ -197,9 +196,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
   setPolicy(policy: QueuePolicy): Promise<void> {
     return this.#call("setPolicy", () => {
       checkPolicy(policy);
-      this.#store.begin();
-      this.#store.setPolicy(structuredClone(policy));
-      this.#store.done();
+      this.#store.step(() => this.#store.setPolicy(structuredClone(policy)));
     });
   }
 

@@ -46,8 +46,8 @@ const RELEASES_PER_STEP = 200;
 const STEP = 500;
 
 /**
- * The state of one queue, and the moves of its jobs. Each operation begins with `begin`, which reads the clock once,
- * and ends with `done`. Every part keeps its own order; this class keeps them in step.
+ * The state of one queue, and the moves of its jobs. Each operation is a `step`: it begins by reading the clock, and ends by waking
+ * who waits for what it did. Every part keeps its own order; this class keeps them in step.
  */
 export class QueueStore implements ReleaseActions, WorkSigns {
   readonly name: string;
@@ -96,6 +96,17 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     this.ready.refill(this.mono, budget);
     this.unique.sweep(this.mono, STEP);
     this.enqueues.sweep(this.mono, 8);
+  }
+
+  /** One operation as a whole. */
+  step<T>(apply: () => T): T {
+    this.begin();
+    try {
+      return apply();
+    } finally {
+      this.carryOn();
+      this.done();
+    }
   }
 
   /** Carries the ends of jobs to a bounded number of those that wait for them. */
@@ -371,9 +382,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     this.#janitor ??= this.clock.setTimer(
       () => {
         this.#janitor = null;
-        this.begin();
-        this.carryOn();
-        this.done();
+        this.step(() => {});
       },
       0,
       { keepAlive: false },

@@ -24,13 +24,16 @@ const MOST = 1_000;
 
 const QUERY = ["status", "task", "key", "cursor", "limit"] as const satisfies readonly (keyof JobQuery)[];
 
+/** Does what is due first, so that no reader sees a moment that has passed. */
+function bringUpToDate(store: QueueStore): void {
+  store.step(() => {});
+}
+
 export function listJobs(store: QueueStore, query: JobQuery): Page<JobView> {
   refuseUnknown("job query", query, QUERY);
   if (!JOB_STATUSES.includes(query.status))
     throw invalid("job query", "status", `must be one of ${JOB_STATUSES.join(", ")}`);
-  store.begin();
-  store.carryOn();
-  store.done();
+  bringUpToDate(store);
   const { task, key } = query;
   const matches =
     task === undefined && key === undefined
@@ -60,16 +63,12 @@ export function pageOf<T>(
 }
 
 export function countJobs(store: QueueStore, status: JobStatus | undefined): number {
-  store.begin();
-  store.carryOn();
-  store.done();
+  bringUpToDate(store);
   return status === undefined ? store.unfinished : store.index(statusCode(status)).size;
 }
 
 export function statsOf(store: QueueStore): QueueStats {
-  store.begin();
-  store.carryOn();
-  store.done();
+  bringUpToDate(store);
   const retrying = store.index(RETRYING).size;
   const counts = Object.fromEntries(
     JOB_STATES.map((state) => [state, store.index(statusCode(state)).size]),
@@ -90,16 +89,12 @@ export function statsOf(store: QueueStore): QueueStats {
 }
 
 export function resultsOf(store: QueueStore, ids: readonly JobId[]): readonly JobOutcome[] {
-  store.begin();
-  store.carryOn();
-  store.done();
+  bringUpToDate(store);
   return ids.map((id) => outcomeOf(id, store.jobs.get(id)));
 }
 
 export function viewJob(store: QueueStore, id: JobId): JobView | undefined {
-  store.begin();
-  store.carryOn();
-  store.done();
+  bringUpToDate(store);
   const entry = store.jobs.get(id);
   return entry === undefined ? undefined : viewOf(entry);
 }

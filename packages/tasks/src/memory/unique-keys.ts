@@ -6,7 +6,8 @@ import { SlotHeap } from "./slot-heap.ts";
 export class UniqueHold {
   readonly key: string;
   readonly id: JobId;
-  readonly entry: JobEntry;
+  /** Null once the job is over: a key that is held for a time outlives it, and must not keep it in memory. */
+  entry: JobEntry | null;
   readonly until: "started" | "settled" | "ttl";
   slot = -1;
 
@@ -62,7 +63,9 @@ export class UniqueKeys {
   /** Releases what ends with a job. What is held for a time outlives it. */
   ended(entry: JobEntry): void {
     const hold = entry.unique;
-    if (hold !== null && hold.until !== "ttl") this.#drop(hold);
+    if (hold === null) return;
+    if (hold.until !== "ttl") this.#drop(hold);
+    else hold.entry = entry.unique = null;
   }
 
   sweep(now: number, budget: number): void {
@@ -75,6 +78,6 @@ export class UniqueKeys {
   #drop(hold: UniqueHold): void {
     this.#ends.remove(hold);
     if (this.#holds.get(hold.key) === hold) this.#holds.delete(hold.key);
-    if (hold.entry.unique === hold) hold.entry.unique = null;
+    if (hold.entry?.unique === hold) hold.entry.unique = null;
   }
 }
