@@ -5,6 +5,7 @@ import {
   Logger,
   type PlainHandler,
   Random,
+  silentLogger,
   TaskConfigError,
   type TaskEvents,
   TaskExecutorProtocol,
@@ -61,6 +62,8 @@ export class TaskProvider extends Provider<TaskConfig> {
   readonly #options: TasksOptions;
   /** The configuration as far as code gives it: its queues are what a module can export by name. */
   readonly #inCode: TaskConfig;
+  /** The application's, once it boots. */
+  #logger: Logger = silentLogger;
   #runtime: TaskRuntime | undefined;
   #container: BootContainer | undefined;
   #unhook: (() => void)[] = [];
@@ -73,7 +76,13 @@ export class TaskProvider extends Provider<TaskConfig> {
     const inCode = codeConfig("TaskProvider", options);
     this.#options = options;
     this.#inCode = inCode;
-    this.handlers = new HandlerRegistry();
+    const say =
+      (level: keyof Logger): Logger["info"] =>
+      (message, fields) =>
+        this.#logger[level](message, fields);
+    this.handlers = new HandlerRegistry({
+      logger: { debug: say("debug"), info: say("info"), warn: say("warn"), error: say("error") },
+    });
     this.configSchema = taskConfigSection(inCode.options);
     this.config = inCode;
   }
@@ -142,6 +151,7 @@ export class TaskProvider extends Provider<TaskConfig> {
       handlers: this.handlers,
       backends: this.backends,
     });
+    this.#logger = runtime.logger;
     try {
       const scopes = container.resolveAll(TaskScope);
       this.handlers.resolveWith((owner) => container.resolve<object>(owner as never));

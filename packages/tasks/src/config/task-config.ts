@@ -46,7 +46,7 @@ export const TASK_CONFIG_KEY = "tasks";
  * @throws TaskConfigError for an unknown key, with the nearest name, or a value that does not fit; all are listed, the
  *   first gives the path.
  */
-export function checkedOptions(options: unknown): TaskConfigOptions {
+function checkedOptions(options: unknown): TaskConfigOptions {
   const parsed = taskConfigSchema.safeParse(options);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map((issue) => {

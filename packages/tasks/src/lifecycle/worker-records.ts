@@ -32,7 +32,7 @@ export interface LiveWorkers {
 }
 
 /** What changes from one sign of life to the next. */
-export type WorkersSnapshot = Pick<LiveWorkers, "slots" | "running" | "tasks" | "queues">;
+type WorkersSnapshot = Pick<LiveWorkers, "slots" | "running" | "tasks" | "queues">;
 
 export interface WorkerRecordOptions {
   readonly id: string;

@@ -91,6 +91,7 @@ export class TestApp implements AsyncDisposable {
   readonly #runtime: TaskRuntime;
   readonly #jobs: EnqueuedJobs;
   readonly #recording: Disposable;
+  #draining: Promise<unknown> = Promise.resolve();
 
   /** Made by {@link createTestApp}. */
   constructor(app: Application, clock: TestClock, jobs: EnqueuedJobs) {
@@ -116,14 +117,16 @@ export class TestApp implements AsyncDisposable {
   }
 
   /**
-   * Runs all jobs that are ready, and those that they enqueue, in this process. One at a time; calls that overlap wait
-   * for the same jobs.
+   * Runs all jobs that are ready, and those that they enqueue, in this process. Calls at the same time follow one
+   * another.
    *
    * @throws RemoteTaskError for a job that failed for good, only with `throwOnFailure`.
    */
   drain(options: DrainOptions = {}): Promise<DrainReport> {
     refuseUnknownOptions("drain", options, ["followDelays", "throwOnFailure"]);
-    return drain(this.#runtime, this.clock, options);
+    const done = this.#draining.then(() => drain(this.#runtime, this.clock, options));
+    this.#draining = done.catch(() => undefined);
+    return done;
   }
 
   /** Jobs that were accepted since the application started, all or those of one task. */

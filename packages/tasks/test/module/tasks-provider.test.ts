@@ -109,6 +109,15 @@ describe("a TaskProvider without the module", () => {
   });
 });
 
+describe("what a scope lists", () => {
+  test("is warned about through the application's logger", async () => {
+    const { logger, warned } = lines();
+    const once = task({ name: "once", idempotencyKey: "constant" }, () => undefined);
+    await using _app = await boot({ modules: [TasksModule.configure(), TasksModule.scope(once)], logger });
+    expect(warned.join("\n")).toContain("constant idempotencyKey");
+  });
+});
+
 describe("the configuration of an application's tasks", () => {
   test("comes from environment and code, code above all", async () => {
     const env = {

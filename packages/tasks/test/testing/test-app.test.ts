@@ -1,4 +1,5 @@
 import { AssertionError } from "node:assert";
+import { readFile } from "node:fs/promises";
 import { Clock, named, RemoteTaskError, TaskQueueProtocol } from "@lexigram/contracts";
 import { inject, injectable, module, provide } from "@lexigram/kernel";
 import { describe, expect, test } from "vitest";
@@ -72,6 +73,23 @@ describe("a test's application in manual mode", () => {
     expect((await t.drain()).failed).toBe(1);
     await t.tasks.enqueue(once);
     await expect(t.drain({ throwOnFailure: true })).rejects.toBeInstanceOf(RemoteTaskError);
+  });
+
+  test("waits for handlers that wait for the outside world, whether or not it follows delays", async () => {
+    const reads = task({ name: "reads" }, async () => (await readFile(import.meta.filename, "utf8")).length);
+    await using t = await createTestApp({ tasks: [reads] });
+    for (const followDelays of [false, true]) {
+      const handle = await t.tasks.enqueue(reads);
+      expect(await t.drain({ followDelays })).toMatchObject({ completed: 1, failed: 0 });
+      expect(await handle.result()).toBeGreaterThan(1_000);
+    }
+  });
+
+  test("lets drains at the same time follow one another", async () => {
+    await using t = await createTestApp({ tasks: [note] });
+    await t.tasks.enqueue(note, { text: "a" });
+    const reports = await Promise.all([t.drain(), t.drain(), t.drain()]);
+    expect(reports.map(({ completed }) => completed)).toEqual([1, 0, 0]);
   });
 
   test("reports what a pause holds back", async () => {
