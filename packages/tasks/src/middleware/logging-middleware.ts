@@ -9,20 +9,29 @@ export class LoggingMiddleware implements TaskMiddleware {
     this.#logger = logger;
   }
 
-  beforeExecute(context: TaskExecutionContext): void {
-    this.#logger.debug("task started", facts(context));
+  beforeExecute({ taskName, jobId, queueName, attempt }: TaskExecutionContext): void {
+    this.#logger.debug("task started", { task: taskName, job: jobId, queue: queueName, attempt });
   }
 
-  afterExecute(context: TaskExecutionContext): void {
-    this.#logger.info("task succeeded", { ...facts(context), durationMs: context.durationMs });
+  afterExecute({ taskName, jobId, queueName, attempt, durationMs }: TaskExecutionContext): void {
+    this.#logger.info("task succeeded", {
+      task: taskName,
+      job: jobId,
+      queue: queueName,
+      attempt,
+      durationMs,
+    });
   }
 
-  onError(context: TaskExecutionContext, error: unknown): void {
-    const { durationMs } = context;
-    this.#logger.warn("task failed", { ...facts(context), durationMs, error: serializeError(error) });
+  onError({ taskName, jobId, queueName, attempt, durationMs }: TaskExecutionContext, thrown: unknown): void {
+    const error = serializeError(thrown);
+    this.#logger.warn("task failed", {
+      task: taskName,
+      job: jobId,
+      queue: queueName,
+      attempt,
+      durationMs,
+      error,
+    });
   }
-}
-
-function facts(context: TaskExecutionContext): Record<string, unknown> {
-  return { task: context.taskName, job: context.jobId, queue: context.queueName, attempt: context.attempt };
 }

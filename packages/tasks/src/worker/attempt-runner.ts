@@ -126,7 +126,7 @@ export class AttemptRunner {
     wheel.remove(attempt);
     attempt.repeat?.cancel();
     attempt.repeat = undefined;
-    attempt.consumer.abandonHandler(attempt);
+    attempt.consumer.zombies.abandon(attempt);
     attempt.settlement = attempt.acknowledged ? undefined : settlement;
     attempt.outcome = outcome;
     attempt.stage = Stage.Settling;
@@ -168,7 +168,7 @@ export class AttemptRunner {
     try {
       if (around === undefined) result = invokeHandler(attempt, context, services);
       else {
-        pass = new JobExecutionContext(attempt.executionFacts(context), services.clock);
+        pass = new JobExecutionContext(attempt, services.clock);
         result = around(pass, () => invokeHandler(attempt, context, services));
       }
     } catch (error) {
@@ -214,7 +214,7 @@ export class AttemptRunner {
   /** The handler came back after its end was decided. */
   #late(attempt: Attempt, error: unknown): void {
     if (attempt.stage === Stage.Stopping) return this.#stopped(attempt);
-    attempt.consumer.zombieEnded(attempt);
+    attempt.consumer.zombies.ended(attempt);
     const outcome = error === undefined ? "returned" : "threw";
     this.#parts.services.logger.warn("the late outcome of an attempt was not accepted", {
       task: attempt.taskName,

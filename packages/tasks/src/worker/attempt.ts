@@ -1,6 +1,7 @@
 import {
   type DeadLetterReason,
   type Delivery,
+  type Headers,
   type JobId,
   LeaseLostError,
   type Receipt,
@@ -44,7 +45,7 @@ export interface AttemptOutcome {
 const COMPLETED: AttemptOutcome = { kind: "completed" };
 
 /** One delivery in this process: from the claim until its settlement is stored, and as long as its handler runs. */
-export class Attempt extends WheelTimer {
+export class Attempt extends WheelTimer implements ExecutionFacts {
   readonly delivery: Delivery;
   readonly consumer: QueueConsumer;
   stage: Stage = Stage.Held;
@@ -133,21 +134,16 @@ export class Attempt extends WheelTimer {
     return this.decided instanceof LeaseLostError;
   }
 
-  executionFacts(context: AttemptContext): ExecutionFacts {
-    const { id, task, headers } = this.delivery.job;
-    return {
-      phase: "process",
-      taskName: task,
-      queueName: this.consumer.name,
-      jobId: id,
-      input: this.input,
-      headers,
-      context,
-      delivery: this.delivery,
-      attempt: this.attempt,
-      startTime: this.startedAt,
-      timeoutMs: this.timeoutMs,
-    };
+  get phase(): "process" {
+    return "process";
+  }
+
+  get headers(): Headers {
+    return this.delivery.job.headers;
+  }
+
+  get startTime(): number {
+    return this.startedAt;
   }
 
   /** Made when first read: an AbortController costs more than the rest of an attempt on Node 20. */

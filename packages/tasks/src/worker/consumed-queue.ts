@@ -6,7 +6,8 @@ import type { QueueSet } from "../dispatch/queue-set.ts";
 export type ConsumedQueue = Pick<
   QueueBinding,
   "name" | "queue" | "defaults" | "consume" | "concurrency" | "weight" | "policy"
->;
+> &
+  Partial<Pick<QueueBinding, "state">>;
 
 const NO_DEFAULTS: QueueBinding["defaults"] = {
   priority: undefined,

@@ -10,7 +10,7 @@ export function engineHealth(engine: WorkerEngine, clock: Clock): HealthCheckRes
   const details = {
     slots: engine.crew.slots,
     running: engine.crew.running,
-    zombies: engine.consumers.reduce((total, consumer) => total + consumer.zombies, 0),
+    zombies: engine.consumers.reduce((total, consumer) => total + consumer.zombies.count, 0),
     unavailable: away,
   };
   if (!engine.running) return { ...facts, status: "starting", message: "the workers do not run", details };

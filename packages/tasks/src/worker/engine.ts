@@ -6,6 +6,7 @@ import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import { Activity } from "./activity.ts";
 import type { Attempt } from "./attempt.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
+import { CancelWatch } from "./cancel-watch.ts";
 import { type ConsumedQueue, isSingleQueue, standaloneQueue } from "./consumed-queue.ts";
 import type { Crew } from "./crew.ts";
 import { FairShare } from "./fair-share.ts";
@@ -125,6 +126,12 @@ export class WorkerEngine implements ConsumerHost {
     this.#turn.ask();
   }
 
+  /** The number of slots has changed. */
+  rescaled(): void {
+    for (const consumer of this.#consumers) consumer.trimHeld();
+    this.#turn.ask();
+  }
+
   report(attempt: Attempt): void {
     this.#report.settled(attempt);
   }
@@ -188,6 +195,12 @@ export class WorkerEngine implements ConsumerHost {
     this.#consumers.push(consumer);
     this.#share.add(consumer);
     consumer.start(`${processId}:${binding.name}:${this.#runs}`);
+    if (binding.state !== undefined) {
+      const { state, queue } = binding;
+      const watch = new CancelWatch(state, queue.name, this.#clock, (id) => consumer.checkCancelled(id));
+      watch.start();
+      this.#listeners.push({ [Symbol.dispose]: () => watch.stop() });
+    }
     this.#turn.ask();
   }
 

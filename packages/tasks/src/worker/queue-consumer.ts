@@ -4,6 +4,7 @@ import {
   type Delivery,
   type ExchangeReply,
   type ExtendReply,
+  type JobId,
   LeaseLostError,
   type Receipt,
   TaskCancelledError,
@@ -26,6 +27,7 @@ import { TaskPlans } from "./task-plan.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { WorkerServices } from "./worker-services.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
+import { ZombieCount } from "./zombie-count.ts";
 
 const CANCEL_REASON = "it was asked for";
 
@@ -65,6 +67,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   readonly line: ExchangeLine;
   readonly plans: TaskPlans;
   readonly supply: JobSupply;
+  readonly zombies = new ZombieCount();
   readonly #parts: ConsumerParts;
   readonly #clock: Clock;
   readonly #account: ClaimAccount;
@@ -72,7 +75,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   /** Attempts in a slot without a lease: completed before they ran, or lost. */
   readonly #unleased = new Set<Attempt>();
   #claims = false;
-  #zombies = 0;
 
   constructor(binding: ConsumedQueue, parts: ConsumerParts) {
     const { settings, services, activity, wheel } = parts;
@@ -106,11 +108,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
 
   get held(): number {
     return this.#held.size;
-  }
-
-  /** Handlers that still run although their slot was given to others. */
-  get zombies(): number {
-    return this.#zombies;
   }
 
   now(): number {
@@ -197,6 +194,11 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     }
   }
 
+  /** Hands back what is held ready beyond what should be. */
+  trimHeld(most = this.supply.held): void {
+    this.#release(this.#held.takeNewest(Math.max(0, this.#held.size - most)));
+  }
+
   // ---- attempts
 
   /** An attempt has its outcome, or has none because its lease was lost meanwhile. */
@@ -214,22 +216,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   /** An attempt ends without a settlement: its job is another's. */
   dropped(attempt: Attempt): void {
     this.#parts.wheel.remove(attempt);
-    this.abandonHandler(attempt);
+    this.zombies.abandon(attempt);
     attempt.stage = Stage.Over;
     this.#leaveSlot(attempt);
     this.#parts.host.slotFreed();
-  }
-
-  /** The end of an attempt is decided; its handler may still run. */
-  abandonHandler(attempt: Attempt): void {
-    if (!attempt.handlerRuns || attempt.zombie) return;
-    attempt.zombie = true;
-    this.#zombies++;
-  }
-
-  zombieEnded(attempt: Attempt): void {
-    if (attempt.zombie) this.#zombies--;
-    attempt.zombie = false;
   }
 
   /** Stores the completion of a job before it runs. @param then told whether it was stored. */
@@ -287,6 +277,11 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.runner.cancel(attempt, error, CANCEL_REASON);
   }
 
+  /** Somebody asked for a job's cancellation: the store knows whether that is so. */
+  checkCancelled(id: JobId): void {
+    for (const attempt of this.leases) if (attempt.jobId === id) void this.leases.renewNow(attempt);
+  }
+
   // ---- answers of the store
 
   replied(call: LineCall, reply: ExchangeReply, sentAt: number): void {
@@ -309,8 +304,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#account.unclaim(call.reserved);
     if (this.#claims) {
       this.supply.judge(call.slots + call.ahead, reply);
-      const mayHold = reply.paused ? 0 : Math.max(this.supply.held, call.ahead);
-      this.#release(this.#held.takeNewest(Math.max(0, this.#held.size - mayHold)));
+      this.trimHeld(reply.paused ? 0 : Math.max(this.supply.held, call.ahead));
     }
     // What gathered while the call was under way goes out at once; what was begun just now, with the next turn.
     if (gathered) this.#parts.host.pump();

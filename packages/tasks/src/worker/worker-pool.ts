@@ -141,7 +141,7 @@ export class WorkerPool {
     while (this.#crew.members.length < size) this.#hire();
     const leaving: Promise<void>[] = [];
     while (this.#crew.members.length > size) leaving.push(this.#dismiss());
-    this.#engine.askTurn();
+    this.#engine.rescaled();
     await Promise.all(leaving);
   }
 
@@ -167,7 +167,7 @@ export class WorkerPool {
       running: this.#crew.running,
       slots: this.#crew.slots,
       held: consumers.reduce((total, consumer) => total + consumer.held, 0),
-      zombies: consumers.reduce((total, consumer) => total + consumer.zombies, 0),
+      zombies: consumers.reduce((total, consumer) => total + consumer.zombies.count, 0),
       totalJobsProcessed: processed,
       totalJobsSucceeded: succeeded,
       totalJobsFailed: failed,

@@ -330,4 +330,20 @@ describe("scaleTo", () => {
     await shop.settle();
     expect((await shop.job(id)).status).toBe("completed");
   });
+
+  test("hands back what was held ready for workers that are gone", async () => {
+    const shop = new Workshop();
+    const gate = new Gate();
+    shop.define("t", () => gate.promise);
+    const ids = await shop.enqueueAll("t", 4);
+    const pool = await shop.start({ settings: { prefetch: 3 } });
+    expect(pool.getPoolStats().held).toBe(3);
+    const scaling = pool.scaleTo(0);
+    await shop.settle();
+    const statuses = await Promise.all(ids.map(async (id) => (await shop.job(id)).status));
+    expect(statuses).toEqual(["running", "pending", "pending", "pending"]);
+    gate.open();
+    await shop.settle();
+    await scaling;
+  });
 });
