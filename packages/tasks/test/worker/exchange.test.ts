@@ -112,6 +112,21 @@ describe("an exchange", () => {
     gates[1]!.open();
   });
 
+  test("names no start that its own settlement overtakes, which a store would refuse", async () => {
+    const shop = new Workshop();
+    const named: string[] = [];
+    const exchange = shop.queue.exchange.bind(shop.queue);
+    shop.queue.exchange = (request) => {
+      const settled = new Set(request.settle.map(({ receipt }) => receipt));
+      named.push(...request.started.filter((receipt) => settled.has(receipt)));
+      return exchange(request);
+    };
+    shop.define("t", () => 0);
+    await shop.enqueueAll("t", 40);
+    await shop.start({ settings: { prefetch: 5 } });
+    expect([shop.began.length, named]).toEqual([40, []]);
+  });
+
   test("is sent on two sessions when there are 500 slots or more", async () => {
     const shop = new Workshop();
     const sessions = new Set<string>();

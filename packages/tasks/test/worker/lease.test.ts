@@ -296,6 +296,28 @@ describe("a cancellation", () => {
     expect((await shop.job(id)).status).toBe("cancelled");
   });
 
+  test("stays the reason when the time limit runs out later", async () => {
+    const shop = new Workshop();
+    const gate = new Gate();
+    let reason: unknown;
+    shop.define(
+      "t",
+      async (_input, context) => {
+        await gate.promise;
+        reason = context.signal.reason;
+      },
+      { timeout: "6s" },
+    );
+    const id = await shop.enqueue("t");
+    await shop.start();
+    await shop.queue.cancel(id);
+    await shop.advance(6_100);
+    gate.open();
+    await shop.settle();
+    expect(reason).toBeInstanceOf(TaskCancelledError);
+    expect((await shop.job(id)).status).toBe("cancelled");
+  });
+
   test("of a job that is only held ready ends it without a run", async () => {
     const shop = new Workshop();
     const gate = new Gate();

@@ -41,9 +41,13 @@ describe("a result store that is given", () => {
       value: { ...shop.queue.capabilities, results: false },
     });
     shop.define("t", () => "kept");
-    const id = await shop.enqueue("t");
+    const kept = await shop.enqueue("t");
+    const taken = await shop.enqueue("t");
+    await store.store(taken, { status: "ok", value: "by an attempt that lost its lease" });
     await shop.start({ services: { resultStore: store } });
-    expect((await store.get(id))?.value).toBe("kept");
+    expect((await store.get(kept))?.value).toBe("kept");
+    // Nothing says which of two attempts won, so the first one stands.
+    expect((await store.get(taken))?.value).toBe("by an attempt that lost its lease");
   });
 
   test("that fails is logged and keeps no job from ending", async () => {
