@@ -37,3 +37,17 @@ test("an error is data: code, fields and hint", () => {
     hint: "configure it once, keep the result in a constant and import that constant, or import the bare class",
   });
 });
+
+test("what a provider threw gives its hint to the error that reports it", () => {
+  const cause = new kernel.ModuleDuplicateError({ module: "TasksModule" });
+  for (const Failed of [
+    kernel.ProviderRegisterError,
+    kernel.ProviderBootError,
+    kernel.ProviderShutdownError,
+  ]) {
+    const error = new Failed({ provider: "tasks" }, cause);
+    expect(error.hint).toBe(cause.hint);
+    expect(error.cause).toBe(cause);
+    expect(new Failed({ provider: "tasks" }, new Error("plain")).hint).toBe("");
+  }
+});

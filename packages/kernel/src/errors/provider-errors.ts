@@ -1,6 +1,11 @@
+import { LexigramError, type LexigramErrorOptions } from "@lexigram/contracts";
 import { arrows, didYouMean, KernelError, type KernelErrorFields } from "./kernel-error.ts";
 
 const because = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+/** What to do about a provider that failed is what to do about its cause. */
+const causedBy = (cause: unknown): LexigramErrorOptions =>
+  cause instanceof LexigramError ? { cause, hint: cause.hint } : { cause };
 
 /** Two providers have one name. */
 export class ProviderDuplicateError extends KernelError<"LEX_ERR_PROVIDER_DUPLICATE"> {
@@ -40,19 +45,19 @@ export class ProviderCycleError extends KernelError<"LEX_ERR_PROVIDER_CYCLE"> {
   }
 }
 
-/** A provider's `register` threw; `cause` is what it threw. */
+/** A provider's `register` threw; `cause` is what it threw, and the hint is the cause's. */
 export class ProviderRegisterError extends KernelError<"LEX_ERR_PROVIDER_REGISTER"> {
   readonly code = "LEX_ERR_PROVIDER_REGISTER";
   constructor(fields: KernelErrorFields["LEX_ERR_PROVIDER_REGISTER"], cause: unknown) {
-    super(`provider "${fields.provider}" failed to register: ${because(cause)}`, fields, { cause });
+    super(`provider "${fields.provider}" failed to register: ${because(cause)}`, fields, causedBy(cause));
   }
 }
 
-/** A provider's `boot` threw; `cause` is what it threw. */
+/** A provider's `boot` threw; `cause` is what it threw, and the hint is the cause's. */
 export class ProviderBootError extends KernelError<"LEX_ERR_PROVIDER_BOOT"> {
   readonly code = "LEX_ERR_PROVIDER_BOOT";
   constructor(fields: KernelErrorFields["LEX_ERR_PROVIDER_BOOT"], cause: unknown) {
-    super(`provider "${fields.provider}" failed to boot: ${because(cause)}`, fields, { cause });
+    super(`provider "${fields.provider}" failed to boot: ${because(cause)}`, fields, causedBy(cause));
   }
 }
 
@@ -76,10 +81,10 @@ export class ProviderSkippedError extends KernelError<"LEX_ERR_PROVIDER_SKIPPED"
   }
 }
 
-/** A provider's `shutdown` threw; `cause` is what it threw. */
+/** A provider's `shutdown` threw; `cause` is what it threw, and the hint is the cause's. */
 export class ProviderShutdownError extends KernelError<"LEX_ERR_PROVIDER_SHUTDOWN"> {
   readonly code = "LEX_ERR_PROVIDER_SHUTDOWN";
   constructor(fields: KernelErrorFields["LEX_ERR_PROVIDER_SHUTDOWN"], cause: unknown) {
-    super(`provider "${fields.provider}" failed to shut down: ${because(cause)}`, fields, { cause });
+    super(`provider "${fields.provider}" failed to shut down: ${because(cause)}`, fields, causedBy(cause));
   }
 }
