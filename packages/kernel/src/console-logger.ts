@@ -13,7 +13,7 @@ export type LogFormat = "json" | "pretty";
 export interface ConsoleLoggerOptions {
   /** The quietest level that is written. Default `"info"`. */
   readonly level?: LogLevel;
-  /** One JSON object a line, or text for people. Default `"json"`. */
+  /** One JSON object a line, or text for people, with stacks of errors on lines of their own. Default `"json"`. */
   readonly format?: LogFormat;
   readonly clock?: Clock;
   /** Takes each line. Default: standard error, so that standard output stays the program's own. */
@@ -47,11 +47,30 @@ function asJson(time: number, level: LogLevel, message: string, fields: LogField
 }
 
 function asText(time: number, level: LogLevel, message: string, fields: LogFields | undefined): string {
+  const stacks: string[] = [];
   const more = Object.entries(fields === undefined ? {} : (redacted(fields) as object))
-    .map(([key, value]) => ` ${key}=${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .map(([key, value]) => ` ${key}=${typeof value === "string" ? value : asValue(value, stacks)}`)
     .join("");
-  return `${timeOfDay(time)} ${level.toUpperCase().padEnd(5)} ${String(redacted(message))}${more}`;
+  const line = `${timeOfDay(time)} ${level.toUpperCase().padEnd(5)} ${String(redacted(message))}${more}`;
+  return [line, ...stacks.flatMap((stack) => stack.split("\n").map((one) => `    ${one}`))].join("\n");
 }
+
+/** A value as JSON; stacks of errors in it are put aside, to stand on lines of their own. */
+function asValue(value: unknown, stacks: string[]): string {
+  return JSON.stringify(value, (key, part: unknown) => {
+    if (!isError(part)) return part;
+    const { stack, ...rest } = part;
+    stacks.push(key === "cause" ? `caused by ${stack}` : stack);
+    return rest;
+  });
+}
+
+const isError = (value: unknown): value is { readonly stack: string } =>
+  typeof value === "object" &&
+  value !== null &&
+  ["name", "message", "stack"].every(
+    (key) => typeof (value as Readonly<Record<string, unknown>>)[key] === "string",
+  );
 
 /** UTC, as `09:41:05.123`. */
 function timeOfDay(time: number): string {

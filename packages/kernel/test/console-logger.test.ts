@@ -26,6 +26,21 @@ test("writes text for people", () => {
   expect(lines).toEqual(['22:13:20.000 WARN  slow ms=12 name=x more={"a":1}']);
 });
 
+test("gives stacks lines of their own in text for people, below what is said of the error", () => {
+  const { logger, lines } = setup({ format: "pretty" });
+  const error = new TypeError("no luck", { cause: new Error("no network") });
+  error.stack = "TypeError: no luck\n    at here.js:1";
+  (error.cause as Error).stack = "Error: no network\n    at there.js:2";
+  logger.error("job failed", { error, job: 7, list: [{ stack: "of plates" }] });
+  expect(lines.join("").split("\n")).toEqual([
+    '22:13:20.000 ERROR job failed error={"name":"TypeError","message":"no luck","cause":{"name":"Error","message":"no network"}} job=7 list=[{"stack":"of plates"}]',
+    "    TypeError: no luck",
+    "        at here.js:1",
+    "    caused by Error: no network",
+    "        at there.js:2",
+  ]);
+});
+
 test.each([
   ["debug", 4],
   ["info", 3],
