@@ -8,7 +8,7 @@ import { lifetimeOf } from "./decorators.ts";
 import { ConfigInvalidError } from "./errors/config-errors.ts";
 import { ProviderRegisterError } from "./errors/provider-errors.ts";
 import type { BindingSource, Constructor, Injectable } from "./injection.ts";
-import type { ProviderRef } from "./module.ts";
+import type { ModuleLifecycle, ProviderRef } from "./module.ts";
 import type { ModuleGraph, ModuleNode } from "./module-graph.ts";
 import { type Claim, ModuleVisibility } from "./module-visibility.ts";
 import { type Binding, isBinding } from "./provide.ts";
@@ -32,8 +32,8 @@ export interface Composition {
  * Turns a module graph into a filled and frozen container: reads configuration, registers classes, bindings and
  * providers, and makes sure that everything can be built and sees only what it may.
  *
- * @throws ConfigInvalidError with the issues of all sections at once, ProviderRegisterError, and every other
- *   error of modules, containers and provider levels.
+ * @throws ConfigInvalidError with the issues of all sections at once, ProviderRegisterError, what a module's
+ *   `onModuleRegistered` throws, and every other error of modules, containers and provider levels.
  */
 export async function compose(
   graph: ModuleGraph,
@@ -70,6 +70,9 @@ export async function compose(
       level.map((provider) => register(provider, owners.get(provider)!, container, config, claim)),
     );
   for (const { token, source, lifetime } of overrides) container.override(token, source, lifetime);
+  const registered = { has: (key: Injectable<unknown>) => container.has(key) };
+  for (const { module } of graph.nodes)
+    (module as ModuleLifecycle | undefined)?.onModuleRegistered?.(registered);
 
   const visibility = new ModuleVisibility(graph, claims);
   visibility.assertClaims();

@@ -15,7 +15,9 @@ export interface Claim {
 
 /**
  * Judges who may inject what: a module sees what it provides itself, what its imports export, and what global
- * modules export; one with `seesImporters` also what its importers see. What belongs to no module, such as the kernel's own services, is seen everywhere.
+ * modules export; one with `seesImporters` also what its importers see. A token is exported together with the
+ * module's own services of that kind by name. What belongs to no module, such as the kernel's own services, is seen
+ * everywhere.
  */
 export class ModuleVisibility {
   readonly #graph: ModuleGraph;
@@ -77,7 +79,11 @@ export class ModuleVisibility {
           nearest: nearest(token, [...available].map(tokenName)),
         });
       }
-    return union([new Set(node.exports), ...node.reexports.map((one) => this.#exported.get(one)!)]);
+    const byName = [...this.#own(node)].filter((key) => node.exports.some((base) => isNamed(key, base)));
+    return union([
+      new Set([...node.exports, ...byName]),
+      ...node.reexports.map((one) => this.#exported.get(one)!),
+    ]);
   }
 
   #ownOrImported(node: ModuleNode): Set<Key> {
@@ -87,6 +93,12 @@ export class ModuleVisibility {
   #own(node: ModuleNode): Set<Key> {
     return new Set(this.#claims.filter((claim) => claim.node === node).map(({ key }) => key));
   }
+}
+
+/** Whether a key is what `named` makes of a base. */
+function isNamed(key: Key, base: Key): boolean {
+  if (typeof key !== "symbol" || typeof base !== "symbol") return false;
+  return key.description?.startsWith(`${base.description}#`) === true;
 }
 
 function union(sets: readonly ReadonlySet<Key>[]): Set<Key> {

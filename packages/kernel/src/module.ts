@@ -1,7 +1,7 @@
 import { tokenName, unknownKeys } from "@lexigram/contracts";
 import type { ZodType } from "zod";
 import { ModuleOptionError } from "./errors/module-errors.ts";
-import type { Constructor, Container, Injectable } from "./injection.ts";
+import type { Constructor, Container, ContainerRegistrar, Injectable } from "./injection.ts";
 import type { Binding } from "./provide.ts";
 import type { Provider, ProviderClass, ProviderFactory } from "./provider.ts";
 
@@ -19,7 +19,10 @@ export interface ModuleOptions {
   readonly name?: string;
   readonly imports?: readonly ModuleRef[];
   readonly providers?: readonly ProviderRef[];
-  /** Tokens and classes that importers may inject, and modules whose exports they get as well. */
+  /**
+   * Tokens and classes that importers may inject, and modules whose exports they get as well. A token stands for the
+   * module's own `named(token, …)` services too, whatever names configuration gives them.
+   */
   readonly exports?: readonly (Injectable<unknown> | DynamicModule)[];
   /** Whether every module may inject the exports without importing this one. Default false. */
   readonly isGlobal?: boolean;
@@ -43,6 +46,11 @@ export interface DynamicModule extends ModuleOptions {
 
 /** Optional static methods of a module's class. */
 export interface ModuleLifecycle {
+  /**
+   * When everything of the application is registered, before it is checked and booted; what it throws ends the start.
+   * For a module that is of no use without another.
+   */
+  onModuleRegistered?(registered: Pick<ContainerRegistrar, "has">): void;
   /** After all providers have booted; imported modules come first. */
   onModuleBooted?(container: Container): void | Promise<void>;
   /** Before any provider shuts down; importing modules come first. */

@@ -1,4 +1,4 @@
-import { type Token, token } from "@lexigram/contracts";
+import { named, type Token, token } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
 import {
   type Constructor,
@@ -268,6 +268,29 @@ describe("visibility", () => {
     expect(app.get(Car).engine).toBe("rotary");
   });
 
+  test("a kind that is exported takes the module's own services of that kind by name along, and no others", async () => {
+    const spare = named(Engine, "spare");
+    @injectable()
+    class Truck {
+      constructor(@inject(spare) readonly engine: string) {}
+    }
+    const user = moduleOf("User", { providers: [Truck] });
+    const garage = (exports: Token<string>[]): Constructor =>
+      moduleOf("Garage", {
+        providers: [engine, provide(spare, { useValue: "V2" })],
+        exports,
+        isGlobal: true,
+      });
+    await using app = await boot({ modules: [garage([Engine]), user] });
+    expect(app.get(Truck).engine).toBe("V2");
+    expect(await failure(garage([]), user)).toBeInstanceOf(ModuleVisibilityError);
+
+    const near: Token<string> = token("test/Eng");
+    const other = moduleOf("Other", { providers: [provide(near, { useValue: "x" })], exports: [near] });
+    const hidden = moduleOf("Hidden", { imports: [other], providers: [provide(spare, { useValue: "V2" })] });
+    expect(await failure(hidden, user)).toBeInstanceOf(ModuleVisibilityError);
+  });
+
   test("a class that two modules list is one service, judged in each of them", async () => {
     const withEngine = moduleOf("With", { imports: [publicEngine], providers: [Car] });
     await using app = await boot({
@@ -276,5 +299,36 @@ describe("visibility", () => {
     expect(app.container.resolveAll(Car)).toHaveLength(1);
     const error = await failure(withEngine, moduleOf("Without", { providers: [Car] }));
     expect(error).toMatchObject({ fields: { module: "Without" } });
+  });
+});
+
+describe("a module that is of no use without another", () => {
+  class NeedsEngine {
+    static onModuleRegistered({ has }: { readonly has: (key: Token<string>) => boolean }): void {
+      if (!has(Engine)) throw new Error("an engine, please");
+    }
+  }
+
+  test("refuses the start in its own words, before anything is checked or booted", async () => {
+    let booted = false;
+    class Slow extends Provider {
+      override boot(): void {
+        booted = true;
+      }
+    }
+    // Without the refusal it would be the missing engine of Car that is reported.
+    const refusal = await failure({ module: NeedsEngine, providers: [Slow, Car] });
+    expect(refusal).toMatchObject({ message: "an engine, please" });
+    expect(booted).toBe(false);
+  });
+
+  test("finds it wherever it is registered, also by a provider", async () => {
+    class EngineProvider extends Provider {
+      override register(container: ContainerRegistrar): void {
+        container.singleton(Engine, { useValue: "rotary" });
+      }
+    }
+    await using app = await boot({ modules: [{ module: NeedsEngine }], providers: [EngineProvider] });
+    expect(app.get(Engine)).toBe("rotary");
   });
 });
