@@ -11,6 +11,7 @@ export {
   module,
   type ModuleLifecycle,
   type ModuleOptions,
+  moduleOptionsOf,
   type ModuleRef,
   type ProviderRef,
 } from "./module.ts";
@@ -50,6 +51,7 @@ export { AppConfig, type SectionReading } from "./config/app-config.ts";
 export { type ConfigIssue, formatIssue, type IssueSeverity } from "./config/config-issue.ts";
 export type { Environment, EnvironmentVariables } from "./config/environment.ts";
 export { loadConfig, type LoadConfigOptions } from "./config/load-config.ts";
+export type { FieldsMeta } from "./config/schema-keys.ts";
 export { booleanSetting, durationSetting, numberSetting } from "./config/settings.ts";
 
 // Hooks, events, health, logging

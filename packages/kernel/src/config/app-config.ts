@@ -56,6 +56,7 @@ export class AppConfig {
    * The section under a dotted key, parsed by its schema. A section that is nowhere mentioned counts as `{}` where
    * the schema is one of an object, so that its defaults hold.
    *
+   * @param schema names that people know its fields by, and that are no keys, may stand in its `meta`, as `FieldsMeta`.
    * @param defaults values below every source.
    * @throws ConfigInvalidError with every unknown key and invalid value of the section.
    */
@@ -132,14 +133,21 @@ export class AppConfig {
   }
 
   /** Unknown variables are only worth a warning: a process inherits them from all over. */
-  #unknownField(path: readonly string[], { nearest: near }: UnknownField): ConfigIssue {
+  #unknownField(path: readonly string[], { nearest: near, known }: UnknownField): ConfigIssue {
     const written = this.#layers.some(({ tree }) => lookUp(tree, path) !== undefined);
     const fromEnv = !written && this.#settings.some((setting) => startsWith(setting.path, path));
     return {
       field: path.join("."),
       message: `is not a setting${this.#origin(path)}`,
       severity: fromEnv ? "warning" : "error",
-      ...(near === undefined ? {} : { suggestion: `did you mean "${near}"?` }),
+      ...(near === undefined && known.length === 0
+        ? {}
+        : {
+            suggestion:
+              near === undefined
+                ? `settings of ${path.slice(0, -1).join(".")} are ${known.join(", ")}`
+                : `did you mean "${near}"?`,
+          }),
     };
   }
 

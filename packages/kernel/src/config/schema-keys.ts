@@ -6,7 +6,18 @@ import { ownKey, sameKey } from "./config-tree.ts";
 /** A key for which the schema has no field. */
 export interface UnknownField {
   readonly path: readonly string[];
+  /** The field that is meant: the one that the schema names for it, else the nearest. */
   readonly nearest: string | undefined;
+  /** The fields there are. */
+  readonly known: readonly string[];
+}
+
+/**
+ * What a schema may say about its fields, with zod's `meta`: other names that people know fields by, which are no
+ * keys, and the field that each of them means.
+ */
+export interface FieldsMeta {
+  readonly alsoKnownAs?: Readonly<Record<string, string>>;
 }
 
 /** As much of a zod schema's definition as is needed to follow its fields. */
@@ -72,9 +83,19 @@ function fit(
     const isOpen = objects.some((one) => isLoose(definitionOf(one)));
     if (inner.length > 0) entries.push([field ?? key, fit(item, inner, [...path, field ?? key], unknown)]);
     else if (isOpen || isNotObject(candidates)) entries.push([key, item]);
-    else unknown.push({ path: [...path, key], nearest: nearest(key, objects.flatMap(fieldsOf)) });
+    else unknown.push(unknownField(key, path, objects));
   }
   return Object.fromEntries(entries);
+}
+
+function unknownField(key: string, path: readonly string[], objects: readonly ZodType[]): UnknownField {
+  const known = objects.flatMap(fieldsOf);
+  const meant = objects.map((one) => (one.meta() as FieldsMeta | undefined)?.alsoKnownAs?.[key]);
+  return {
+    path: [...path, key],
+    nearest: meant.find((field) => field !== undefined) ?? nearest(key, known),
+    known,
+  };
 }
 
 const fieldsOf = (object: ZodType): string[] => Object.keys(definitionOf(object).shape ?? {});

@@ -5,6 +5,7 @@ import {
   booleanSetting,
   ConfigInvalidError,
   durationSetting,
+  type FieldsMeta,
   loadConfig,
   module,
   numberSetting,
@@ -107,6 +108,27 @@ describe("refusals", () => {
         suggestion: 'did you mean "workerCount"?',
       },
     ]);
+  });
+
+  test("an unknown key that is near nothing is refused with all there are", () => {
+    const { errors } = issuesOf(load({ tasks: { worker: { speed: 1 }, zzz: 1 } }));
+    expect(errors.map(({ field, suggestion }) => [field, suggestion])).toEqual([
+      ["tasks.worker.speed", "settings of tasks.worker are workerCount"],
+      ["tasks.zzz", "settings of tasks are worker, queues, backends"],
+    ]);
+  });
+
+  test("a name that people know a field by is answered with the field's own", () => {
+    const meta: FieldsMeta = { alsoKnownAs: { threads: "workerCount" } };
+    const Worker = z.object({ workerCount: z.number().optional() }).meta({ ...meta });
+    const Schema = z.object({ worker: Worker.optional() });
+    for (const { errors, warnings } of [
+      load({ s: { worker: { threads: 1 } } }).readSection("s", Schema),
+      load({}, { LEX_S__WORKER__THREADS: "1" }).readSection("s", Schema),
+    ])
+      expect([...errors, ...warnings]).toMatchObject([
+        { field: "s.worker.threads", suggestion: 'did you mean "workerCount"?' },
+      ]);
   });
 
   test("an invalid value says where it came from, and never what it was", () => {
