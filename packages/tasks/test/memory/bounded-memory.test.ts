@@ -131,4 +131,19 @@ describe("the memory of a queue", () => {
     await Promise.all(waits);
     expect(clock.pendingTimers).toBe(0);
   });
+
+  test("moves that timer when work comes due earlier, and sets no second one", async () => {
+    const { clock, queue } = opened();
+    const woken: string[] = [];
+    const wait = queue.waitForWork(10_000, new AbortController().signal).then(() => woken.push("woken"));
+    await queue.enqueueMany([job({ delayMs: 5_000 })], { session: "p", seq: 1 });
+    await queue.enqueueMany([job({ delayMs: 2_000 })], { session: "p", seq: 2 });
+    expect(clock.pendingTimers).toBe(1);
+    await clock.advance(1_999);
+    expect(woken).toEqual([]);
+    await clock.advance(1);
+    expect(woken).toEqual(["woken"]);
+    await wait;
+    expect(clock.pendingTimers).toBe(0);
+  });
 });
