@@ -45,6 +45,8 @@ class Child {
     const process = fork(fileURLToPath(new URL("runner.js", import.meta.url)), {
       execArgv: ["--expose-gc"],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
+      // As deployed: outside production, input is also checked for what storing would change.
+      env: { ...globalThis.process.env, LEX_ENV: "production", NODE_ENV: "production" },
     });
     await once(process, "message");
     return new Child(process);

@@ -15,7 +15,6 @@ async function answer(request: RunRequest): Promise<RunReply> {
   const workload = WORKLOADS.find((w) => w.id === request.workload);
   if (workload === undefined) return { failed: `there is no workload ${request.workload}` };
   try {
-    globalThis.gc?.();
     return { measured: await workload.run(findSubject(request.subject), request) };
   } catch (error) {
     return { failed: error instanceof Error ? (error.stack ?? error.message) : String(error) };

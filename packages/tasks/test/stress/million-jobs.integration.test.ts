@@ -66,6 +66,6 @@ test("a million jobs through one process leave heap, timers and listeners as the
   expect(after / before).toBeLessThan(1.1);
 
   await app.close();
-  expect(timers()).toBe(timersBefore);
-  expect(process.eventNames().length).toBe(listenersBefore);
+  expect(timers()).toBeLessThanOrEqual(timersBefore);
+  expect(process.eventNames().length).toBeLessThanOrEqual(listenersBefore);
 }, 120_000);
