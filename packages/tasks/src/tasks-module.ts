@@ -4,7 +4,7 @@ import type { Runnable } from "./define/task-definition.ts";
 import type { TaskClass } from "./define/task-methods.ts";
 import { refuseUnknownOptions } from "./job/option-check.ts";
 import { codeConfig, TASKS_OPTIONS, type TasksOptions } from "./lifecycle/provider-options.ts";
-import { EXPORTED, queueTokens } from "./lifecycle/runtime-bindings.ts";
+import { EXPORTED } from "./lifecycle/runtime-bindings.ts";
 import { TaskScope, taskScope } from "./lifecycle/task-scope.ts";
 import { TaskTesting, TEST_MODES, type TestMode } from "./lifecycle/task-testing.ts";
 import { TaskProvider } from "./tasks-provider.ts";
@@ -21,15 +21,17 @@ export interface TestingOptions extends TasksOptions {
  */
 export class TasksModule {
   /**
-   * The module with its queues and workers. Global: every module may inject what it exports. Without options, and
-   * without configuration in files or environment, jobs stay in memory and one worker runs them.
+   * The module with its queues and workers. Global: every module may inject what it exports, queues by their names
+   * wherever they are configured. Files and environment say the same settings above these options, so that operations
+   * can override what code says. Without any of them jobs stay in memory and one worker runs them.
    *
    * Importing two results in one application is refused with `ModuleDuplicateError`.
    *
    * @throws TaskConfigError for an option that is unknown, with the nearest name, out of range, or at odds with another.
    */
   static configure(options: TasksOptions = {}): DynamicModule {
-    const config = codeConfig("TasksModule.configure", options);
+    // Refused where it is written; the provider checks again for each application.
+    codeConfig("TasksModule.configure", options);
     return {
       module: TasksModule,
       isGlobal: true,
@@ -41,12 +43,7 @@ export class TasksModule {
           }
         },
       ],
-      exports: [
-        TaskProvider,
-        TaskExecutorProtocol,
-        ...EXPORTED,
-        ...config.queues.flatMap(({ name }) => queueTokens(name)),
-      ],
+      exports: [TaskProvider, TaskExecutorProtocol, ...EXPORTED],
     };
   }
 

@@ -48,7 +48,8 @@ declare module "@lexigram/kernel" {
  * else has booted, and takes it all down in order. Listed by `TasksModule.configure(...)`, or by hand among an
  * application's `providers`.
  *
- * Configuration goes from the weakest to the strongest source: defaults, file, profile, environment, options in code.
+ * Configuration goes from the weakest to the strongest source: defaults, options in code, file, profile, environment.
+ * What no file can say, such as a backend that was made, middleware and codecs, is code's alone.
  */
 export class TaskProvider extends Provider<TaskConfig> {
   override name = "tasks";
@@ -60,8 +61,6 @@ export class TaskProvider extends Provider<TaskConfig> {
   /** Types of backends. A provider that brings one registers it before this one boots. */
   readonly backends = new TaskBackendRegistry();
   readonly #options: TasksOptions;
-  /** The configuration as far as code gives it: its queues are what a module can export by name. */
-  readonly #inCode: TaskConfig;
   /** The application's, once it boots. */
   #logger: Logger = silentLogger;
   #runtime: TaskRuntime | undefined;
@@ -75,7 +74,6 @@ export class TaskProvider extends Provider<TaskConfig> {
     super();
     const inCode = codeConfig("TaskProvider", options);
     this.#options = options;
-    this.#inCode = inCode;
     const say =
       (level: keyof Logger): Logger["info"] =>
       (message, fields) =>
@@ -107,8 +105,7 @@ export class TaskProvider extends Provider<TaskConfig> {
     container.singleton(TaskExecutorProtocol, { useValue: this.handlers });
     container.singleton(TaskBackendRegistry, { useValue: this.backends });
     declareRuntime(container);
-    const names = new Set([...this.config.queues, ...this.#inCode.queues].map(({ name }) => name));
-    for (const name of names) declareQueue(container, name);
+    for (const { name } of this.config.queues) declareQueue(container, name);
   }
 
   /** @throws TaskConfigError when tasks are to be as in production although the application is not, and may not be. */

@@ -28,6 +28,16 @@ const ADDRESSES = { redisUrl: ["redis"], amqpUrl: ["rabbitmq", "amqp"], postgres
 const FIRST_PARTY = ["memory", "redis", "rabbitmq", "amqp", "postgres"];
 
 function* ofAddresses(entry: BackendEntry, given: BackendSelection, field: string): Iterable<Found> {
+  if (entry.backend !== undefined) {
+    for (const key of [...Object.keys(ADDRESSES), "extra"] as (keyof BackendSelection)[])
+      if (given[key] !== undefined)
+        yield warning(
+          `${field}.${key}`,
+          "has no effect: the backend was made in code",
+          "remove it, or give the type as well, which takes the place of that backend",
+        );
+    return;
+  }
   if (!FIRST_PARTY.includes(entry.type)) return;
   for (const [key, types] of Object.entries(ADDRESSES))
     if (
@@ -95,6 +105,14 @@ export function environmentIssues(config: TaskConfig, production: boolean): Conf
         "backend.queueName",
         "has no effect beside backends",
         "give each entry of backends its own queueName",
+      ),
+    );
+  else if (listed && backend !== undefined && config.queues.every((entry) => entry.backend !== undefined))
+    issues.push(
+      warning(
+        "backend",
+        "has no effect: the backends of all queues were made in code",
+        "remove it, or give entries of backends with the names of the queues",
       ),
     );
   for (const [i, entry] of config.queues.entries()) {

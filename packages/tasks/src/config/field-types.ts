@@ -1,5 +1,5 @@
 import { milliseconds, nearest } from "@lexigram/contracts";
-import { booleanSetting } from "@lexigram/kernel";
+import { booleanSetting, type FieldsMeta } from "@lexigram/kernel";
 import { z } from "zod";
 
 // Values come typed from code and YAML, and as text from the environment: each field turns text into its own type and
@@ -84,19 +84,31 @@ export function oneOf<const T extends readonly string[]>(...allowed: T): z.ZodTy
   );
 }
 
-/** An object with these keys and no others; an unknown one is refused with the nearest name. */
-export function section<S extends z.ZodRawShape>(shape: S): z.ZodObject<S, z.core.$strict> {
-  return z.strictObject(shape, {
-    error: (issue) => {
-      if (issue.code !== "unrecognized_keys") return undefined;
-      return issue.keys
-        .map((key) => {
-          const near = nearest(key, Object.keys(shape));
-          return `"${key}" is no option${near === undefined ? "" : `; did you mean "${near}"?`}`;
-        })
-        .join(", ");
-    },
-  });
+/**
+ * An object with these keys and no others; an unknown one is refused with the nearest name, else with all.
+ *
+ * @param alsoKnownAs what other systems call some of the keys; names the key to use.
+ */
+export function section<S extends z.ZodRawShape>(
+  shape: S,
+  alsoKnownAs: Readonly<Record<string, string>> = {},
+): z.ZodObject<S, z.core.$strict> {
+  const keys = Object.keys(shape);
+  const meta: FieldsMeta = { alsoKnownAs };
+  return z
+    .strictObject(shape, {
+      error: (issue) => {
+        if (issue.code !== "unrecognized_keys") return undefined;
+        return issue.keys
+          .map((key) => {
+            const meant = Object.hasOwn(alsoKnownAs, key) ? alsoKnownAs[key] : nearest(key, keys);
+            const hint = meant === undefined ? `there are ${keys.join(", ")}` : `did you mean "${meant}"?`;
+            return `"${key}" is no option; ${hint}`;
+          })
+          .join(", ");
+      },
+    })
+    .meta({ ...meta });
 }
 
 /** An object with any keys, taken as it is. */

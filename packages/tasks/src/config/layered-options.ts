@@ -16,55 +16,65 @@ function overlay(below: unknown, above: unknown): unknown {
   return merged;
 }
 
-/** What says which store an entry uses: given in a stronger source, it takes the place of all of these. */
+/** What says which store an entry uses: given in a stronger source, it takes the place of both. */
 const CHOICE = ["backend", "type"] as const;
+/** What only a store of the chosen type understands. */
+const SETTINGS = ["redisUrl", "amqpUrl", "postgresDsn", "extra"] as const;
+const TIMEOUTS = ["defaultTimeout", "maxTimeout", "enforceTimeout"] as const;
 
-function overlayEntry(below: NamedBackendOptions, above: NamedBackendOptions): NamedBackendOptions {
-  const chosen = CHOICE.some((key) => above[key] !== undefined);
-  const { backend: _backend, type: _type, ...rest } = below;
-  return overlay(chosen ? rest : below, above) as NamedBackendOptions;
+function without<T extends object>(options: T, keys: readonly string[]): T {
+  return Object.fromEntries(Object.entries(options).filter(([key]) => !keys.includes(key))) as T;
 }
 
-/** Entries of one name are one entry. Those of the stronger source come first, in its order. */
+const isOtherType = (below: string | undefined, above: string | undefined): boolean =>
+  above !== undefined && above !== (below ?? "memory");
+
+function overlayEntry(below: NamedBackendOptions, above: NamedBackendOptions): NamedBackendOptions {
+  if (CHOICE.every((key) => above[key] === undefined)) return overlay(below, above) as NamedBackendOptions;
+  const isOther = isOtherType(below.backend?.type ?? below.type, above.backend?.type ?? above.type);
+  return overlay(without(below, [...CHOICE, ...(isOther ? SETTINGS : [])]), above) as NamedBackendOptions;
+}
+
+/**
+ * Entries of one name are one entry. Those of the weaker source keep their order, so that the primary is not another
+ * one because a source adds a queue; it is when that source says so.
+ */
 function overlayEntries(
   below: readonly NamedBackendOptions[],
   above: readonly NamedBackendOptions[],
 ): NamedBackendOptions[] {
-  const find = (name: string): NamedBackendOptions | undefined => below.find((entry) => entry.name === name);
-  const named = new Set(above.map(({ name }) => name));
+  const known = new Set(below.map(({ name }) => name));
+  const moves = above.some(({ primary }) => primary === true);
   return [
-    ...above.map((entry) => {
-      const lower = find(entry.name);
-      return lower === undefined ? entry : overlayEntry(lower, entry);
+    ...below.map((entry) => {
+      const kept = moves && entry.primary === true ? without(entry, ["primary"]) : entry;
+      const stronger = above.find(({ name }) => name === entry.name);
+      return stronger === undefined ? kept : overlayEntry(kept, stronger);
     }),
-    ...below.filter(({ name }) => !named.has(name)),
+    ...above.filter(({ name }) => !known.has(name)),
   ];
 }
 
 /** Options of a weaker and a stronger source as one: field by field, and entries of `backends` by their name. */
 export function layered(below: TaskConfigOptions, above: TaskConfigOptions): TaskConfigOptions {
-  const merged = overlay(below, above) as TaskConfigOptions;
-  const { maxRetries, maxAttempts } = above.retry ?? {};
-  const counted = maxRetries !== undefined || maxAttempts !== undefined;
-  return {
-    ...merged,
-    ...(below.backends === undefined || above.backends === undefined
-      ? {}
-      : { backends: overlayEntries(below.backends, above.backends) }),
-    // Two names of one number: the stronger source's replaces both.
-    ...(counted ? { retry: withCount(merged.retry ?? {}, maxRetries, maxAttempts) } : {}),
-  };
+  const merged = overlay(withoutOtherNames(below, above), above) as TaskConfigOptions;
+  if (below.backends === undefined || above.backends === undefined) return merged;
+  return { ...merged, backends: overlayEntries(below.backends, above.backends) };
 }
 
-function withCount(
-  retry: NonNullable<TaskConfigOptions["retry"]>,
-  maxRetries: number | undefined,
-  maxAttempts: number | undefined,
-): NonNullable<TaskConfigOptions["retry"]> {
-  const { maxRetries: _retries, maxAttempts: _attempts, ...rest } = retry;
+/** Where two keys are names of one thing, either of the stronger source takes the place of both. */
+function withoutOtherNames(below: TaskConfigOptions, above: TaskConfigOptions): TaskConfigOptions {
+  const { maxRetries, maxAttempts } = above.retry ?? {};
+  const counted = maxRetries !== undefined || maxAttempts !== undefined;
+  const timed = TIMEOUTS.filter((key) => above.worker?.[key] !== undefined);
   return {
-    ...rest,
-    ...(maxRetries === undefined ? {} : { maxRetries }),
-    ...(maxAttempts === undefined ? {} : { maxAttempts }),
+    ...below,
+    ...(counted && below.retry !== undefined
+      ? { retry: without(below.retry, ["maxRetries", "maxAttempts"]) }
+      : {}),
+    ...(below.timeout === undefined ? {} : { timeout: without(below.timeout, timed) }),
+    ...(below.backend !== undefined && isOtherType(below.backend.type, above.backend?.type)
+      ? { backend: without(below.backend, SETTINGS) }
+      : {}),
   };
 }

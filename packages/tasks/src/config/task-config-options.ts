@@ -28,7 +28,10 @@ export interface NamedBackendOptions extends BackendSelection {
   readonly name: string;
   /** Whether it answers to the unnamed token and to `"default"`. At most one; default: the first. */
   readonly primary?: boolean;
-  /** A backend made in code, instead of `type` and its address. The application closes it when it stops. */
+  /**
+   * A backend made in code, instead of `type` and its address; a `type` in a stronger source takes its place. The
+   * application closes it when it stops, so an application that starts later needs another one.
+   */
   readonly backend?: TaskBackend;
   /** The queue's name in the store. Default: `name`. */
   readonly queueName?: string;
@@ -148,8 +151,10 @@ export interface ErrorRecordOptions {
 }
 
 /**
- * The section `tasks` of the configuration, as it is written in files, environment (`LEX_TASKS__WORKER__LEASE`) and
- * code. Every key has a default, unknown keys are refused with the nearest name.
+ * The section `tasks` of the configuration, as it is written in code, files and environment
+ * (`LEX_TASKS__WORKER__LEASE`), from the weakest source to the strongest. Every key has a default, unknown keys are
+ * refused with the nearest name. Of `backends`, entries of one name are one entry: a stronger source overlays its
+ * fields, and adds those of new names at the end.
  */
 export interface TaskConfigOptions {
   /** Names this kind of process in health checks, logs and records of live workers. Default `"tasks"`. */
@@ -158,6 +163,8 @@ export interface TaskConfigOptions {
   readonly enabled?: boolean;
   /** The environment to check the configuration for. Default: the application's. */
   readonly env?: string;
+  /** How long an enqueue is repeated while its store is out of reach, before it rejects. Default `"10s"`. */
+  readonly enqueueTimeout?: Duration;
   /** The least urgent level that tasks log. Default: all that the application's logger takes. */
   readonly logLevel?: LogLevel;
   readonly backend?: SingleBackendOptions;

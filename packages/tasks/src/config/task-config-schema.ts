@@ -71,7 +71,7 @@ function isBackend(value: unknown): value is TaskBackend {
   return typeof type === "string" && calls;
 }
 
-const named = section({
+const entryFields = {
   name: queueName,
   primary: flag.optional(),
   backend: z.custom<TaskBackend>(isBackend, "must be a backend, as redisBackend(...) makes it").optional(),
@@ -90,7 +90,8 @@ const named = section({
   keepCompleted: retention.optional(),
   keepFailed: retention.optional(),
   policy: policy.optional(),
-});
+};
+const entry = section(entryFields, { attempts: "maxRetries", maxAttempts: "maxRetries" });
 
 const limitsOfTime = {
   defaultTimeout: duration(1).optional(),
@@ -98,7 +99,7 @@ const limitsOfTime = {
   enforceTimeout: flag.optional(),
 };
 
-const worker = section({
+const workerFields = {
   workerCount: whole(0).optional(),
   maxConcurrentTasks: whole(1).optional(),
   pollInterval: duration(1).optional(),
@@ -118,27 +119,23 @@ const worker = section({
   requeueFloor: duration().optional(),
   heartbeat: duration(100).optional(),
   onBlocked: oneOf("warn", "ignore").optional(),
-});
+};
+const worker = section(workerFields, { concurrency: "maxConcurrentTasks", workers: "workerCount" });
 
-/**
- * The section `tasks`, checked and with text turned into the types of its fields; durations become milliseconds.
- * Nothing is filled in, so that what is absent can still be given by a stronger source. Checking twice changes
- * nothing.
- */
-export const taskConfigSchema = section({
+const retryFields = { ...backoff, maxRetries: whole(0).optional(), maxAttempts: whole(1).optional() };
+const retry = section(retryFields, { attempts: "maxAttempts", retries: "maxRetries" });
+
+const fields = {
   name: text.optional(),
   enabled: flag.optional(),
   env: text.optional(),
+  enqueueTimeout: duration(1).optional(),
   logLevel: oneOf(...(LOG_LEVELS as readonly ["debug", "info", "warn", "error", "silent"])).optional(),
   backend: section({ ...selection, queueName: queueName.optional() }).optional(),
-  backends: z.array(named).optional(),
+  backends: z.array(entry).optional(),
   worker: worker.optional(),
   timeout: section(limitsOfTime).optional(),
-  retry: section({
-    ...backoff,
-    maxRetries: whole(0).optional(),
-    maxAttempts: whole(1).optional(),
-  }).optional(),
+  retry: retry.optional(),
   results: section({ ttl: durationOrNone(1).optional() }).optional(),
   deadLetters: section({ maxSize: whole(1).optional(), retention: duration(1).optional() }).optional(),
   payload: section({ maxBytes: whole(1).optional(), maxDepth: whole(1).optional() }).optional(),
@@ -152,4 +149,17 @@ export const taskConfigSchema = section({
       .optional(),
   }).optional(),
   extra: free.optional(),
+};
+
+/**
+ * The section `tasks`, checked and with text turned into the types of its fields; durations become milliseconds.
+ * Nothing is filled in, so that what is absent can still be given by a stronger source. Checking twice changes
+ * nothing.
+ */
+export const taskConfigSchema = section(fields, {
+  concurrency: "worker.maxConcurrentTasks",
+  workerCount: "worker.workerCount",
+  maxRetries: "retry.maxRetries",
+  maxAttempts: "retry.maxAttempts",
+  attempts: "retry.maxAttempts",
 }) as unknown as z.ZodType<TaskConfigOptions>;

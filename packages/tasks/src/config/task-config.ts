@@ -69,6 +69,7 @@ export class TaskConfig {
   readonly name: string;
   readonly enabled: boolean;
   readonly env: string | undefined;
+  readonly enqueueTimeoutMs: number;
   readonly logLevel: LogLevel | undefined;
   /** The queues of the application, the primary one among them. */
   readonly queues: readonly BackendEntry[];
@@ -92,6 +93,7 @@ export class TaskConfig {
     this.name = given.name ?? "tasks";
     this.enabled = given.enabled ?? true;
     this.env = given.env;
+    this.enqueueTimeoutMs = span(given.enqueueTimeout, 10_000);
     this.logLevel = given.logLevel;
     this.worker = workerConfig(given);
     this.retry = retryConfig(given);
@@ -119,7 +121,12 @@ export class TaskConfig {
     });
   }
 
-  /** These options under stronger ones: field by field, and entries of `backends` by their name. */
+  /**
+   * These options under stronger ones: field by field, and entries of `backends` by their name, in the order they have
+   * here.
+   *
+   * @throws TaskConfigError as the constructor does.
+   */
   with(stronger: TaskConfigOptions): TaskConfig {
     return new TaskConfig(layered(this.options, checkedOptions(stronger)));
   }

@@ -7,9 +7,15 @@ import type { TaskMiddleware, TaskMiddlewareFunction } from "../middleware/middl
 import type { RetryOptions } from "../retry/retry-options.ts";
 import { isBackend, queueAsBackend } from "./queue-as-backend.ts";
 
-/** What is said in code, above files and environment. Everything has a default: jobs in memory, one worker. */
+/**
+ * What is said in code. Everything has a default: jobs in memory, one worker. What a file or the environment can say
+ * too (`backends`, `workerCount`, `env`, `config`), they say above it.
+ */
 export interface TasksOptions {
-  /** The primary queue: a backend, or a queue made elsewhere. The application closes it when it stops. Not together with `backends`. */
+  /**
+   * The primary queue: a backend, or a queue made elsewhere. The application closes it when it stops, so an application
+   * that starts later needs another one. Not together with `backends`.
+   */
   readonly queue?: TaskBackend | TaskQueueProtocol;
   /** Short for `config.backends`. */
   readonly backends?: readonly NamedBackendOptions[];
@@ -27,7 +33,7 @@ export interface TasksOptions {
   readonly codec?: string;
   /** Rules of retry for tasks that have none of their own. */
   readonly retryPolicy?: RetryOptions;
-  /** The whole section `tasks`. The short forms above win over it. */
+  /** The whole section `tasks`, below files and environment. The short forms above win over it. */
   readonly config?: TaskConfig | TaskConfigOptions;
 }
 
@@ -52,6 +58,26 @@ function primaryOf(queue: TaskBackend | TaskQueueProtocol): NamedBackendOptions 
   return { name, primary: true, backend: queueAsBackend(queue) };
 }
 
+/** Fields that people look for here, and where they are. */
+const IN_CONFIG: Readonly<Record<string, string>> = {
+  concurrency: "worker: { maxConcurrentTasks }",
+  maxConcurrentTasks: "worker: { maxConcurrentTasks }",
+  attempts: "retry: { maxAttempts }",
+  maxAttempts: "retry: { maxAttempts }",
+  maxRetries: "retry: { maxRetries }",
+  enqueueTimeout: "enqueueTimeout",
+};
+
+function refuseFieldsOfConfig(owner: string, options: TasksOptions): void {
+  for (const key of Object.keys(options))
+    if (Object.hasOwn(IN_CONFIG, key))
+      throw new TaskConfigError(
+        `${owner} has no option "${key}"`,
+        { path: key },
+        { hint: `give it in config: { ${IN_CONFIG[key]} }` },
+      );
+}
+
 /**
  * What the options say as configuration, checked.
  *
@@ -59,6 +85,7 @@ function primaryOf(queue: TaskBackend | TaskQueueProtocol): NamedBackendOptions 
  * @throws TaskConfigError for an unknown option, and whatever `TaskConfig` refuses.
  */
 export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
+  refuseFieldsOfConfig(owner, options);
   refuseUnknownOptions(owner, options, TASKS_OPTIONS);
   const { queue, backends, workerCount, env, config } = options;
   if (queue !== undefined && backends !== undefined)

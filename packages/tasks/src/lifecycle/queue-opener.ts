@@ -18,6 +18,8 @@ export type QueueWrapper = (queue: TaskQueueProtocol, entry: BackendEntry) => Ta
 export interface QueueOpenerOptions {
   readonly registry: TaskBackendRegistry;
   readonly services: BackendServices;
+  /** Milliseconds. */
+  readonly enqueueTimeoutMs: number;
   readonly wrap?: QueueWrapper | undefined;
 }
 
@@ -117,9 +119,9 @@ export class QueueOpener {
 
   async #openOne(entry: BackendEntry, haul: Haul): Promise<QueueBinding> {
     const backend = this.#byEntry.get(entry.name)!;
-    const { wrap } = this.#options;
+    const { wrap, enqueueTimeoutMs } = this.#options;
     try {
-      const opened = backend.queue(entry.queueName);
+      const opened = backend.queue(entry.queueName, { enqueueTimeoutMs });
       haul.queues.push(opened);
       const queue = wrap === undefined ? opened : wrap(opened, entry);
       // The first word with the store: a server that is away is found now, not at the first job.

@@ -31,7 +31,7 @@ const BOUND: readonly Injectable<unknown>[] = [
   MetricsMiddleware,
 ];
 
-/** What a module that lists the provider exports, besides named queues. */
+/** What a module that lists the provider exports; a token stands for the services of its kind by name, too. */
 export const EXPORTED: readonly Injectable<unknown>[] = [
   ...BOUND,
   TaskConfig,
@@ -44,7 +44,7 @@ export function declareRuntime(container: ContainerRegistrar): void {
 }
 
 /** The tokens of one queue by its name in the application: its own and that of its state. */
-export const queueTokens = (name: string): readonly Injectable<unknown>[] => [
+const queueTokens = (name: string): readonly Injectable<unknown>[] => [
   named(TaskQueueProtocol, name),
   named(StateStoreProtocol, name),
 ];

@@ -95,6 +95,7 @@ export class TaskRuntime {
     this.#opener = new QueueOpener({
       registry: parts.backends,
       services: { clock, random, logger: this.logger },
+      enqueueTimeoutMs: config.enqueueTimeoutMs,
       wrap: testing?.wrap,
     });
   }
@@ -266,6 +267,7 @@ export class TaskRuntime {
       logger,
       progress,
       activity: pool.activity,
+      enqueueTimeoutMs: config.enqueueTimeoutMs,
       eager: options.eager ?? false,
       checkRoundTrip: testing !== undefined || config.isDevelopment || config.isTest,
     });

@@ -2,6 +2,7 @@ import {
   type Clock,
   type Logger,
   named,
+  QueueUnavailableError,
   RemoteTaskError,
   silentLogger,
   StateStoreProtocol,
@@ -326,6 +327,37 @@ const PROOFS: Record<string, Proof> = {
       code: "LEX_ERR_TASK_CONFIG",
       fields: { path: "tasks.backend.redisUrl" },
     });
+  },
+  enqueueTimeout: async () => {
+    const clock = new TestClock();
+    const inner = memoryBackend({ clock });
+    let options: unknown;
+    const away: TaskBackend = {
+      ...inner,
+      queue(name, given) {
+        options = given;
+        const enqueueMany: TaskQueueProtocol["enqueueMany"] = () =>
+          Promise.reject(
+            new QueueUnavailableError({ queue: name, retryable: true, accepted: "no", ids: [] }),
+          );
+        return Object.assign(inner.queue(name, given), { enqueueMany });
+      },
+    };
+    await using app = await started(
+      { enqueueTimeout: "3s", backends: [{ name: "q", backend: away }] },
+      clock,
+    );
+    expect(options).toEqual({ enqueueTimeoutMs: 3_000 });
+    let ended: unknown;
+    const enqueuing = app
+      .get(TaskDispatcher)
+      .enqueue(done, 1)
+      .catch((error: unknown) => (ended = error));
+    await clock.advance("2999ms");
+    expect(ended).toBeUndefined();
+    await clock.advance("1ms");
+    await enqueuing;
+    expect(ended).toMatchObject({ code: "LEX_ERR_TASK_QUEUE_UNAVAILABLE" });
   },
   logLevel: async () => {
     const lines: string[] = [];

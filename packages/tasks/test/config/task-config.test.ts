@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { TaskConfig } from "../../src/config/task-config.ts";
 import type { TaskConfigOptions } from "../../src/config/task-config-options.ts";
 import { taskConfigSchema } from "../../src/config/task-config-schema.ts";
+import { memoryBackend } from "../../src/index.ts";
 
 function refusal(make: () => unknown): TaskConfigError {
   try {
@@ -26,6 +27,7 @@ describe("the configuration of tasks", () => {
       name: "tasks",
       enabled: true,
       env: undefined,
+      enqueueTimeoutMs: 10_000,
       logLevel: undefined,
       worker: {
         workerCount: 1,
@@ -110,6 +112,36 @@ describe("the configuration of tasks", () => {
       "tasks.backends.0.concurency",
       /concurrency/,
     ],
+    [
+      "what others call the slots of a worker",
+      { worker: { concurrency: 5 } },
+      "tasks.worker.concurrency",
+      /did you mean "maxConcurrentTasks"\?/,
+    ],
+    [
+      "what others call the number of attempts",
+      { retry: { attempts: 5 } },
+      "tasks.retry.attempts",
+      /did you mean "maxAttempts"\?/,
+    ],
+    [
+      "attempts of a queue",
+      { backends: [{ name: "a", attempts: 5 }] },
+      "tasks.backends.0.attempts",
+      /did you mean "maxRetries"\?/,
+    ],
+    [
+      "a key of a worker in the wrong section",
+      { concurrency: 5 },
+      "tasks.concurrency",
+      /did you mean "worker\.maxConcurrentTasks"\?/,
+    ],
+    [
+      "a key that is near none, listing all",
+      { payload: { compression: true } },
+      "tasks.payload.compression",
+      /there are maxBytes, maxDepth/,
+    ],
     ["a key of scheduling", { scheduler: { enabled: true } }, "tasks.scheduler", /is no option/],
     ["a key of rate limits", { rateLimit: {} }, "tasks.rateLimit", /is no option/],
     ["a bad duration", { worker: { lease: "5 minutes" } }, "tasks.worker.lease", /"30s"/],
@@ -179,6 +211,20 @@ describe("the configuration of tasks", () => {
     expect(error.fields.path).toBe(path);
     expect(error.message).toMatch(message);
     expect(error.hint).not.toBe("");
+  });
+
+  test("names its aliases to the one who sets them in files and environment", () => {
+    const env = { LEX_TASKS__WORKER__CONCURRENCY: "5" };
+    const { warnings } = loadConfig({ file: false, env }).readSection("tasks", taskConfigSchema);
+    expect(warnings).toMatchObject([
+      { field: "tasks.worker.concurrency", suggestion: 'did you mean "maxConcurrentTasks"?' },
+    ]);
+    const { errors } = loadConfig({
+      defaults: { tasks: { payload: { size: 1 } } },
+      file: false,
+      env: {},
+    }).readSection("tasks", taskConfigSchema);
+    expect(errors).toMatchObject([{ suggestion: "settings of tasks.payload are maxBytes, maxDepth" }]);
   });
 
   test("names the nearest entry for a state that is misspelt", () => {
@@ -261,7 +307,7 @@ describe("stronger options", () => {
     expect(config).toMatchObject({ name: "a", worker: { workerCount: 5, leaseMs: 10_000 } });
   });
 
-  test("meet an entry of the same name, and keep the others behind their own", () => {
+  test("meet an entry of the same name in its place, and add those of new names at the end", () => {
     const { queues } = new TaskConfig({
       backends: [
         { name: "old", concurrency: 3 },
@@ -269,10 +315,77 @@ describe("stronger options", () => {
       ],
     }).with({ backends: [{ name: "mail", concurrency: 9 }, { name: "new" }] });
     expect(queues.map(({ name, concurrency, type }) => [name, concurrency, type])).toEqual([
+      ["old", 3, "memory"],
       ["mail", 9, "redis"],
       ["new", undefined, "memory"],
-      ["old", 3, "memory"],
     ]);
+  });
+
+  const primary = (weak: TaskConfigOptions["backends"], strong: TaskConfigOptions["backends"]): string[] =>
+    new TaskConfig({ backends: weak! })
+      .with({ backends: strong! })
+      .queues.filter((queue) => queue.primary)
+      .map(({ name }) => name);
+
+  test("change the primary only when they say so", () => {
+    const weak = [{ name: "a" }, { name: "b" }];
+    expect(primary(weak, [{ name: "b", concurrency: 2 }, { name: "c" }])).toEqual(["a"]);
+    expect(primary(weak, [{ name: "b", primary: true }])).toEqual(["b"]);
+    expect(primary([{ name: "a", primary: true }, { name: "b" }], [{ name: "b", primary: true }])).toEqual([
+      "b",
+    ]);
+    expect(primary([{ name: "a", primary: true }], [{ name: "c", primary: true }])).toEqual(["c"]);
+  });
+
+  test("that choose another store leave the address of the weaker one behind", () => {
+    const weak = { type: "redis", redisUrl: "redis://code:1", extra: { tls: true } };
+    const settings = (config: TaskConfig): unknown => config.queues[0]?.settings;
+    const listed = new TaskConfig({ backends: [{ name: "a", ...weak }] });
+    const single = new TaskConfig({ backend: weak });
+    for (const [type, expected] of [
+      ["memory", {}],
+      ["redis", { redisUrl: "redis://code:1", tls: true }],
+    ] as const) {
+      expect(settings(listed.with({ backends: [{ name: "a", type }] }))).toEqual(expected);
+      expect(settings(single.with({ backend: { type } }))).toEqual(expected);
+    }
+    const elsewhere = { redisUrl: "redis://ops:1", tls: true };
+    expect(settings(listed.with({ backends: [{ name: "a", redisUrl: "redis://ops:1" }] }))).toEqual(
+      elsewhere,
+    );
+    expect(settings(single.with({ backend: { redisUrl: "redis://ops:1" } }))).toEqual(elsewhere);
+  });
+
+  test("replace a backend that was made by their type, and leave it alone without one", () => {
+    const made = memoryBackend();
+    const config = new TaskConfig({ backends: [{ name: "a", backend: made, concurrency: 2 }] });
+    expect(config.with({ backends: [{ name: "a", concurrency: 4 }] }).queues).toMatchObject([
+      { backend: made, concurrency: 4 },
+    ]);
+    const replaced = config.with({ backends: [{ name: "a", type: "redis", redisUrl: "redis://ops:1" }] });
+    expect(replaced.queues).toMatchObject([{ backend: undefined, type: "redis", concurrency: 2 }]);
+    const addressed = config.with({ backends: [{ name: "a", redisUrl: "redis://ops:1" }] });
+    expect(addressed.validateForEnvironment()).toMatchObject([
+      {
+        severity: "warning",
+        field: "tasks.backends.0.redisUrl",
+        message: expect.stringContaining("made in code"),
+      },
+    ]);
+    expect(config.with({ backend: { type: "redis" } }).validateForEnvironment()).toMatchObject([
+      { severity: "warning", field: "tasks.backend", message: expect.stringContaining("made in code") },
+    ]);
+  });
+
+  test("replace a time limit under either of its names", () => {
+    const limit = (weak: TaskConfigOptions, strong: TaskConfigOptions): number =>
+      new TaskConfig(weak).with(strong).worker.defaultTimeoutMs;
+    const [asTimeout, asWorker] = [
+      (defaultTimeout: "1m" | "2m") => ({ timeout: { defaultTimeout } }),
+      (defaultTimeout: "1m" | "2m") => ({ worker: { defaultTimeout } }),
+    ] as const;
+    expect(limit(asTimeout("1m"), asWorker("2m"))).toBe(120_000);
+    expect(limit(asWorker("1m"), asTimeout("2m"))).toBe(120_000);
   });
 
   test("replace maxRetries by maxAttempts, and the other way round", () => {

@@ -261,7 +261,7 @@ describe("TasksModule.configure", () => {
     expect((await handle.job())?.body.encoding).toBe("base64");
   });
 
-  test("puts options in code above those of its config", async () => {
+  test("puts its own options above those of its config", async () => {
     await using app = await bootTasks({
       workerCount: 3,
       env: "staging",

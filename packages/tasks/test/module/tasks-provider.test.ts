@@ -1,16 +1,28 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   DomainEvent,
   type Logger,
   named,
   silentLogger,
+  StateStoreProtocol,
   TaskCompletedEvent,
   TaskFailedEvent,
   TaskQueuedEvent,
   TaskQueueProtocol,
   type TaskBackend,
 } from "@lexigram/contracts";
-import { Application, type BootOptions, Provider, ProviderPriority } from "@lexigram/kernel";
-import { describe, expect, test } from "vitest";
+import {
+  Application,
+  type BootOptions,
+  inject,
+  injectable,
+  module,
+  Provider,
+  ProviderPriority,
+} from "@lexigram/kernel";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import {
   createMemoryTaskProvider,
@@ -119,23 +131,74 @@ describe("what a scope lists", () => {
 });
 
 describe("the configuration of an application's tasks", () => {
-  test("comes from environment and code, code above all", async () => {
-    const env = {
-      LEX_TASKS__BACKENDS__0__NAME: "first",
-      LEX_TASKS__BACKENDS__1__NAME: "123",
-      LEX_TASKS__WORKER__WORKER_COUNT: "5",
-      LEX_TASKS__WORKER__LEASE: "20s",
-    };
+  test("comes from code, files and environment, the environment above all", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "tasks-config-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const file = join(folder, "application.yaml");
+    writeFileSync(file, "tasks: { worker: { lease: 20s, grace: 3s }, name: file }");
+    writeFileSync(join(folder, "application.eu.yaml"), "tasks: { worker: { lease: 30s } }");
     await using app = await boot({
-      modules: [TasksModule.configure({ config: { worker: { lease: "25s" } } })],
-      env,
+      modules: [
+        TasksModule.configure({
+          workerCount: 2,
+          config: { name: "code", worker: { lease: "10s", grace: "1s", heartbeat: "9s" } },
+        }),
+      ],
+      configFile: file,
+      env: { LEX_PROFILE: "eu", LEX_TASKS__WORKER__WORKER_COUNT: "4" },
     });
     expect(app.get(TaskConfig)).toMatchObject({
       env: "development",
-      worker: { workerCount: 5, leaseMs: 25_000 },
+      name: "file",
+      worker: { workerCount: 4, leaseMs: 30_000, graceMs: 3_000, heartbeatMs: 9_000, requeueFloorMs: 1_000 },
     });
-    expect(app.get(named(TaskQueueProtocol, "123")).name).toBe("123");
-    expect(app.get(TaskQueueProtocol)).toBe(app.get(named(TaskQueueProtocol, "first")));
+    expect(app.get(WorkerPool).getPoolStats().poolSize).toBe(4);
+  });
+
+  test("of queues in code is overlaid by name: the primary stays, new ones come last", async () => {
+    const main = memoryBackend();
+    await using app = await boot({
+      modules: [
+        TasksModule.configure({
+          backends: [
+            { name: "main", backend: main },
+            { name: "mail", type: "redis", redisUrl: "redis://nowhere:1", maxSize: 5 },
+          ],
+        }),
+      ],
+      env: {
+        LEX_TASKS__BACKENDS__0__NAME: "mail",
+        LEX_TASKS__BACKENDS__0__TYPE: "memory",
+        LEX_TASKS__BACKENDS__1__NAME: "audit",
+        LEX_TASKS__BACKENDS__2__NAME: "main",
+        LEX_TASKS__BACKENDS__2__CONCURRENCY: "3",
+      },
+    });
+    expect(app.get(TaskConfig).queues).toMatchObject([
+      { name: "main", primary: true, backend: main, concurrency: 3 },
+      { name: "mail", type: "memory", policy: { maxSize: 5 } },
+      { name: "audit" },
+    ]);
+    expect(app.get(TaskQueueProtocol)).toBe(app.get(named(TaskQueueProtocol, "main")));
+    expect(await app.get(named(TaskQueueProtocol, "mail")).getTaskCount()).toBe(0);
+  });
+
+  test("gives queues of the environment alone to whoever injects them by name", async () => {
+    @injectable()
+    class Auditor {
+      constructor(
+        @inject(named(TaskQueueProtocol, "audit")) readonly queue: TaskQueueProtocol,
+        @inject(named(StateStoreProtocol, "audit")) readonly state: StateStoreProtocol,
+      ) {}
+    }
+    @module({ providers: [Auditor] })
+    class Feature {}
+    await using app = await boot({
+      modules: [TasksModule.configure({ backends: [{ name: "main" }] }), Feature],
+      env: { LEX_TASKS__BACKENDS__0__NAME: "audit" },
+    });
+    expect(app.get(Auditor).queue.name).toBe("audit");
+    expect(app.get(Auditor).state).toBe(app.get(named(StateStoreProtocol, "audit")));
   });
 
   test("is refused with the field when a file or code below it is wrong", async () => {
@@ -282,7 +345,6 @@ describe("opening backends", () => {
         }),
       ],
     });
-    const { StateStoreProtocol } = await import("@lexigram/contracts");
     expect(app.get(named(StateStoreProtocol, "a"))).toBe(store.state);
     expect(app.get(named(StateStoreProtocol, "b"))).not.toBe(store.state);
     expect(warned.filter((line) => line.includes("keeps no state"))).toHaveLength(1);
