@@ -184,4 +184,17 @@ export const limits: readonly QueueCase[] = [
       same(new Set(claimed.map((d) => d.job.id)), new Set(free), "deliveries");
     },
   },
+  {
+    law: "Q-103",
+    name: "lets a job that has waited long enough overtake more urgent ones",
+    needs,
+    run: async (env) => {
+      await env.queue.setPolicy({ agingMs: env.span(10) });
+      await env.put({ id: "patient", priority: 9 });
+      await env.pass(env.span(35));
+      await env.put({ id: "urgent", priority: 11 });
+      const first = await env.claimOne();
+      same(first.job.id, "patient", "the first once the wait adds three levels");
+    },
+  },
 ];

@@ -27,8 +27,8 @@ export interface QueuePolicy {
   /** Starts per time. */
   readonly rate?: Bucket;
   /**
-   * Lets waiting raise a job: it counts as one level higher for every this many milliseconds that it has been
-   * pending, so steady urgent work cannot starve the rest. Absent: strict levels.
+   * Lets waiting raise a job: it counts as one level higher for every this many milliseconds since it was due (when it
+   * was accepted, or at its `runAt`), so steady urgent work cannot starve the rest. Above 0. Absent: strict levels.
    */
   readonly agingMs?: number;
   /** The same two for single tasks, by name. */

@@ -86,6 +86,8 @@ export class JobEntry {
   prev: JobEntry | null = null;
   next: JobEntry | null = null;
   lane: Lane | null = null;
+  /** Hash of its id, by the table that holds it. */
+  hash = 0;
   /** Position in the index of its status. */
   indexAt = 0;
   #rare: RareFields | null = null;
@@ -101,6 +103,12 @@ export class JobEntry {
     this.encoding = job.body.encoding;
     this.createdAt = createdAt;
     this.seq = seq;
+  }
+
+  /** When it was due: accepted, or what it was put off to. */
+  get dueSince(): number {
+    const { runAt } = this;
+    return runAt > this.createdAt ? runAt : this.createdAt;
   }
 
   setBody(body: Body): void {

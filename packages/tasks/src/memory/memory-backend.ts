@@ -68,7 +68,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): TaskBackend {
         );
       refuseUnknown("a memory queue", queueOptions, QUEUE_OPTIONS);
       let store = stores.get(name);
-      if (store === undefined) stores.set(name, (store = new QueueStore(name, clock)));
+      if (store === undefined) stores.set(name, (store = new QueueStore(name, clock, random)));
       const queue = new MemoryTaskQueue(
         { clock, random, ...queueOptions },
         {

@@ -208,6 +208,8 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
     entry.finishedAt = -1;
     entry.result = entry.error = entry.reason = undefined;
     entry.begun = true;
+    // Its wait begins anew.
+    entry.runAt = this.#store.now;
     this.#store.redrive(entry);
     this.#retried++;
   }

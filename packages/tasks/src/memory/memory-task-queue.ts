@@ -113,7 +113,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
       );
     const clock = options.clock ?? systemClock;
     const random = options.random ?? systemRandom;
-    this.#store = source?.store ?? new QueueStore(options.name ?? "default", clock);
+    this.#store = source?.store ?? new QueueStore(options.name ?? "default", clock, random);
     this.#faults = source?.faults;
     this.#onClose = source?.onClose ?? (() => this.#store.close());
     this.name = this.#store.name;

@@ -77,6 +77,7 @@ const policyRule = fields({
   keepFailed: keep,
   concurrency: count(1),
   rate: bucket,
+  agingMs: positive,
   perTask: byName,
   perKey: fields({
     concurrency: count(1),

@@ -2,8 +2,8 @@ import {
   type Clock,
   DEFAULT_KEEP_COMPLETED,
   DEFAULT_KEEP_FAILED,
-  type JobId,
   type QueuePolicy,
+  type Random,
   type SerializedError,
   serializeError,
   TaskCancelledError,
@@ -15,9 +15,10 @@ import { Consumers } from "./consumers.ts";
 import { DueHeap, ExpiryHeap } from "./entry-heaps.ts";
 import type { JobEntry } from "./job-entry.ts";
 import { type ReleaseActions, Releases } from "./job-links.ts";
+import { JobTable } from "./job-table.ts";
 import { type Lease, LeaseBook } from "./lease-book.ts";
 import { ReadyLine } from "./ready-line.ts";
-import { readyRules } from "./ready-rules.ts";
+import { decidesAlike, readyRules } from "./ready-rules.ts";
 import { RecordRetention } from "./record-retention.ts";
 import { SettledWaiters } from "./settled-waiters.ts";
 import {
@@ -52,7 +53,7 @@ const STEP = 500;
 export class QueueStore implements ReleaseActions, WorkSigns {
   readonly name: string;
   readonly clock: Clock;
-  readonly jobs = new Map<JobId, JobEntry>();
+  readonly jobs: JobTable;
   readonly ready = new ReadyLine();
   readonly leases = new LeaseBook();
   readonly unique = new UniqueKeys();
@@ -79,9 +80,11 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   #stamps = 0;
   #janitor: Timer | null = null;
 
-  constructor(name: string, clock: Clock) {
+  /** @param random seeds the table of ids. */
+  constructor(name: string, clock: Clock, random: Random) {
     this.name = name;
     this.clock = clock;
+    this.jobs = new JobTable(random() * 2 ** 32);
     this.wake = new WorkWake(clock, this);
     this.retention = new RecordRetention(DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED, (entry) =>
       this.remove(entry),
@@ -147,7 +150,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
 
   /** Takes in a new job: waiting for others, for its time, or for a worker. */
   admit(entry: JobEntry, waits: boolean): void {
-    this.jobs.set(entry.id, entry);
+    this.jobs.add(entry);
     if (waits) this.#enter(entry, WAITING);
     else if (entry.runAt > this.now) {
       this.#enter(entry, SCHEDULED);
@@ -162,7 +165,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
 
   /** Takes in a job that is a dead letter from the start. */
   admitFailed(entry: JobEntry): void {
-    this.jobs.set(entry.id, entry);
+    this.jobs.add(entry);
     this.#enter(entry, FAILED);
     entry.finishedAt = this.now;
     this.retention.keep(entry);
@@ -236,7 +239,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     else this.detach(entry);
     this.#leave(entry);
     entry.code = REMOVED;
-    this.jobs.delete(entry.id);
+    this.jobs.delete(entry);
     if (entry.unique !== null) this.unique.ended(entry);
     if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
     if (wasOver) return;
@@ -297,13 +300,13 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   }
 
   setPolicy(policy: QueuePolicy): void {
-    const before = JSON.stringify(linePart(this.policy));
+    const before = this.policy;
     this.policy = policy;
     this.retention.bound(
       policy.keepCompleted ?? DEFAULT_KEEP_COMPLETED,
       policy.keepFailed ?? DEFAULT_KEEP_FAILED,
     );
-    if (JSON.stringify(linePart(policy)) === before) return;
+    if (decidesAlike(policy, before)) return;
     const members: JobEntry[] = [];
     for (const entry of this.jobs.values())
       if (!isTerminalCode(entry.code) || entry.line !== null) members.push(entry);
@@ -314,7 +317,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   hasWork(): boolean {
     if (this.paused) return false;
     this.mono = this.clock.monotonic();
-    return this.ready.isOpen(this.mono) && this.ready.next(this.mono) !== null;
+    return this.ready.isOpen(this.mono) && this.ready.next(this.mono, this.now) !== null;
   }
 
   dueInMs(): number {
@@ -388,11 +391,6 @@ export class QueueStore implements ReleaseActions, WorkSigns {
       { keepAlive: false },
     );
   }
-}
-
-/** The part of a policy that decides where pending jobs stand. */
-function linePart({ concurrency, rate, perTask, perKey }: QueuePolicy): QueuePolicy {
-  return { concurrency, rate, perTask, perKey } as QueuePolicy;
 }
 
 export function cancelledBecause(entry: JobEntry, reason: string): SerializedError {

@@ -144,8 +144,13 @@ export class ReadyLine {
     return this.running < this.#rules.concurrency && (this.#bucket === null || this.#bucket.isOpen(now));
   }
 
-  /** The job that starts next, as far as limits of task and key go. */
-  next(now: number): JobEntry | null {
+  /**
+   * The job that starts next, as far as limits of task and key go.
+   *
+   * @param wall of the clock by which jobs are due; for aging.
+   */
+  next(now: number, wall: number): JobEntry | null {
+    if (this.#rules.agingMs > 0) return this.#longestWaiting(now, wall);
     const free = this.#free;
     if (this.#sections.length === 1)
       return free.mask === 0 ? null : (free.level(31 - Math.clz32(free.mask)).front()?.first ?? null);
@@ -163,9 +168,31 @@ export class ReadyLine {
     return best?.first ?? null;
   }
 
-  /** Jobs of the highest level that may start now, for a choice of another order than the usual one. */
-  candidates(now: number): readonly JobEntry[] {
-    const first = this.next(now);
+  /** Compares what stands first in each level, by level and what its wait adds to that. */
+  #longestWaiting(now: number, wall: number): JobEntry | null {
+    let best: Lane | null = null;
+    let bestLevel = -1;
+    for (const section of this.#sections) {
+      if (!section.isOpen(now)) continue;
+      for (let levels = section.mask; levels !== 0;) {
+        const priority = 31 - Math.clz32(levels);
+        levels &= ~(1 << priority);
+        const lane = section.level(priority).front();
+        const first = lane?.first;
+        if (lane == null || first == null) continue;
+        const level = priority + Math.floor(Math.max(0, wall - first.dueSince) / this.#rules.agingMs);
+        if (best === null || level > bestLevel || (level === bestLevel && isBefore(lane, best))) {
+          best = lane;
+          bestLevel = level;
+        }
+      }
+    }
+    return best?.first ?? null;
+  }
+
+  /** Jobs of the level that may start now, for a choice of another order than the usual one. */
+  candidates(now: number, wall: number): readonly JobEntry[] {
+    const first = this.next(now, wall);
     if (first === null) return [];
     const found: JobEntry[] = [];
     for (const section of this.#sections) {

@@ -4,6 +4,8 @@ import type { Bucket, QueuePolicy } from "@lexigram/contracts";
 export interface ReadyRules {
   readonly concurrency: number;
   readonly rate: Bucket | undefined;
+  /** 0: levels are strict. */
+  readonly agingMs: number;
   readonly perTask: ReadonlyMap<string, { readonly concurrency: number; readonly rate: Bucket | undefined }>;
   /** Null when jobs with a key are like those without. */
   readonly perKey: {
@@ -26,6 +28,7 @@ export function readyRules(policy: QueuePolicy): ReadyRules {
   return {
     concurrency: policy.concurrency ?? Number.POSITIVE_INFINITY,
     rate: policy.rate,
+    agingMs: policy.agingMs ?? 0,
     perTask,
     perKey: matters
       ? {
@@ -37,4 +40,11 @@ export function readyRules(policy: QueuePolicy): ReadyRules {
         }
       : null,
   };
+}
+
+/** Whether two policies order and limit jobs alike, so that nothing has to be filed anew. */
+export function decidesAlike(policy: QueuePolicy, other: QueuePolicy): boolean {
+  const part = ({ concurrency, rate, agingMs, perTask, perKey }: QueuePolicy): string =>
+    JSON.stringify({ concurrency, rate, agingMs, perTask, perKey });
+  return part(policy) === part(other);
 }

@@ -6,7 +6,7 @@ import { job } from "./jobs.ts";
 
 function opened(): { clock: ManualClock; store: QueueStore; queue: MemoryTaskQueue } {
   const clock = new ManualClock();
-  const store = new QueueStore("bounded", clock);
+  const store = new QueueStore("bounded", clock, () => 0.5);
   const queue = new MemoryTaskQueue({ clock }, { store, onClose: () => {} });
   return { clock, store, queue };
 }
