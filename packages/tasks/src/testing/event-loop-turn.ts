@@ -1,5 +1,5 @@
 // Kept from the moment of loading, so that a runner's fake timers cannot take it away.
-const { setImmediate: nextTurn } = globalThis;
+const nextTurn = setImmediate;
 
 /** Lets one turn of the event loop pass: everything that is ready runs, and input and output are looked at. */
 export function eventLoopTurn(): Promise<void> {

@@ -1,0 +1,2 @@
+// breaks: nothing
+export const turn = (callback: () => void): NodeJS.Immediate => setImmediate(callback);
