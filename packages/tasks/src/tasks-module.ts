@@ -1,5 +1,5 @@
 import { Clock, TaskConfigError, TaskExecutorProtocol } from "@lexigram/contracts";
-import { type Constructor, type DynamicModule, provide } from "@lexigram/kernel";
+import { type Constructor, type ContainerRegistrar, type DynamicModule, provide } from "@lexigram/kernel";
 import type { Runnable } from "./define/task-definition.ts";
 import type { TaskClass } from "./define/task-methods.ts";
 import { refuseUnknownOptions } from "./job/option-check.ts";
@@ -52,18 +52,18 @@ export class TasksModule {
    * each attempt in a scope of its own. Can be called any number of times; adds no queue and no worker.
    *
    * @throws TaskRegistrationError for a contract without a handler, a class without tasks, and what is neither.
-   *   A name that two scopes claim is refused when the application boots.
+   *   The boot is refused when a name is claimed twice, and when nothing in the application configures tasks.
    */
   static scope(...tasks: readonly (Runnable | TaskClass)[]): DynamicModule {
     const scope = taskScope(tasks);
-    const names = [
-      ...scope.classes.map((owner) => owner.name),
-      ...scope.definitions.map((definition) => definition.name),
-    ];
     return {
       // A class of its own, so that several scopes are several modules.
-      module: class TasksScope {},
-      name: `TasksModule.scope(${names.join(", ")})`,
+      module: class TasksScope {
+        static onModuleRegistered(registered: Pick<ContainerRegistrar, "has">): void {
+          if (!registered.has(TaskProvider)) throw notConfigured(scope.name);
+        }
+      },
+      name: scope.name,
       providers: [provide(TaskScope, { useValue: scope }), ...(scope.classes as readonly Constructor[])],
       exports: [...(scope.classes as readonly Constructor[])],
       // What its classes need belongs to the module that lists them.
@@ -109,3 +109,12 @@ export class TasksModule {
     return TasksModule.testing(options);
   }
 }
+
+const notConfigured = (scope: string): TaskConfigError =>
+  new TaskConfigError(
+    `${scope} needs TasksModule.configure() in the application: nothing would run its tasks`,
+    { path: "modules" },
+    {
+      hint: "import TasksModule.configure() once, in the application's own module; in a test TasksModule.testing()",
+    },
+  );

@@ -33,8 +33,9 @@ import { codeConfig, type TasksOptions } from "./lifecycle/provider-options.ts";
 import { bindQueue, bindRuntime, declareQueue, declareRuntime } from "./lifecycle/runtime-bindings.ts";
 import { runtimes } from "./lifecycle/running-runtimes.ts";
 import { TaskRuntime } from "./lifecycle/task-runtime.ts";
-import { registerScope, serveScope, TaskScope } from "./lifecycle/task-scope.ts";
+import { registerScopes, serveScope, TaskScope } from "./lifecycle/task-scope.ts";
 import { TaskTesting } from "./lifecycle/task-testing.ts";
+import { warnOfUnknownQueues } from "./lifecycle/unknown-queues.ts";
 import { queuesHealth, workersHealth } from "./lifecycle/tasks-health.ts";
 import type { LiveWorkers } from "./lifecycle/worker-records.ts";
 import type { WorkerStats } from "./worker/member-stats.ts";
@@ -152,8 +153,9 @@ export class TaskProvider extends Provider<TaskConfig> {
     try {
       const scopes = container.resolveAll(TaskScope);
       this.handlers.resolveWith((owner) => container.resolve<object>(owner as never));
-      for (const scope of scopes) registerScope(scope, this.handlers);
+      registerScopes(scopes, this.handlers);
       await runtime.open();
+      warnOfUnknownQueues(this.handlers, runtime.queues, runtime.logger);
       bindRuntime(container, runtime);
       for (const scope of scopes) runtime.keep(...serveScope(scope, runtime.dispatcher));
     } catch (error) {

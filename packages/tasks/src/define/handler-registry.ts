@@ -51,6 +51,8 @@ export interface RegisteredTaskInfo {
  */
 export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   readonly #tasks = new Map<string, RegisteredTask>();
+  /** What was registered under each name: a definition, a class, or the function itself. */
+  readonly #sources = new Map<string, unknown>();
   readonly #listeners = new Set<(task: RegisteredTask) => void>();
   readonly #logger: Logger;
   #resolve: ResolveInstance | undefined;
@@ -89,7 +91,8 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
         },
       );
     const given = typeof what === "string" ? options : (what as TaskRef<unknown, unknown>).options;
-    this.#add(functionTask(spec, run as (...args: unknown[]) => unknown), given);
+    const source = isDefinition(what) && handler === undefined ? what : run;
+    this.#add(functionTask(spec, run as (...args: unknown[]) => unknown), given, source);
   }
 
   registerHandler(taskName: string, handler: PlainHandler): void {
@@ -111,8 +114,8 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
           hint: "put @task({ name }) on a method, or @handles(contract)",
         },
       );
-    for (const task of tasks) this.#refuseTaken(task);
-    for (const task of tasks) this.#add(task, methodOptions(owner, task.method) ?? {});
+    for (const task of tasks) this.#refuseTaken(task, owner);
+    for (const task of tasks) this.#add(task, methodOptions(owner, task.method) ?? {}, owner);
     return tasks;
   }
 
@@ -125,6 +128,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
 
   /** @returns whether there was one. */
   remove(taskName: string): boolean {
+    this.#sources.delete(taskName);
     return this.#tasks.delete(taskName);
   }
 
@@ -187,9 +191,10 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
     return method?.apply(instance, args);
   }
 
-  #add(task: RegisteredTask, options: HandlerOptions): void {
-    this.#refuseTaken(task);
+  #add(task: RegisteredTask, options: HandlerOptions, source: unknown): void {
+    this.#refuseTaken(task, source);
     this.#tasks.set(task.name, task);
+    this.#sources.set(task.name, source);
     if (typeof (options as { idempotencyKey?: unknown }).idempotencyKey === "string")
       this.#logger.warn("a constant idempotencyKey lets this task run once in 24 hours, whatever its input", {
         task: task.name,
@@ -198,9 +203,15 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
     for (const listener of this.#listeners) listener(task);
   }
 
-  #refuseTaken(task: RegisteredTask): void {
+  #refuseTaken(task: RegisteredTask, source: unknown): void {
     const holder = this.#tasks.get(task.name);
     if (holder === undefined) return;
+    if (this.#sources.get(task.name) === source)
+      throw new TaskRegistrationError(
+        `task "${task.name}" is registered twice`,
+        { task: task.name },
+        { hint: "register it once, or list it in one scope" },
+      );
     throw new TaskRegistrationError(
       `the name "${task.name}" is taken by ${info(holder).handler}, so ${info(task).handler} cannot have it`,
       { task: task.name },

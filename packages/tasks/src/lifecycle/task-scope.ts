@@ -7,6 +7,8 @@ import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 
 /** What one `TasksModule.scope(...)` lists, as the provider finds it. */
 export interface TaskScope {
+  /** For messages. */
+  readonly name: string;
   readonly definitions: readonly TaskDefinition<never, never, unknown>[];
   readonly classes: readonly TaskClass[];
 }
@@ -25,7 +27,8 @@ export function taskScope(listed: readonly unknown[]): TaskScope {
     if (isDefinition(one)) definitions.push(one as TaskDefinition<never, never, unknown>);
     else classes.push(taskClass(one, index));
   }
-  return { definitions, classes };
+  const names = [...classes.map((owner) => tokenName(owner)), ...definitions.map(({ name }) => name)];
+  return { name: `TasksModule.scope(${names.join(", ")})`, definitions, classes };
 }
 
 function taskClass(one: unknown, index: number): TaskClass {
@@ -61,10 +64,29 @@ function taskClass(one: unknown, index: number): TaskClass {
   return owner;
 }
 
-/** @throws TaskRegistrationError when a name is taken. */
-export function registerScope({ definitions, classes }: TaskScope, handlers: HandlerRegistry): void {
-  for (const definition of definitions) handlers.register(definition);
-  for (const owner of classes) handlers.registerClass(owner);
+/** @throws TaskRegistrationError when a task is listed twice, or a name is taken. */
+export function registerScopes(scopes: readonly TaskScope[], handlers: HandlerRegistry): void {
+  const listedIn = new Map<unknown, string>();
+  const once = (listed: unknown, what: string, task: string, scope: TaskScope): void => {
+    const other = listedIn.get(listed);
+    if (other !== undefined)
+      throw new TaskRegistrationError(
+        `${what} is listed twice: in ${other} and in ${scope.name}`,
+        { task },
+        { hint: "list it in one scope; who only enqueues it need not list it" },
+      );
+    listedIn.set(listed, scope.name);
+  };
+  for (const scope of scopes) {
+    for (const definition of scope.definitions) {
+      once(definition, `task "${definition.name}"`, definition.name, scope);
+      handlers.register(definition);
+    }
+    for (const owner of scope.classes) {
+      once(owner, `class ${tokenName(owner)}`, tokenName(owner), scope);
+      handlers.registerClass(owner);
+    }
+  }
 }
 
 /** Lets `delay` of what a scope lists find the application's dispatcher, until disposed. */

@@ -1,8 +1,5 @@
-import type { DynamicModule, ModuleOptions, ModuleRef } from "@lexigram/kernel";
+import { type DynamicModule, moduleOptionsOf, type ModuleRef } from "@lexigram/kernel";
 import { TasksModule } from "../tasks-module.ts";
-
-// Where the kernel's decorator keeps a module's options; a registered symbol, which two copies of it share.
-const OPTIONS = Symbol.for("@lexigram/kernel/module");
 
 const isDynamic = (ref: ModuleRef): ref is DynamicModule => typeof ref === "object";
 
@@ -12,9 +9,7 @@ export function bringTasks(modules: readonly ModuleRef[], seen = new Set<ModuleR
     if (seen.has(ref)) return false;
     seen.add(ref);
     if ((isDynamic(ref) ? ref.module : ref) === TasksModule) return true;
-    const options = isDynamic(ref)
-      ? ref
-      : (Reflect.getOwnMetadata(OPTIONS, ref) as ModuleOptions | undefined);
+    const options = isDynamic(ref) ? ref : moduleOptionsOf(ref);
     return bringTasks(options?.imports ?? [], seen);
   });
 }

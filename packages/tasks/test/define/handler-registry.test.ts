@@ -80,6 +80,21 @@ describe("a handler registry", () => {
     );
   });
 
+  test("says when a thing is registered twice, instead of who took its name", () => {
+    const registry = registryOf(Base);
+    registry.register(add);
+    const listener = (): void => {};
+    registry.register("listen", listener);
+    for (const again of [
+      () => registry.register(add),
+      () => registry.register("listen", listener),
+      () => registry.registerClass(Base),
+    ])
+      expect(again).toThrow(/^task ".+" is registered twice$/);
+    registry.remove("add");
+    registry.register(add);
+  });
+
   test("sees what is registered late, and forgets what is removed", () => {
     const registry = new HandlerRegistry();
     expect(registry.lookup("add")).toBeUndefined();

@@ -7,7 +7,15 @@ import {
   token,
   type Token,
 } from "@lexigram/contracts";
-import { Application, type BootOptions, inject, injectable, module, optional } from "@lexigram/kernel";
+import {
+  Application,
+  type BootOptions,
+  inject,
+  injectable,
+  module,
+  optional,
+  Provider,
+} from "@lexigram/kernel";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import {
@@ -145,6 +153,73 @@ describe("an application with tasks", () => {
     expect(app.get(HandlerRegistry).names()).toEqual(["one", "three", "two"]);
     const handle = await app.get(TaskDispatcher).enqueue(contract);
     expect(await handle.result({ timeout: "5s" })).toBe(3);
+  });
+
+  test("refuses a scope without a configured module, before what it injects is missed", async () => {
+    @injectable()
+    class Orders {
+      constructor(@inject(TaskDispatcher) readonly tasks: TaskDispatcher) {}
+    }
+    await expect(boot({ modules: [TasksModule.scope(add)], providers: [Orders] })).rejects.toMatchObject({
+      code: "LEX_ERR_TASK_CONFIG",
+      message: expect.stringContaining("TasksModule.scope(add) needs TasksModule.configure()"),
+      hint: expect.stringContaining("TasksModule.configure()"),
+    });
+    await using app = await boot({ modules: [TasksModule.scope(add)], providers: [new TaskProvider()] });
+    expect(app.get(HandlerRegistry).names()).toEqual(["add"]);
+  });
+
+  test("says in which scopes a task is listed twice", async () => {
+    class Work {
+      @task({ name: "work" }) work(): void {}
+    }
+    const twice = (...modules: ReturnType<typeof TasksModule.scope>[]): Promise<Application> =>
+      boot({ modules: [TasksModule.configure(), ...modules] });
+    const other = task({ name: "other" }, () => undefined);
+    for (const [modules, message] of [
+      [
+        [TasksModule.scope(add), TasksModule.scope(other, add)],
+        'task "add" is listed twice: in TasksModule.scope(add) and in TasksModule.scope(other, add)',
+      ],
+      [
+        [TasksModule.scope(Work), TasksModule.scope(Work, other)],
+        "class Work is listed twice: in TasksModule.scope(Work) and in TasksModule.scope(Work, other)",
+      ],
+    ] as const)
+      await expect(twice(...modules)).rejects.toMatchObject({
+        hint: expect.stringContaining("one scope"),
+        cause: { code: "LEX_ERR_TASK_REGISTRATION", message },
+      });
+  });
+
+  test("finds out before it boots that a class of a scope cannot be made", async () => {
+    @injectable({ lifetime: "singleton" })
+    class Keeps {
+      constructor(@inject(PerAttempt) readonly unit: PerAttempt) {}
+      @task({ name: "keeps" }) run(): void {}
+    }
+    @injectable()
+    class Lacks {
+      constructor(@inject(Nobody) readonly nobody: Nobody) {}
+      @task({ name: "lacks" }) run(): void {}
+    }
+    let booted = false;
+    class Slow extends Provider {
+      override boot(): void {
+        booted = true;
+      }
+    }
+    for (const [owner, code] of [
+      [Keeps, "LEX_ERR_CONTAINER_SCOPE"],
+      [Lacks, "LEX_ERR_CONTAINER_MISSING"],
+    ] as const)
+      await expect(
+        boot({
+          modules: [TasksModule.configure(), TasksModule.scope(owner)],
+          providers: [PerAttempt, Slow],
+        }),
+      ).rejects.toMatchObject({ code });
+    expect(booted).toBe(false);
   });
 
   test("offers its services by their tokens", async () => {
@@ -306,6 +381,9 @@ describe("TasksModule.testing", () => {
     expect(await handle.result()).toBe(2);
   });
 });
+
+@injectable({ lifetime: "scoped" })
+class PerAttempt {}
 
 interface Nobody {
   readonly nothing: true;

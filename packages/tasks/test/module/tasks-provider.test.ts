@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   DomainEvent,
+  type LogFields,
   type Logger,
   named,
   silentLogger,
@@ -27,14 +28,19 @@ import { z } from "zod";
 import {
   createMemoryTaskProvider,
   createProviderFromConfig,
+  DeadLetterQueue,
   memoryBackend,
+  MemoryTaskQueue,
   RetryTask,
+  type Runnable,
   task,
   TaskConfig,
   type TaskContext,
   TaskDispatcher,
   TaskProvider,
+  type TaskRef,
   TasksModule,
+  type TasksOptions,
   WorkerPool,
 } from "../../src/index.ts";
 import { createTestApp, TestClock } from "../../src/testing.ts";
@@ -118,6 +124,42 @@ describe("a TaskProvider without the module", () => {
     });
     expect(() => provider.getWorkerStats()).toThrow(/needs a running application/);
     expect(await provider.healthCheck()).toMatchObject({ status: "starting" });
+  });
+});
+
+describe("a task of a queue that is not there", () => {
+  const noted = (): { logger: Logger; warned: [string, LogFields | undefined][] } => {
+    const warned: [string, LogFields | undefined][] = [];
+    return { warned, logger: { ...silentLogger, warn: (message, fields) => warned.push([message, fields]) } };
+  };
+  const mialOf = (name: string): Runnable & TaskRef<void, void> =>
+    task({ name, queue: "mial" }, () => undefined);
+
+  test("is warned about when the application starts, once for each queue, with the nearest name", async () => {
+    const { logger, warned } = noted();
+    await using _app = await boot({
+      logger,
+      modules: [
+        TasksModule.configure({ backends: [{ name: "main" }, { name: "mail" }] }),
+        TasksModule.scope(
+          mialOf("one"),
+          mialOf("two"),
+          task({ name: "far", queue: "elsewhere" }, () => undefined),
+          task({ name: "fine", queue: "mail" }, () => undefined),
+          task({ name: "plain" }, () => undefined),
+        ),
+      ],
+    });
+    expect(warned).toEqual([
+      [
+        expect.stringContaining("does not have"),
+        { queue: "elsewhere", tasks: ["far"], hint: "queues: main, mail" },
+      ],
+      [
+        expect.stringContaining("does not have"),
+        { queue: "mial", tasks: ["one", "two"], hint: 'did you mean "mail"? queues: main, mail' },
+      ],
+    ]);
   });
 });
 
@@ -318,6 +360,7 @@ describe("opening backends", () => {
   test("names the known types for one that is unknown", async () => {
     const booting = boot({ modules: [TasksModule.configure({ config: { backend: { type: "rediss" } } })] });
     await expect(booting).rejects.toMatchObject({
+      hint: expect.stringContaining('"redis"'),
       cause: {
         code: "LEX_ERR_TASK_BACKEND_UNKNOWN",
         fields: { type: "rediss" },
@@ -359,6 +402,24 @@ describe("opening backends", () => {
       ],
     });
     await expect(keepsNone).rejects.toMatchObject({ cause: { code: "LEX_ERR_TASK_CONFIG" } });
+  });
+});
+
+describe("a backend made in code", () => {
+  test.each<[string, () => TasksOptions]>([
+    ["a backend", () => ({ queue: memoryBackend() })],
+    ["a queue", () => ({ queue: new MemoryTaskQueue({ name: "mine" }) })],
+    ["an entry", () => ({ backends: [{ name: "mine", backend: memoryBackend() }] })],
+  ])("given as %s, is closed with its application, and refused by the next one", async (_how, options) => {
+    const tasks = TasksModule.configure(options());
+    await (await boot({ modules: [tasks] })).stop();
+    await expect(boot({ modules: [tasks] })).rejects.toMatchObject({
+      hint: expect.stringContaining("for each application"),
+      cause: {
+        code: "LEX_ERR_TASK_CONFIG",
+        message: expect.stringContaining("was closed by an application"),
+      },
+    });
   });
 });
 
@@ -606,6 +667,20 @@ describe("a queue added while the application runs", () => {
     });
   });
 
+  test("keeps its dead letters with those of the others", async () => {
+    const bad = task({ name: "bad", maxRetries: 0 }, () => {
+      throw new Error("no luck");
+    });
+    await using t = await createTestApp({ tasks: [bad] });
+    await t.app.get(TaskProvider).addQueue({ name: "more" });
+    const letters = t.app.get(DeadLetterQueue);
+    for (const queue of ["default", "more"]) await t.tasks.enqueue(bad, undefined, { queue });
+    await t.drain();
+    expect(await letters.size()).toBe(2);
+    expect((await letters.list({ queue: "more" })).items).toHaveLength(1);
+    expect(await letters.retryAll()).toBe(2);
+  });
+
   test("that cannot be opened leaves the others alone", async () => {
     const echo = task({ name: "echo", input: z.string() }, (input) => input);
     await using app = await boot({ modules: [TasksModule.configure(), TasksModule.scope(echo)] });
@@ -657,6 +732,47 @@ describe("live workers", () => {
   test("are none in a process that only enqueues", async () => {
     await using app = await boot({ modules: [TasksModule.configure({ workerCount: 0 })] });
     expect(await app.get(TaskProvider).workers()).toEqual([]);
+    expect(app.get(WorkerPool).running).toBe(false);
+  });
+
+  test("begin, where there were none, when the pool is told to have some", async () => {
+    const idle = task({ name: "idle" }, () => undefined);
+    await using app = await boot({
+      modules: [TasksModule.configure({ workerCount: 0 }), TasksModule.scope(idle)],
+    });
+    const pool = app.get(WorkerPool);
+    const handle = await app.get(TaskDispatcher).enqueue(idle);
+    await pool.scaleTo(0);
+    expect([pool.running, await handle.status()]).toEqual([false, "pending"]);
+    await expect(pool.scaleTo(-1)).rejects.toMatchObject({ code: "LEX_ERR_TASK_CONFIG" });
+    expect(pool.running).toBe(false);
+    await pool.scaleTo(1);
+    expect(await handle.result({ timeout: "5s" })).toBeUndefined();
+    expect(await app.get(TaskProvider).workers()).toHaveLength(1);
+    await app.stop();
+    expect(pool.running).toBe(false);
+  });
+
+  test("begin with the application when their number was given before it had started", async () => {
+    class Early extends Provider {
+      override boot(container: Parameters<Provider["boot"]>[0]): Promise<void> {
+        return container.resolve(WorkerPool).scaleTo(2);
+      }
+    }
+    await using app = await boot({
+      modules: [TasksModule.configure({ workerCount: 0 })],
+      providers: [Early],
+    });
+    expect(app.get(WorkerPool).running).toBe(true);
+    expect(await app.get(TaskProvider).workers()).toMatchObject([{ slots: 20 }]);
+  });
+
+  test.each([
+    ["is disabled", { config: { enabled: false } }],
+    ["is eager", { eager: true }],
+  ])("never run in a process that %s", async (_what, options) => {
+    await using app = await boot({ modules: [TasksModule.configure(options)] });
+    await app.get(WorkerPool).scaleTo(2);
     expect(app.get(WorkerPool).running).toBe(false);
   });
 });
