@@ -72,23 +72,31 @@ const MAX_METADATA = 16_384;
 export class DeadLetterQueue {
   readonly maxSize: number;
   readonly retentionMs: number;
-  readonly #queues: readonly TaskQueueProtocol[];
+  readonly #source: () => readonly TaskQueueProtocol[];
   #added = 0;
 
-  /** @throws TaskConfigError for no queue, two of one name, or an option that is unknown or out of range. */
+  /**
+   * @param queues a function is asked at each call, so that queues which are added later take part.
+   * @throws TaskConfigError for no queue, two of one name, or an option that is unknown or out of range.
+   */
   constructor(
-    queues: TaskQueueProtocol | readonly TaskQueueProtocol[],
+    queues: TaskQueueProtocol | readonly TaskQueueProtocol[] | (() => readonly TaskQueueProtocol[]),
     options: DeadLetterQueueOptions = {},
   ) {
     refuseUnknownOptions(NAME, options, ["maxSize", "retention"]);
     this.maxSize = countOption(NAME, "maxSize", options.maxSize ?? 10_000, 1);
     this.retentionMs = spanOption(NAME, "retention", options.retention ?? "168h", { above: 0 });
-    this.#queues = Array.isArray(queues)
-      ? [...(queues as readonly TaskQueueProtocol[])]
+    const given = Array.isArray(queues)
+      ? [...(queues as TaskQueueProtocol[])]
       : [queues as TaskQueueProtocol];
+    this.#source = typeof queues === "function" ? queues : () => given;
     const names = new Set(this.#queues.map((queue) => queue.name));
     if (names.size === 0 || names.size < this.#queues.length)
       throw new TaskConfigError(`${NAME} needs one queue or several of different names`, { path: "queues" });
+  }
+
+  get #queues(): readonly TaskQueueProtocol[] {
+    return this.#source();
   }
 
   /** Writes `maxSize` and `retention` into the policy of each queue, which enforces them from then on for all processes. */

@@ -1,5 +1,6 @@
 import {
   type BackendServices,
+  ClosedError,
   LexigramError,
   QueueUnavailableError,
   serializeError,
@@ -22,6 +23,16 @@ export interface QueueOpenerOptions {
   readonly enqueueTimeoutMs: number;
   readonly wrap?: QueueWrapper | undefined;
 }
+
+/** Backends and queues that an application has closed; some were made by the user, who may give them to another. */
+const closed = new WeakSet<object>();
+
+const closedBefore = (entry: BackendEntry, cause: ClosedError): TaskConfigError =>
+  new TaskConfigError(
+    `the backend of queue "${entry.name}" was closed by an application that it was given to before`,
+    { path: `tasks.backends.${entry.name}.backend` },
+    { hint: "make a backend for each application: call TasksModule.configure in a function", cause },
+  );
 
 const MEMORY = "memory";
 /** Two names of one type share their connections. */
@@ -82,6 +93,7 @@ export class QueueOpener {
   }
 
   async #closeAll({ queues, backends }: Haul): Promise<void> {
+    for (const one of [...queues, ...backends]) closed.add(one);
     for (const queue of queues.toReversed()) await this.#closeOne(queue, `queue "${queue.name}"`);
     for (const backend of [...backends].toReversed())
       await this.#closeOne(backend, `backend of type "${backend.type}"`);
@@ -120,8 +132,9 @@ export class QueueOpener {
   async #openOne(entry: BackendEntry, haul: Haul): Promise<QueueBinding> {
     const backend = this.#byEntry.get(entry.name)!;
     const { wrap, enqueueTimeoutMs } = this.#options;
+    let opened: TaskQueueProtocol | undefined;
     try {
-      const opened = backend.queue(entry.queueName, { enqueueTimeoutMs });
+      opened = backend.queue(entry.queueName, { enqueueTimeoutMs });
       haul.queues.push(opened);
       const queue = wrap === undefined ? opened : wrap(opened, entry);
       // The first word with the store: a server that is away is found now, not at the first job.
@@ -129,7 +142,8 @@ export class QueueOpener {
       if (entry.policy !== undefined) await queue.setPolicy(entry.policy);
       return bindingOf(entry, queue, backend, await this.#stateOf(entry, backend, haul));
     } catch (error) {
-      throw this.#failed(entry, error);
+      const isOver = closed.has(backend) || (opened !== undefined && closed.has(opened));
+      throw isOver && error instanceof ClosedError ? closedBefore(entry, error) : this.#failed(entry, error);
     }
   }
 

@@ -1,9 +1,9 @@
-import type { Clock, Logger, ProgressTrackerProtocol, Random, TaskQueueProtocol } from "@lexigram/contracts";
+import type { Clock, Logger, ProgressTrackerProtocol, Random } from "@lexigram/contracts";
 import type { Container, EventBus, HookRegistry } from "@lexigram/kernel";
 import { atLevel } from "../config/log-level.ts";
 import type { BackendEntry } from "../config/backend-entries.ts";
 import type { TaskConfig } from "../config/task-config.ts";
-import { DeadLetterQueue } from "../dead-letter/dead-letter-queue.ts";
+import type { DeadLetterQueue } from "../dead-letter/dead-letter-queue.ts";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
 import type { TaskBackendRegistry } from "../dispatch/backend-registry.ts";
 import type { QueueBinding } from "../dispatch/queue-binding.ts";
@@ -20,14 +20,14 @@ import { TaskDashboard } from "../observability/task-dashboard.ts";
 import { CacheBackendProgressStore } from "../progress/cache-backend-progress-store.ts";
 import type { ProgressStore } from "../progress/progress-store.ts";
 import { SharedProgressTracker } from "../progress/shared-progress-tracker.ts";
-import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
-import { QueueResultStore } from "../results/queue-result-store.ts";
 import type { ResultStore } from "../results/result-store.ts";
-import { WorkerPool } from "../worker/worker-pool.ts";
+import type { WorkerPool } from "../worker/worker-pool.ts";
 import type { ScopeSource } from "../worker/worker-services.ts";
 import type { WorkerSettings } from "../worker/worker-settings.ts";
 import type { TestClock } from "../testing/test-clock.ts";
 import type { TasksOptions } from "./provider-options.ts";
+import { deadLettersOf, resultStoreOf } from "./stores-of-queues.ts";
+import { OnDemandPool } from "./on-demand-pool.ts";
 import { QueueOpener } from "./queue-opener.ts";
 import { eventBusRelay, hookRelay } from "./relays.ts";
 import type { TaskTesting } from "./task-testing.ts";
@@ -63,6 +63,10 @@ export class TaskRuntime {
   readonly #opener: QueueOpener;
   readonly #kept: Disposable[] = [];
   #opened: Opened | undefined;
+  /** Whether the application is up, so that workers may run. */
+  #isUp = false;
+  /** Whether this process is to have workers: by its configuration, or since somebody asked for some. */
+  #isWanted: boolean;
   #started = false;
   #closing: Promise<void> | undefined;
 
@@ -70,6 +74,7 @@ export class TaskRuntime {
     const { config, options, clock, random, testing } = parts;
     this.#parts = parts;
     this.config = config;
+    this.#isWanted = config.worker.workerCount > 0;
     this.clock = clock;
     this.handlers = parts.handlers;
     this.logger = atLevel(parts.logger, config.logLevel);
@@ -147,10 +152,10 @@ export class TaskRuntime {
     return this.#started;
   }
 
-  /** Whether this process is to run workers at all. */
-  get hasWorkers(): boolean {
+  /** Whether workers may run in this process. */
+  get #mayRun(): boolean {
     const { config, options } = this.#parts;
-    return config.enabled && options.eager !== true && config.worker.workerCount > 0;
+    return config.enabled && options.eager !== true;
   }
 
   /** Lets something go when the runtime closes. */
@@ -158,9 +163,19 @@ export class TaskRuntime {
     this.#kept.push(...things);
   }
 
-  /** Starts workers as the application does once it has started: not when it only enqueues, and not for a manual test. */
+  /**
+   * Starts workers as the application does once it has started: not for a manual test, and where it only enqueues, not
+   * before its pool is told to have some.
+   */
   async startWorkers(): Promise<void> {
-    if (this.hasWorkers && this.#parts.testing?.mode !== "manual") await this.runWorkers();
+    this.#isUp = true;
+    await this.#startPool();
+  }
+
+  async #startPool(): Promise<void> {
+    const { testing } = this.#parts;
+    if (!this.#isUp || !this.#isWanted || !this.#mayRun || testing?.mode === "manual") return;
+    await this.runWorkers();
   }
 
   async runWorkers(): Promise<void> {
@@ -175,6 +190,7 @@ export class TaskRuntime {
    * a pool that somebody else has started.
    */
   async stopWorkers(): Promise<void> {
+    this.#isUp = false;
     await this.pool.stop({ drain: true, timeout: this.config.worker.shutdownTimeoutMs });
     await this.records.stop();
   }
@@ -236,10 +252,10 @@ export class TaskRuntime {
     const progressStore = new CacheBackendProgressStore(state, { clock });
     const progress = new SharedProgressTracker(progressStore, { clock, logger });
     const results = resultStoreOf(queues, config, clock, codecs);
-    const pool = new WorkerPool({
+    const pool = new OnDemandPool({
       queues,
       handlers: this.handlers,
-      size: testing === undefined && !this.hasWorkers ? 0 : Math.max(1, config.worker.workerCount),
+      size: sizeOf(config, testing, this.#mayRun),
       maxConcurrentTasks: testing?.mode === "inline" ? INLINE_SLOTS : config.worker.maxConcurrentTasks,
       settings: workerSettingsOf(config),
       services: {
@@ -255,6 +271,10 @@ export class TaskRuntime {
         ...(options.retryPolicy === undefined ? {} : { retryPolicy: options.retryPolicy }),
       },
       pipeline,
+      onScaled: () => {
+        this.#isWanted = true;
+        return this.#startPool();
+      },
     });
     const dispatcher = new TaskDispatcher({
       queues,
@@ -307,6 +327,13 @@ interface Opened {
   readonly deadLetters: DeadLetterQueue;
 }
 
+/** How many workers a pool begins with; a test has one to run at least. */
+function sizeOf(config: TaskConfig, testing: TaskTesting | undefined, mayRun: boolean): number {
+  const { workerCount } = config.worker;
+  if (testing !== undefined) return Math.max(1, workerCount);
+  return mayRun ? workerCount : 0;
+}
+
 /** The same queue in memory, whatever store it is meant for. */
 function inMemory(entry: BackendEntry): BackendEntry {
   return {
@@ -336,31 +363,6 @@ function fillPipeline(
   for (const middleware of options.middleware ?? [])
     if (typeof middleware === "function") pipeline.use(middleware);
     else pipeline.add(middleware);
-}
-
-/** Those of all queues that keep any; two queues of one name in different stores cannot be told apart, the first counts. */
-function deadLettersOf(queues: QueueSet, config: TaskConfig): DeadLetterQueue {
-  const byName = new Map<string, TaskQueueProtocol>();
-  for (const { queue } of [queues.primary, ...queues.all()])
-    if (queue.capabilities.deadLetters && !byName.has(queue.name)) byName.set(queue.name, queue);
-  return new DeadLetterQueue(byName.size === 0 ? queues.primary.queue : [...byName.values()], {
-    maxSize: config.deadLetters.maxSize,
-    retention: config.deadLetters.retentionMs,
-  });
-}
-
-/** The primary queue's own results; where it keeps none, those in its state store. */
-function resultStoreOf(
-  queues: QueueSet,
-  config: TaskConfig,
-  clock: Clock,
-  codecs: CodecRegistry,
-): ResultStore {
-  const { queue, state } = queues.primary;
-  const keepsAll = queues.all().every((binding) => binding.queue.capabilities.results);
-  return keepsAll
-    ? new QueueResultStore(queue, { clock, decode: (body) => codecs.decodeValue(body) })
-    : new CacheBackendResultStore(state, { clock, ttl: config.results.ttlMs });
 }
 
 function workerSettingsOf(config: TaskConfig): Partial<WorkerSettings> {
