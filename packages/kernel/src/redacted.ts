@@ -1,6 +1,6 @@
 import { isSecretName, redact, serializeError } from "@lexigram/contracts";
 
-export const HIDDEN = "***";
+const HIDDEN = "***";
 const MAX_DEPTH = 8;
 const INSPECT = Symbol.for("nodejs.util.inspect.custom");
 

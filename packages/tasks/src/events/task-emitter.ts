@@ -1,11 +1,4 @@
-import {
-  type Logger,
-  serializeError,
-  type TaskEventName,
-  type TaskEvents,
-  type Token,
-  token,
-} from "@lexigram/contracts";
+import { type Logger, serializeError, type TaskEventName, type TaskEvents } from "@lexigram/contracts";
 
 type Listener<E extends TaskEventName> = (payload: TaskEvents[E]) => unknown;
 
@@ -90,5 +83,3 @@ export class TaskEmitter {
     this.#logger.error("a listener failed", { event, error: serializeError(error) });
   }
 }
-
-export const TaskEmitterToken: Token<TaskEmitter> = token("TaskEmitter");
