@@ -7,7 +7,7 @@ export interface Payload {
 
 export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n });
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly concurrency: number;
   /** Called with the number of each job, when its handler starts. */
   readonly onStart: (n: number) => void;

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Indexed, LostFile } from "./file-index.ts";
 
-export interface KindTotals {
+interface KindTotals {
   readonly kind: string;
   readonly files: number;
   readonly lines: number;

@@ -42,7 +42,8 @@ export const TASK_ERROR_CODES: Readonly<Record<TaskErrorCode, ErrorCodeDescripti
   },
   LEX_ERR_TASK_NOT_FOUND: {
     meaning: "No handler is registered under the task's name.",
-    whatToDo: "List its class or definition in `TasksModule.scope(...)` of a process that works on the queue.",
+    whatToDo:
+      "List its class or definition in `TasksModule.scope(...)` of a process that works on the queue.",
   },
   LEX_ERR_TASK_JOB_NOT_FOUND: {
     meaning: "The queue holds no record of the job: it never existed, was deleted, or its retention ended.",
@@ -50,7 +51,8 @@ export const TASK_ERROR_CODES: Readonly<Record<TaskErrorCode, ErrorCodeDescripti
   },
   LEX_ERR_TASK_NOT_ALLOWED: {
     meaning: "The job's status does not allow the move from `from` to `to`.",
-    whatToDo: "Look at the job's status first; only unstarted jobs can be updated, only dead letters retried.",
+    whatToDo:
+      "Look at the job's status first; only unstarted jobs can be updated, only dead letters retried.",
   },
   LEX_ERR_TASK_TIMEOUT: {
     meaning: "An attempt ran longer than its timeout; its late result is not accepted.",

@@ -39,7 +39,7 @@ export interface DashboardSummary {
 }
 
 /** Milliseconds, over the last 100 executions of a task. */
-export interface LatencyStats {
+interface LatencyStats {
   readonly avg: number;
   readonly min: number;
   readonly max: number;
