@@ -10,7 +10,7 @@ import {
 } from "@lexigram/contracts";
 import { parseInput } from "../define/input-validation.ts";
 import type { TaskLookup } from "../define/registered-task.ts";
-import type { AttemptEvents } from "../events/attempt-events.ts";
+import type { AttemptEvents } from "./attempt-events.ts";
 import { inputOf } from "../job/payload-input.ts";
 import { JobExecutionContext } from "../middleware/execution-context.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";

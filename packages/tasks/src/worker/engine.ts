@@ -1,7 +1,7 @@
 import { ClosedError, type Clock, serializeError, type TaskQueueProtocol } from "@lexigram/contracts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { QueueSet } from "../dispatch/queue-set.ts";
-import { AttemptEvents } from "../events/attempt-events.ts";
+import { AttemptEvents } from "./attempt-events.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import { Activity } from "./activity.ts";
 import type { Attempt } from "./attempt.ts";

@@ -1,5 +1,5 @@
 import { serializeError } from "@lexigram/contracts";
-import type { AttemptEvents } from "../events/attempt-events.ts";
+import type { AttemptEvents } from "./attempt-events.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Crew } from "./crew.ts";
 import type { QueueConsumer } from "./queue-consumer.ts";

@@ -10,7 +10,7 @@ import {
   TaskCancelledError,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
-import type { AttemptEvents } from "../events/attempt-events.ts";
+import type { AttemptEvents } from "./attempt-events.ts";
 import type { Activity } from "./activity.ts";
 import { Attempt, Stage } from "./attempt.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";

@@ -1,6 +1,6 @@
 import { type AttemptEvent, type SerializeErrorOptions, serializeError } from "@lexigram/contracts";
-import type { Attempt } from "../worker/attempt.ts";
-import type { TaskEmitter } from "./task-emitter.ts";
+import type { Attempt } from "./attempt.ts";
+import type { TaskEmitter } from "../events/task-emitter.ts";
 
 /** Announces what happens to attempts. Payloads are made only when somebody listens. */
 export class AttemptEvents {
