@@ -1,7 +1,7 @@
 import { silentLogger } from "@lexigram/contracts";
 import { describe, expect, test, vi } from "vitest";
 import { TaskEmitter } from "../../src/events/task-emitter.ts";
-import { Workshop } from "../worker/workshop.ts";
+import { Workshop } from "./workshop.ts";
 
 describe("events of attempts", () => {
   test("tell a job's story with who, where and how long", async () => {
