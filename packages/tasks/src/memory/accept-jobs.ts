@@ -16,7 +16,8 @@ import {
 import { jobIssues } from "./job-check.ts";
 import { JobEntry } from "./job-entry.ts";
 import { JobLinks } from "./job-links.ts";
-import { cancelledBecause, type QueueStore } from "./queue-store.ts";
+import { cancelledBecause } from "./job-errors.ts";
+import type { QueueStore } from "./queue-store.ts";
 import { CANCELLED, COMPLETED, isTerminalCode, isUnstartedCode } from "./status-code.ts";
 import type { UniqueHold } from "./unique-keys.ts";
 
@@ -48,7 +49,7 @@ function acceptJob(store: QueueStore, job: NewJob): Result<Enqueued, TaskQueueEr
   const entry = newEntry(store, job);
   if (job.delayMs !== undefined && job.delayMs > 0) entry.runAt = store.now + job.delayMs;
   store.ready.enroll(entry, store.mono);
-  if (job.unique !== undefined) store.unique.take(entry, job.unique, store.mono);
+  if (job.unique !== undefined) store.unique.take(entry, job.unique, store.monoUp);
   if (job.dependsOn === undefined && job.barrier === undefined && job.notifies === undefined)
     store.admit(entry, false);
   else admitLinked(store, entry, job);
@@ -99,7 +100,7 @@ function refusalOf(
       return mixedPriority(job.key, required);
   }
   const { maxSize } = store.policy;
-  if (maxSize !== undefined && store.unfinished - (replaced === undefined ? 0 : 1) >= maxSize)
+  if (maxSize !== undefined && store.statuses.unfinished - (replaced === undefined ? 0 : 1) >= maxSize)
     return new QueueFullError({ queue, capacity: maxSize });
   return undefined;
 }

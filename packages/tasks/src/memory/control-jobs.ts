@@ -18,7 +18,8 @@ import {
 import { mixedPriority } from "./accept-jobs.ts";
 import { isBody } from "./job-check.ts";
 import { type JobEntry, viewOf } from "./job-entry.ts";
-import { cancelledBecause, type QueueStore } from "./queue-store.ts";
+import { cancelledBecause } from "./job-errors.ts";
+import type { QueueStore } from "./queue-store.ts";
 import {
   CANCELLED,
   COMPLETED,
@@ -66,13 +67,14 @@ export function updateJob(store: QueueStore, id: JobId, change: JobChange): Resu
     const entry = store.jobs.get(id);
     if (entry === undefined) return err(new JobNotFoundError({ queue: store.name, jobId: id }));
     if (!isUnstartedCode(entry.code)) {
-      const to = change.runAt !== undefined && change.runAt > store.now ? "scheduled" : "pending";
+      const to =
+        change.runAt !== undefined && change.runAt - store.origin > store.now ? "scheduled" : "pending";
       return err(new TransitionNotAllowedError({ jobId: id, from: statusName(entry.code), to }));
     }
     if (change.priority !== undefined && change.priority !== entry.priority && store.ready.sharesOrder(entry))
       return err(mixedPriority(entry.key ?? "", entry.priority));
     applyChange(store, entry, change);
-    return ok(viewOf(entry));
+    return ok(viewOf(entry, store.origin));
   });
 }
 
@@ -96,7 +98,7 @@ function applyChange(store: QueueStore, entry: JobEntry, change: JobChange): voi
   if (!isWaiting) store.detach(entry);
   if (change.priority !== undefined) entry.priority = change.priority;
   if (change.body !== undefined) entry.setBody(change.body);
-  if (change.runAt !== undefined) entry.runAt = Math.max(change.runAt, 0);
+  if (change.runAt !== undefined) entry.runAt = Math.max(change.runAt, 0) - store.origin;
   if (isWaiting) return;
   if (entry.runAt > store.now) store.makeScheduled(entry, entry.runAt);
   else store.makePending(entry);
@@ -128,7 +130,7 @@ export function clearJobs(store: QueueStore, status: JobStatus | undefined): num
   return store.step(() => {
     let n = 0;
     for (const code of status === undefined ? CLEARED : [statusCode(status)]) {
-      const index = store.index(code);
+      const index = store.statuses.of(code);
       for (let entry = index.first; entry !== undefined; entry = index.first) {
         store.remove(entry);
         n++;

@@ -2,6 +2,7 @@ import {
   type CallName,
   type ExchangeRequest,
   type Receipt,
+  type Settlement,
   TaskValidationError,
   type ValidationIssue,
 } from "@lexigram/contracts";
@@ -33,7 +34,8 @@ export function checkExchange(request: ExchangeRequest): void {
   const wrong = (path: string, message: string): void => void issues.push({ path, message });
   if (!Array.isArray(settle)) wrong("settle", "must be an array");
   else
-    for (const [i, settlement] of settle.entries()) {
+    for (let i = 0; i < settle.length; i++) {
+      const settlement = settle[i] as Settlement;
       const { kind } = settlement;
       if (kind === "complete" || kind === "fail" || kind === "cancel") continue;
       if (kind !== "retry" && kind !== "release") wrong(`settle.${i}.kind`, "is unknown");

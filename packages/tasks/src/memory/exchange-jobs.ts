@@ -4,13 +4,12 @@ import {
   type ExchangeReply,
   type ExchangeRequest,
   type ExtendReply,
-  PoisonJobError,
   type Receipt,
-  serializeError,
 } from "@lexigram/contracts";
 import type { ExchangeAnswer } from "./call-sessions.ts";
 import { checkExchange, checkExtend } from "./exchange-check.ts";
 import { type JobEntry, recordOf } from "./job-entry.ts";
+import { poisoned } from "./job-errors.ts";
 import type { Lease } from "./lease-book.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { settle } from "./settle-job.ts";
@@ -54,8 +53,8 @@ export function exchangeJobs(
   store.carryOn();
   const deliveries = store.paused ? NONE : claimJobs(store, session, claim, budget, choose);
   const answer: ExchangeAnswer = { lost: lost.length === 0 ? NONE : lost, deliveries };
-  store.exchanges.remember(request, answer, store.mono, Math.max(claim.leaseMs, rememberMs));
-  store.consumers.seen(session, store.mono, claim.leaseMs);
+  store.exchanges.remember(request, answer, store.monoUp, Math.max(claim.leaseMs, rememberMs));
+  store.consumers.seen(session, store.monoUp, claim.leaseMs);
   store.done(budget);
   return reply(store, session, answer);
 }
@@ -72,7 +71,7 @@ export function extendLeases(store: QueueStore, receipts: readonly Receipt[], le
         lost.push(receipt);
         continue;
       }
-      store.leases.renew(lease, store.mono + leaseMs);
+      store.leases.renew(lease, store.monoUp + leaseMs);
       if (lease.entry.cancelRequested) cancelled.push(receipt);
     }
   });
@@ -95,7 +94,7 @@ function stillHeld(store: QueueStore, answer: ExchangeAnswer): ExchangeAnswer {
   for (const delivery of answer.deliveries) {
     const lease = store.leases.find(delivery.receipt, store.mono);
     if (lease?.batch == null) continue;
-    const leaseMs = Math.min(delivery.leaseMs, lease.batch.deadline - store.mono);
+    const leaseMs = Math.min(delivery.leaseMs, lease.batch.deadline - store.monoUp);
     deliveries.push({ ...delivery, leaseMs, started: lease.started });
   }
   return { lost: answer.lost, deliveries };
@@ -116,9 +115,7 @@ function reap(store: QueueStore, budget: number): void {
 
 function quarantine(store: QueueStore, entry: JobEntry): void {
   entry.reason = "poison";
-  entry.error = serializeError(new PoisonJobError({ jobId: entry.id, recoveries: entry.recoveries }), {
-    stack: false,
-  });
+  entry.error = poisoned(entry);
   store.end(entry, FAILED);
 }
 
@@ -132,7 +129,7 @@ function claimJobs(
   const { ready } = store;
   const most = claim.slots + claim.ahead;
   if (most === 0) return NONE;
-  const deadline = store.mono + claim.leaseMs;
+  const deadline = store.monoUp + claim.leaseMs;
   const deliveries: Delivery[] = [];
   let bytes = 0;
   let late = 0;
@@ -148,7 +145,7 @@ function claimJobs(
     if (!started && !ready.mayGoAhead(entry)) break;
     bytes += byteLength(entry.data);
     if (deliveries.length > 0 && bytes > claim.maxBytes) break;
-    deliveries.push(delivered(store.claim(entry, deadline, session, started), claim.leaseMs));
+    deliveries.push(delivered(store.claim(entry, deadline, session, started), claim.leaseMs, store.origin));
   }
   return deliveries.length === 0 ? NONE : deliveries;
 }
@@ -165,10 +162,10 @@ function isLate(store: QueueStore, entry: JobEntry): boolean {
   return expiresAt !== undefined && !entry.begun && expiresAt <= store.now;
 }
 
-function delivered(lease: Lease, leaseMs: number): Delivery {
+function delivered(lease: Lease, leaseMs: number, origin: number): Delivery {
   const { entry } = lease;
   return {
-    job: recordOf(entry),
+    job: recordOf(entry, origin),
     receipt: lease.receipt,
     attempt: entry.attempt + 1,
     recoveries: entry.recoveries,

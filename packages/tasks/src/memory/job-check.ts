@@ -28,11 +28,12 @@ const FIELDS = [
 ] as const satisfies readonly (keyof NewJob)[];
 const KNOWN: ReadonlySet<string> = new Set(FIELDS);
 
+/** Made for each job that is checked, so it holds nothing until there is something. */
 class Issues {
-  readonly found: ValidationIssue[] = [];
+  found: ValidationIssue[] | undefined = undefined;
 
   add(path: string, message: string): void {
-    this.found.push({ path, message });
+    (this.found ??= []).push({ path, message });
   }
 
   unknown(path: string, key: string, known: readonly string[]): void {
@@ -83,7 +84,7 @@ export function jobIssues(job: NewJob): readonly ValidationIssue[] | undefined {
   if (job.unique !== undefined) checkUnique(job.unique, issues);
   if (job.dependsOn !== undefined) checkDependencies(job.dependsOn, issues);
   if (job.barrier !== undefined) checkBarrier(job.barrier, issues);
-  return issues.found.length === 0 ? undefined : issues.found;
+  return issues.found;
 }
 
 function checkHeaders(job: NewJob, issues: Issues): void {

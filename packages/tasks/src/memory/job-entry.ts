@@ -34,13 +34,19 @@ export class LineRef {
   }
 }
 
+/**
+ * No instant. Instants inside a queue are milliseconds from its origin: for three weeks they fit a small integer, which
+ * needs no object of its own beside each waiting job.
+ */
+export const NEVER = -(2 ** 31);
+
 /** What most jobs never have; made when the first of it is set, so that a million waiting jobs stay small. */
 class RareFields {
   maxRecoveries = DEFAULT_MAX_RECOVERIES;
   resultTtlMs: number | null | undefined = undefined;
   recoveries = 0;
   deferrals = 0;
-  runAt = -1;
+  runAt = NEVER;
   expiresAt: number | undefined = undefined;
   cancelRequested = false;
   error: SerializedError | undefined = undefined;
@@ -65,10 +71,10 @@ export class JobEntry {
   readonly headers: Headers;
   data: string | Uint8Array;
   encoding: string;
-  /** Instants are of the wall clock; below 0 when there is none. */
+  /** Instants of the wall clock, from the origin of the queue. */
   readonly createdAt: number;
-  startedAt = -1;
-  finishedAt = -1;
+  startedAt = NEVER;
+  finishedAt = NEVER;
   /** Rises with acceptance; redriving gives a new one. */
   seq: number;
   /** The place in its line; below 0 when it gets one on becoming pending. */
@@ -149,12 +155,12 @@ export class JobEntry {
     if (this.#rare !== null || value !== 0) this.#own.deferrals = value;
   }
 
-  /** When it is, or was, due: an instant of the wall clock; below 0 when there is none. */
+  /** When it is, or was, due. */
   get runAt(): number {
-    return this.#rare === null ? -1 : this.#rare.runAt;
+    return this.#rare === null ? NEVER : this.#rare.runAt;
   }
   set runAt(value: number) {
-    if (this.#rare !== null || value !== -1) this.#own.runAt = value;
+    if (this.#rare !== null || value !== NEVER) this.#own.runAt = value;
   }
 
   get expiresAt(): number | undefined {
@@ -256,9 +262,11 @@ export function shownAttempt(entry: JobEntry): number {
   return entry.code === RUNNING && entry.lease?.started === true ? entry.attempt + 1 : entry.attempt;
 }
 
-/** A record as it leaves the store, made anew, so that no reader can change what is stored. */
-export function recordOf(entry: JobEntry): JobRecord {
-  const { id, task, headers, priority, createdAt, key, expiresAt } = entry;
+/** A record as it leaves the store, made anew, so that no reader can change what is stored; with instants as epoch milliseconds. */
+export function recordOf(entry: JobEntry, origin: number): JobRecord {
+  const { id, task, headers, priority, key } = entry;
+  const createdAt = origin + entry.createdAt;
+  const expiresAt = entry.expiresAt === undefined ? undefined : origin + entry.expiresAt;
   const body = { data: copyData(entry.data), encoding: entry.encoding };
   if (key === undefined)
     return expiresAt === undefined
@@ -277,19 +285,19 @@ export function copyBody(body: Body): Body {
   return { data: copyData(body.data), encoding: body.encoding };
 }
 
-export function viewOf(entry: JobEntry): JobView {
+export function viewOf(entry: JobEntry, origin: number): JobView {
   const { links } = entry;
   return {
-    ...recordOf(entry),
+    ...recordOf(entry, origin),
     status: statusName(entry.code),
     attempt: shownAttempt(entry),
     recoveries: entry.recoveries,
     deferrals: entry.deferrals,
     maxRecoveries: entry.maxRecoveries,
     redrives: entry.redrives,
-    ...(entry.runAt < 0 ? {} : { runAt: entry.runAt }),
-    ...(entry.startedAt < 0 ? {} : { startedAt: entry.startedAt }),
-    ...(entry.finishedAt < 0 ? {} : { finishedAt: entry.finishedAt }),
+    ...(entry.runAt === NEVER ? {} : { runAt: origin + entry.runAt }),
+    ...(entry.startedAt === NEVER ? {} : { startedAt: origin + entry.startedAt }),
+    ...(entry.finishedAt === NEVER ? {} : { finishedAt: origin + entry.finishedAt }),
     ...(entry.result === undefined ? {} : { result: copyBody(entry.result) }),
     ...(entry.error === undefined ? {} : { error: entry.error }),
     ...(entry.code !== FAILED || entry.reason === undefined ? {} : { reason: entry.reason }),

@@ -52,6 +52,8 @@ class BatchHeap extends SlotHeap<LeaseBatch> {
 /** The valid leases, found by receipt and by deadline. Instants are of the monotonic clock. */
 export class LeaseBook {
   readonly #slots: (Lease | null)[] = [];
+  /** How receipts of each slot begin. */
+  readonly #prefixes: string[] = [];
   readonly #free: number[] = [];
   readonly #batches = new BatchHeap();
   /** Batches are numbered, so that of two with one deadline the older ends first. */
@@ -70,7 +72,8 @@ export class LeaseBook {
   grant(entry: JobEntry, deadline: number, session: string, started: boolean): Lease {
     const slot = this.#free.pop() ?? this.#slots.length;
     // The slot is in the receipt, so that finding a lease is an array access.
-    const lease = new Lease(entry, `${slot}.${++deliveries}` as Receipt, slot, session, started);
+    const prefix = (this.#prefixes[slot] ??= `${slot}.`);
+    const lease = new Lease(entry, (prefix + ++deliveries) as Receipt, slot, session, started);
     this.#slots[slot] = lease;
     entry.lease = lease;
     this.#join(lease, deadline);

@@ -19,7 +19,7 @@ import {
 } from "@lexigram/contracts";
 import { newEntry } from "./accept-jobs.ts";
 import { jobIssues } from "./job-check.ts";
-import { type JobEntry, viewOf } from "./job-entry.ts";
+import { type JobEntry, NEVER, viewOf } from "./job-entry.ts";
 import { JobLinks } from "./job-links.ts";
 import type { QueueStore } from "./queue-store.ts";
 import { invalid, pageOf, refuseUnknown } from "./read-jobs.ts";
@@ -79,7 +79,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   get(id: JobId): Promise<DeadLetter | undefined> {
     return this.#step("deadLetters.get", () => {
       const entry = this.#store.jobs.get(id);
-      return entry?.code === FAILED ? letterOf(entry) : undefined;
+      return entry?.code === FAILED ? letterOf(entry, this.#store.origin) : undefined;
     });
   }
 
@@ -88,11 +88,11 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
       refuseUnknown("dead letter query", query, ["task", "cursor", "limit"]);
       const { task, cursor, limit = 50 } = query;
       return pageOf(
-        this.#store.index(FAILED),
+        this.#store.statuses.of(FAILED),
         cursor === undefined ? { limit } : { limit, cursor },
         task === undefined ? undefined : (entry) => entry.task === task,
         true,
-        letterOf,
+        (entry) => letterOf(entry, this.#store.origin),
       );
     });
   }
@@ -148,19 +148,19 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   }
 
   size(): Promise<number> {
-    return this.#step("deadLetters.size", () => this.#store.index(FAILED).size);
+    return this.#step("deadLetters.size", () => this.#store.statuses.of(FAILED).size);
   }
 
   stats(): Promise<DeadLetterStats> {
     return this.#step("deadLetters.stats", () => {
-      const { policy, failedByTask } = this.#store;
+      const { policy, statuses } = this.#store;
       const keep = policy.keepFailed ?? DEFAULT_KEEP_FAILED;
       return {
-        size: this.#store.index(FAILED).size,
+        size: this.#store.statuses.of(FAILED).size,
         maxSize: keep === 0 ? 0 : keep.count,
         retried: this.#retried,
         removed: this.#removed,
-        byTask: Object.fromEntries(failedByTask),
+        byTask: Object.fromEntries(statuses.failedByTask),
       };
     });
   }
@@ -176,13 +176,13 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
     matches: (entry: JobEntry) => boolean,
     act: (entry: JobEntry) => void,
   ): Promise<number> {
-    const until = this.#store.latestStamp;
+    const until = this.#store.statuses.latestStamp;
     let after: number | undefined = -1;
     let n = 0;
     while (after !== undefined) {
       const from: number = after;
       after = await this.#step(name, () => {
-        const failed = this.#store.index(FAILED);
+        const failed = this.#store.statuses.of(FAILED);
         const page = failed.page(from, STEP, STEP, undefined);
         for (const entry of page.entries) {
           if (failed.stampOf(entry) > until) return undefined;
@@ -199,13 +199,13 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   #redrive(entry: JobEntry): void {
     entry.replayOf = {
       id: entry.id,
-      failedAt: entry.finishedAt,
+      failedAt: this.#store.origin + entry.finishedAt,
       reason: entry.reason ?? "failed",
       attempt: entry.attempt,
     };
     entry.redrives++;
     entry.attempt = entry.recoveries = entry.deferrals = 0;
-    entry.finishedAt = -1;
+    entry.finishedAt = NEVER;
     entry.result = entry.error = entry.reason = undefined;
     entry.begun = true;
     // Its wait begins anew.
@@ -220,11 +220,11 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   }
 }
 
-function letterOf(entry: JobEntry): DeadLetter {
+function letterOf(entry: JobEntry, origin: number): DeadLetter {
   return {
-    job: viewOf(entry),
+    job: viewOf(entry, origin),
     error: entry.error ?? UNKNOWN_ERROR,
     reason: entry.reason ?? "failed",
-    failedAt: entry.finishedAt,
+    failedAt: origin + entry.finishedAt,
   };
 }

@@ -165,7 +165,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
         if (recalled !== undefined) return recalled;
         return store.step(() => {
           const results = acceptJobs(store, jobs);
-          store.enqueues.remember(options, results, store.mono, this.#rememberMs);
+          store.enqueues.remember(options, results, store.monoUp, this.#rememberMs);
           return results;
         });
       },

@@ -4,16 +4,13 @@ import {
   DEFAULT_KEEP_FAILED,
   type QueuePolicy,
   type Random,
-  type SerializedError,
-  serializeError,
-  TaskCancelledError,
   type Timer,
-  TransitionNotAllowedError,
 } from "@lexigram/contracts";
 import { CallSessions, type EnqueueAnswer, type ExchangeAnswer } from "./call-sessions.ts";
 import { Consumers } from "./consumers.ts";
 import { DueHeap, ExpiryHeap } from "./entry-heaps.ts";
 import type { JobEntry } from "./job-entry.ts";
+import { cancelledBecause } from "./job-errors.ts";
 import { type ReleaseActions, Releases } from "./job-links.ts";
 import { JobTable } from "./job-table.ts";
 import { type Lease, LeaseBook } from "./lease-book.ts";
@@ -21,11 +18,11 @@ import { ReadyLine } from "./ready-line.ts";
 import { decidesAlike, readyRules } from "./ready-rules.ts";
 import { RecordRetention } from "./record-retention.ts";
 import { SettledWaiters } from "./settled-waiters.ts";
+import { small } from "./small-integer.ts";
 import {
   CANCELLED,
   EXPIRED,
   FAILED,
-  isLegal,
   isTerminalCode,
   PENDING,
   REMOVED,
@@ -33,11 +30,9 @@ import {
   RUNNING,
   SCHEDULED,
   type StatusCode,
-  statusName,
-  UNFINISHED,
   WAITING,
 } from "./status-code.ts";
-import { StatusIndex } from "./status-index.ts";
+import { StatusBook } from "./status-book.ts";
 import { UniqueKeys } from "./unique-keys.ts";
 import { WorkWake, type WorkSigns } from "./work-wake.ts";
 
@@ -47,13 +42,14 @@ const RELEASES_PER_STEP = 200;
 const STEP = 500;
 
 /**
- * The state of one queue, and the moves of its jobs. Each operation is a `step`: it begins by reading the clock, and ends by waking
- * who waits for what it did. Every part keeps its own order; this class keeps them in step.
+ * The state of one queue, and the moves of its jobs. Each operation is a `step`: it begins by reading the clock, and
+ * ends by waking who waits for what it did. Every part keeps its own order; this class keeps them in step.
  */
 export class QueueStore implements ReleaseActions, WorkSigns {
   readonly name: string;
   readonly clock: Clock;
   readonly jobs: JobTable;
+  readonly statuses = new StatusBook();
   readonly ready = new ReadyLine();
   readonly leases = new LeaseBook();
   readonly unique = new UniqueKeys();
@@ -66,24 +62,28 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   readonly consumers = new Consumers();
   /** Held deliveries to be told of a cancellation, by the session that claimed them. */
   readonly cancelNotices = new Map<string, Set<Lease>>();
-  /** Dead letters by task. */
-  readonly failedByTask = new Map<string, number>();
   policy: QueuePolicy = {};
   paused = false;
-  /** The clock's readings at the beginning of the operation. */
+  /** The wall clock when the queue was made, from which its instants count. */
+  readonly origin: number;
+  /** The wall clock at the beginning of the operation, from the origin. */
   now = 0;
+  /**
+   * The monotonic clock at the beginning of the operation, in whole milliseconds, which cost no allocation wherever
+   * they are handed on: rounded down to judge what has passed, rounded up to set what must last.
+   */
   mono = 0;
-  readonly #indexes: readonly StatusIndex[] = Array.from({ length: 9 }, () => new StatusIndex());
+  monoUp = 0;
   readonly #due = new DueHeap();
   readonly #expiry = new ExpiryHeap();
   #accepted = 0;
-  #stamps = 0;
   #janitor: Timer | null = null;
 
   /** @param random seeds the table of ids. */
   constructor(name: string, clock: Clock, random: Random) {
     this.name = name;
     this.clock = clock;
+    this.origin = clock.now();
     this.jobs = new JobTable(random() * 2 ** 32);
     this.wake = new WorkWake(clock, this);
     this.retention = new RecordRetention(DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED, (entry) =>
@@ -125,39 +125,26 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   }
 
   readClock(): void {
-    this.now = this.clock.now();
-    this.mono = this.clock.monotonic();
-  }
-
-  index(status: StatusCode): StatusIndex {
-    return this.#indexes[status] as StatusIndex;
-  }
-
-  get unfinished(): number {
-    let n = 0;
-    for (const status of UNFINISHED) n += this.index(status).size;
-    return n;
+    this.now = small(this.clock.now() - this.origin);
+    const mono = this.clock.monotonic();
+    this.mono = small(Math.floor(mono));
+    this.monoUp = small(Math.ceil(mono));
   }
 
   nextSeq(): number {
     return ++this.#accepted;
   }
 
-  /** The stamp of the latest change of a status. */
-  get latestStamp(): number {
-    return this.#stamps;
-  }
-
   /** Takes in a new job: waiting for others, for its time, or for a worker. */
   admit(entry: JobEntry, waits: boolean): void {
     this.jobs.add(entry);
-    if (waits) this.#enter(entry, WAITING);
+    if (waits) this.statuses.enter(entry, WAITING);
     else if (entry.runAt > this.now) {
-      this.#enter(entry, SCHEDULED);
+      this.statuses.enter(entry, SCHEDULED);
       this.#due.set(entry, entry.runAt, entry.seq);
       this.armExpiry(entry);
     } else {
-      this.#enter(entry, PENDING);
+      this.statuses.enter(entry, PENDING);
       this.ready.file(entry);
       this.armExpiry(entry);
     }
@@ -166,7 +153,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   /** Takes in a job that is a dead letter from the start. */
   admitFailed(entry: JobEntry): void {
     this.jobs.add(entry);
-    this.#enter(entry, FAILED);
+    this.statuses.enter(entry, FAILED);
     entry.finishedAt = this.now;
     this.retention.keep(entry);
     if (entry.links !== null) this.releases.ended(entry, FAILED);
@@ -180,28 +167,14 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     entry.seq = this.nextSeq();
     entry.order = -1;
     this.ready.enroll(entry, this.mono);
-    this.move(entry, PENDING);
+    this.statuses.move(entry, PENDING);
     this.ready.file(entry);
-  }
-
-  /** The one place where a job changes its status. */
-  move(entry: JobEntry, to: StatusCode): void {
-    const from = entry.code;
-    if (!isLegal(from, to))
-      throw new TransitionNotAllowedError({
-        jobId: entry.id,
-        from: statusName(from),
-        to: statusName(to),
-      });
-    if (from === to) return;
-    this.#leave(entry);
-    this.#enter(entry, to);
   }
 
   /** Makes a job pending and files it, at its place or, when it has none, behind all others. */
   makePending(entry: JobEntry): void {
     this.detach(entry);
-    if (entry.code !== PENDING) this.move(entry, PENDING);
+    if (entry.code !== PENDING) this.statuses.move(entry, PENDING);
     this.ready.file(entry);
     this.armExpiry(entry);
   }
@@ -209,7 +182,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   makeScheduled(entry: JobEntry, runAt: number): void {
     this.detach(entry);
     entry.runAt = runAt;
-    this.move(entry, entry.attempt > 0 ? RETRYING : SCHEDULED);
+    this.statuses.move(entry, entry.attempt > 0 ? RETRYING : SCHEDULED);
     this.#due.set(entry, runAt, entry.seq);
     this.armExpiry(entry);
   }
@@ -222,7 +195,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   /** Ends a job. */
   end(entry: JobEntry, outcome: StatusCode): void {
     this.detach(entry);
-    this.move(entry, outcome);
+    this.statuses.move(entry, outcome);
     entry.finishedAt = this.now;
     entry.cancelRequested = false;
     if (entry.unique !== null) this.unique.ended(entry);
@@ -237,7 +210,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     const wasOver = isTerminalCode(entry.code);
     if (wasOver) this.retention.forget(entry);
     else this.detach(entry);
-    this.#leave(entry);
+    this.statuses.leave(entry);
     entry.code = REMOVED;
     this.jobs.delete(entry);
     if (entry.unique !== null) this.unique.ended(entry);
@@ -258,7 +231,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   /** Gives a pending job out on a lease. */
   claim(entry: JobEntry, deadline: number, session: string, started: boolean): Lease {
     this.detach(entry);
-    this.move(entry, RUNNING);
+    this.statuses.move(entry, RUNNING);
     const lease = this.leases.grant(entry, deadline, session, started);
     this.ready.lease(entry, this.mono);
     if (started) this.start(lease);
@@ -275,7 +248,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
       lease.beganJob = true;
     }
     if (entry.unique !== null) this.unique.started(entry);
-    this.ready.start(entry, this.mono);
+    this.ready.start(entry, this.monoUp);
   }
 
   release(entry: JobEntry): void {
@@ -316,7 +289,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
 
   hasWork(): boolean {
     if (this.paused) return false;
-    this.mono = this.clock.monotonic();
+    this.readClock();
     return this.ready.isOpen(this.mono) && this.ready.next(this.mono, this.now) !== null;
   }
 
@@ -351,24 +324,6 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     }
   }
 
-  #enter(entry: JobEntry, status: StatusCode): void {
-    entry.code = status;
-    this.index(status).append(entry, ++this.#stamps);
-    if (status === FAILED) this.#countFailed(entry, 1);
-  }
-
-  #leave(entry: JobEntry): void {
-    this.index(entry.code).remove(entry);
-    if (entry.code === FAILED) this.#countFailed(entry, -1);
-  }
-
-  #countFailed(entry: JobEntry, by: number): void {
-    const { task } = entry;
-    const count = (this.failedByTask.get(task) ?? 0) + by;
-    if (count === 0) this.failedByTask.delete(task);
-    else this.failedByTask.set(task, count);
-  }
-
   #dropLease(entry: JobEntry): void {
     const { lease } = entry;
     if (lease === null) return;
@@ -391,8 +346,4 @@ export class QueueStore implements ReleaseActions, WorkSigns {
       { keepAlive: false },
     );
   }
-}
-
-export function cancelledBecause(entry: JobEntry, reason: string): SerializedError {
-  return serializeError(new TaskCancelledError({ jobId: entry.id, reason }), { stack: false });
 }

@@ -40,7 +40,9 @@ export function listJobs(store: QueueStore, query: JobQuery): Page<JobView> {
       ? undefined
       : (entry: JobEntry): boolean =>
           (task === undefined || entry.task === task) && (key === undefined || entry.key === key);
-  return pageOf(store.index(statusCode(query.status)), query, matches, false, viewOf);
+  return pageOf(store.statuses.of(statusCode(query.status)), query, matches, false, (entry) =>
+    viewOf(entry, store.origin),
+  );
 }
 
 /** Reads a page of an index. @throws TaskValidationError for a limit or cursor that is none. */
@@ -64,17 +66,17 @@ export function pageOf<T>(
 
 export function countJobs(store: QueueStore, status: JobStatus | undefined): number {
   bringUpToDate(store);
-  return status === undefined ? store.unfinished : store.index(statusCode(status)).size;
+  return status === undefined ? store.statuses.unfinished : store.statuses.of(statusCode(status)).size;
 }
 
 export function statsOf(store: QueueStore): QueueStats {
   bringUpToDate(store);
-  const retrying = store.index(RETRYING).size;
+  const retrying = store.statuses.of(RETRYING).size;
   const counts = Object.fromEntries(
-    JOB_STATES.map((state) => [state, store.index(statusCode(state)).size]),
+    JOB_STATES.map((state) => [state, store.statuses.of(statusCode(state)).size]),
   ) as Record<JobState, number>;
-  counts.scheduled = store.index(SCHEDULED).size + retrying;
-  const oldest = store.index(PENDING).first;
+  counts.scheduled = store.statuses.of(SCHEDULED).size + retrying;
+  const oldest = store.statuses.of(PENDING).first;
   const { maxSize } = store.policy;
   return {
     counts,
@@ -96,7 +98,7 @@ export function resultsOf(store: QueueStore, ids: readonly JobId[]): readonly Jo
 export function viewJob(store: QueueStore, id: JobId): JobView | undefined {
   bringUpToDate(store);
   const entry = store.jobs.get(id);
-  return entry === undefined ? undefined : viewOf(entry);
+  return entry === undefined ? undefined : viewOf(entry, store.origin);
 }
 
 /** @throws TaskValidationError for a key that is not among the known ones. */

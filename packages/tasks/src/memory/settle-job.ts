@@ -1,6 +1,7 @@
 import type { SerializedError, Settlement } from "@lexigram/contracts";
-import { copyBody, type JobEntry } from "./job-entry.ts";
-import { cancelledBecause, type QueueStore } from "./queue-store.ts";
+import { copyBody, type JobEntry, NEVER } from "./job-entry.ts";
+import { cancelledBecause } from "./job-errors.ts";
+import type { QueueStore } from "./queue-store.ts";
 import { CANCELLED, COMPLETED, FAILED } from "./status-code.ts";
 
 /**
@@ -38,7 +39,7 @@ export function settle(store: QueueStore, settlement: Settlement): boolean {
   } else {
     if (lease.beganJob) {
       entry.begun = false;
-      entry.startedAt = -1;
+      entry.startedAt = NEVER;
     }
     putBack(store, entry, settlement.delayMs);
   }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { MemoryTaskQueue } from "../../src/memory/memory-task-queue.ts";
 import { Bench, failure, job } from "./jobs.ts";
 
 const claim = { slots: 1, ahead: 0, leaseMs: 1_000, maxBytes: 1e9 };
@@ -47,6 +48,40 @@ describe("a delivery", () => {
     expect(await bench.queue.getJob("a")).toMatchObject({ attempt: 1, status: "pending", error: failure });
     const [taken] = await bench.put(job({ unique: { key: "k", until: "started", onConflict: "reject" } }));
     expect(taken?.ok).toBe(true);
+  });
+});
+
+describe("parts of milliseconds", () => {
+  const clock = {
+    at: 0,
+    now: () => 1_800_000_000_000 + Math.floor(clock.at),
+    monotonic: () => clock.at,
+    setTimer: () => ({ cancel: () => {} }),
+  };
+
+  test("never make a lease shorter than it was asked for", async () => {
+    clock.at = 0.9;
+    const queue = new MemoryTaskQueue({ clock });
+    await queue.enqueue(job());
+    const { deliveries } = await queue.exchange({ session: "w", seq: 1, settle: [], started: [], claim });
+    clock.at = 1_000.8;
+    const { lost } = await queue.extend([deliveries[0]!.receipt], 1_000);
+    expect(lost).toEqual([]);
+    clock.at = 2_002;
+    expect((await queue.extend([deliveries[0]!.receipt], 1_000)).lost).toHaveLength(1);
+  });
+
+  test("never bring a start too early for its rate", async () => {
+    clock.at = 0.9;
+    const queue = new MemoryTaskQueue({ clock, policy: { rate: { rate: 1, perMs: 100, burst: 1 } } });
+    await queue.enqueueMany([job(), job()], { session: "p", seq: 1 });
+    const claimed = async (seq: number): Promise<number> =>
+      (await queue.exchange({ session: "w", seq, settle: [], started: [], claim })).deliveries.length;
+    expect(await claimed(1)).toBe(1);
+    clock.at = 100.8;
+    expect(await claimed(2)).toBe(0);
+    clock.at = 101;
+    expect(await claimed(3)).toBe(1);
   });
 });
 
