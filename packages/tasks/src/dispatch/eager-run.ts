@@ -11,6 +11,8 @@ import {
   withFields,
 } from "@lexigram/contracts";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
+import { followProgress } from "../progress/followed-progress.ts";
+import { attemptReporter } from "../worker/attempt-progress.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import type { HandleSource, TaskHandle } from "./task-handle.ts";
 
@@ -52,12 +54,20 @@ class EagerTaskHandle implements TaskHandle<never> {
   }
 
   get progress(): AsyncIterable<ProgressSnapshot> {
-    return this.#source.progress?.subscribe(this.id) ?? nothing();
+    const { progress: tracker, clock } = this.#source;
+    if (tracker === undefined) return nothing();
+    const ending = this.#ending;
+    const end = { completed: ending.ok, error: ending.ok ? "" : messageOf(ending.error) };
+    return followProgress({ id: this.id, tracker, clock, ending: async () => end });
   }
 
   async job(): Promise<JobView | undefined> {
     return undefined;
   }
+}
+
+function messageOf(error: unknown): string {
+  return serializeError(error, { stack: false }).message;
 }
 
 async function* nothing(): AsyncIterable<never> {}
@@ -76,19 +86,14 @@ export async function runEagerly(
   logger: Logger,
 ): Promise<TaskHandle> {
   const { codecs, clock, progress, queueName } = source;
+  let isOver = false;
+  const reporter = attemptReporter(job.id, progress, () => isOver);
   const context: Partial<TaskContext> = {
     job: { id: job.id, task: job.task, queue: queueName, priority: job.priority, createdAt: clock.now() },
     headers: job.headers,
     labels,
     log: withFields(logger, { job: job.id, task: job.task, attempt: 1 }),
-    ...(progress === undefined
-      ? {}
-      : {
-          progress: {
-            update: (done, total, note, metadata) =>
-              progress.update(job.id, done, total ?? 0, note, metadata),
-          },
-        }),
+    progress: reporter,
   };
   registry.require(job.task);
   let ending: Ending;
@@ -98,10 +103,10 @@ export async function runEagerly(
       ok: true,
       value: codecs.decodeValue(codecs.encodeValue(value, `the result of task "${job.task}"`)),
     };
-    await progress?.complete(job.id);
   } catch (error) {
     ending = { ok: false, error };
-    await progress?.fail(job.id, String(error));
   }
+  isOver = true;
+  if (reporter.reported) reporter.end(ending.ok ? undefined : messageOf(ending.error));
   return new EagerTaskHandle(source, job.id, ending);
 }

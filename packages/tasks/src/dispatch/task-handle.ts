@@ -13,6 +13,7 @@ import {
   type ProgressTrackerProtocol,
   RemoteTaskError,
   ResultTimeoutError,
+  ResultUnavailableError,
   type SerializedError,
   type StateStoreProtocol,
   TaskCancelledError,
@@ -26,6 +27,7 @@ import { parseResult } from "../define/input-validation.ts";
 import type { TaskEmitter } from "../events/task-emitter.ts";
 import { refuseUnknownOptions } from "../job/option-check.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
+import { followProgress, type JobEnd } from "../progress/followed-progress.ts";
 import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
 import { JOB_STATUS_OF } from "../results/result-record.ts";
 import { waitForOutcome } from "../results/result-waiter.ts";
@@ -55,7 +57,11 @@ export interface TaskHandle<O = unknown> {
   status(): Promise<JobStatus | "unknown">;
   /** Cancels it at once when it has not started; otherwise asks its handler to stop. */
   cancel(): Promise<CancelOutcome>;
-  /** One item per change, beginning with what is known, ending with the job. */
+  /**
+   * One item per change, beginning with what is known, ending with the job: the last item is complete or failed as the
+   * job is, also when its handler reported nothing or never ran. A job that is gone ends it without such an item.
+   * Rejects as `result` does when the queue cannot be asked any more.
+   */
   readonly progress: AsyncIterable<ProgressSnapshot>;
   /** Everything the store can tell of it. */
   job(): Promise<JobView | undefined>;
@@ -72,6 +78,8 @@ export interface HandleSource {
   readonly emitter: TaskEmitter | undefined;
   readonly progress: ProgressTrackerProtocol | undefined;
 }
+
+const NO_ERROR = "it left no error";
 
 /** How a job ended, wherever that was kept. */
 interface Ending {
@@ -118,7 +126,7 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
       case "failed":
         throw new RemoteTaskError({
           jobId: id,
-          error: ending.error ?? { name: "Error", message: "it left no error" },
+          error: ending.error ?? { name: "Error", message: NO_ERROR },
         });
       case "expired":
         await this.#announce("task.expired", {});
@@ -143,8 +151,13 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   }
 
   get progress(): AsyncIterable<ProgressSnapshot> {
-    const { progress, queueName } = this.#source;
-    if (progress !== undefined) return progress.subscribe(this.id);
+    const { id } = this;
+    const { progress: tracker, queueName, queue, state, clock } = this.#source;
+    if (tracker !== undefined) {
+      const tellsEndings = queue.capabilities.results || state !== undefined;
+      const ending = tellsEndings ? (signal: AbortSignal) => this.#end(signal) : undefined;
+      return followProgress({ id, tracker, clock, ending });
+    }
     throw new UnsupportedError(
       { subject: `the dispatcher of queue "${queueName}"`, capability: "progress" },
       {
@@ -176,6 +189,17 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
     return { status: JOB_STATUS_OF[record.status], error: record.error, value: () => record.value };
   }
 
+  /** The job's end as its progress tells it; `undefined` when the job is gone. */
+  async #end(signal: AbortSignal): Promise<JobEnd | undefined> {
+    try {
+      const { status, error } = await this.#ending({ signal });
+      return { completed: status === "completed", error: reasonOf(this.id, status, error) };
+    } catch (error) {
+      if (error instanceof ResultUnavailableError) return undefined;
+      throw error;
+    }
+  }
+
   #store(state: StateStoreProtocol): CacheBackendResultStore {
     let store = stores.get(state);
     if (store === undefined) {
@@ -200,6 +224,13 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
 
 /** Waiters of one state store share its subscription. */
 const stores = new WeakMap<StateStoreProtocol, CacheBackendResultStore>();
+
+/** Why a job did not complete, in the words that its worker would report. */
+function reasonOf(id: JobId, status: string, error: SerializedError | undefined): string {
+  if (error !== undefined) return error.message;
+  if (status === "expired") return new TaskExpiredError({ jobId: id }).message;
+  return status === "cancelled" ? stopped(id, error).message : NO_ERROR;
+}
 
 /** A discarded job ends as cancelled, with an error that says so. */
 function stopped(id: JobId, error: SerializedError | undefined): Error {

@@ -1,6 +1,6 @@
 import { type Headers, type Logger, withFields } from "@lexigram/contracts";
-import type { Attempt } from "./attempt.ts";
-import { AttemptProgress } from "./attempt-progress.ts";
+import { type Attempt, Stage } from "./attempt.ts";
+import { attemptReporter, type EndingReporter } from "./attempt-progress.ts";
 import type { ProgressReporter, TaskContext, TaskJobInfo } from "./task-context.ts";
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
@@ -10,10 +10,13 @@ export class AttemptContext implements TaskContext {
   readonly #attempt: Attempt;
   #job: TaskJobInfo | undefined = undefined;
   #log: Logger | undefined = undefined;
-  #progress: AttemptProgress | undefined = undefined;
+  #progress: EndingReporter | undefined = undefined;
+  /** Whether a run before this one, inside the same slot, reported progress. */
+  readonly #reportedBefore: boolean;
 
   constructor(attempt: Attempt) {
     this.#attempt = attempt;
+    this.#reportedBefore = attempt.context !== undefined && attempt.context.leaveProgress();
   }
 
   get job(): TaskJobInfo {
@@ -54,7 +57,12 @@ export class AttemptContext implements TaskContext {
   }
 
   get progress(): ProgressReporter {
-    this.#progress ??= new AttemptProgress(this.#attempt.jobId, this.#attempt.consumer.services.progress);
+    return this.#reporter;
+  }
+
+  get #reporter(): EndingReporter {
+    const attempt = this.#attempt;
+    this.#progress ??= attemptReporter(attempt.jobId, attempt.consumer.services.progress, () => this.#isOver);
     return this.#progress;
   }
 
@@ -64,8 +72,24 @@ export class AttemptContext implements TaskContext {
     if (attempt.abortReason !== undefined) throw attempt.abortReason; // oxlint-disable-line typescript/only-throw-error -- always one of our typed errors
   }
 
-  /** Ends progress, when the handler reported any. */
+  /** Ends the job's progress, when a handler reported any in this slot. */
   endProgress(error: string | undefined): void {
-    this.#progress?.end(error);
+    if (this.#reported) this.#reporter.end(error);
+  }
+
+  /** Takes no more reports; the job goes on. @returns whether a handler reported any in this slot. */
+  leaveProgress(): boolean {
+    this.#progress?.leave();
+    return this.#reported;
+  }
+
+  get #reported(): boolean {
+    return this.#reportedBefore || this.#progress?.reported === true;
+  }
+
+  /** Whether the job is in other hands by now: another run of it, the store's, or another worker's. */
+  get #isOver(): boolean {
+    const attempt = this.#attempt;
+    return attempt.context !== this || attempt.stage >= Stage.Settling || attempt.leaseIsLost;
   }
 }

@@ -31,12 +31,12 @@ export class OutcomeReport {
 
   settled(attempt: Attempt): void {
     const { kind, error } = attempt.outcome;
+    const { context } = attempt;
+    if (kind === "released" || kind === "retried") context?.leaveProgress();
+    else context?.endProgress(kind === "completed" ? undefined : this.#messageOf(error));
     if (kind === "released") return;
-    const ran = attempt.context !== undefined;
-    if (ran) {
+    if (context !== undefined) {
       this.#count(attempt);
-      if (kind !== "retried")
-        attempt.context?.endProgress(kind === "completed" ? undefined : messageOf(error));
       if (attempt.durationMs >= this.#settings.leaseMs / 3 && this.#slow.size < MAX_NAMES)
         this.#slow.add(attempt.taskName);
     }
@@ -72,6 +72,10 @@ export class OutcomeReport {
     });
   }
 
+  #messageOf(error: unknown): string {
+    return serializeError(error, { ...this.#settings.errors, stack: false }).message;
+  }
+
   #lostForGood(attempt: Attempt): void {
     this.#services.logger.error("a job that was completed before it ran has failed", {
       task: attempt.taskName,
@@ -79,8 +83,4 @@ export class OutcomeReport {
       error: serializeError(attempt.outcome.error),
     });
   }
-}
-
-function messageOf(error: unknown): string {
-  return serializeError(error, { stack: false }).message;
 }

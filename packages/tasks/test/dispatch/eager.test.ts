@@ -4,7 +4,7 @@ import {
   TaskNotFoundError,
   TaskValidationError,
 } from "@lexigram/contracts";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { HandlerRegistry } from "../../src/define/handler-registry.ts";
 import { task } from "../../src/define/task.ts";
@@ -24,10 +24,16 @@ const boom = task({ name: "boom", maxRetries: 3 }, () => {
   throw new RangeError("no");
 });
 
+const silent = task(
+  { name: "silent", input: z.object({ a: z.number(), b: z.number() }).optional() },
+  () => 1,
+);
+
 function eager(more: Partial<TaskDispatcherOptions> = {}): Producer {
   const registry = new HandlerRegistry();
   registry.register(add);
   registry.register(boom);
+  registry.register(silent);
   return new Producer({ registry, eager: true, progress: new InMemoryProgressTracker(), ...more });
 }
 
@@ -65,11 +71,24 @@ describe("an eager dispatcher", () => {
     expect(error.cause).toBeInstanceOf(RangeError);
   });
 
-  test("ends the progress of a job", async () => {
-    const handle = await eager().dispatcher.enqueue(add, { a: 1, b: 2 });
+  test.each([
+    ["that reports", add, "complete"],
+    ["that reports nothing", silent, "complete"],
+    ["that fails", boom, "failed"],
+  ] as const)("ends the progress of a job %s", async (_what, definition, status) => {
+    const handle = await eager().dispatcher.enqueue(definition as typeof silent, { a: 1, b: 2 });
     const seen: string[] = [];
-    for await (const { status } of handle.progress) seen.push(status);
-    expect(seen).toEqual(["complete"]);
+    for await (const snapshot of handle.progress) seen.push(snapshot.status);
+    expect(seen).toEqual([status]);
+  });
+
+  test("fails no job whose progress cannot be written", async () => {
+    const away = async (): Promise<never> => {
+      throw new Error("the store is away");
+    };
+    const progress = { update: away, complete: away, fail: away, get: away, subscribe: vi.fn() };
+    const handle = await eager({ progress }).dispatcher.enqueue(silent, undefined);
+    expect(await handle.result()).toBe(1);
   });
 
   test("runs many", async () => {

@@ -61,7 +61,7 @@ export function bindingOf(
 
 /** A dispatcher over queues in memory that no worker serves: a test takes the jobs and says how they end. */
 export class Producer {
-  readonly clock = new TestClock();
+  readonly clock: TestClock;
   readonly backend: TaskBackend;
   readonly queue: TaskQueueProtocol;
   readonly emails: TaskQueueProtocol;
@@ -70,7 +70,8 @@ export class Producer {
   readonly dispatcher: TaskDispatcher;
   #seq = 0;
 
-  constructor(options: Partial<TaskDispatcherOptions> = {}) {
+  constructor(options: Partial<TaskDispatcherOptions> = {}, clock = new TestClock()) {
+    this.clock = clock;
     this.backend = memoryBackend({ clock: this.clock });
     this.queue = this.backend.queue("main");
     this.emails = this.backend.queue("emails");

@@ -12,7 +12,6 @@ import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { task } from "../../src/define/task.ts";
 import { CacheBackendResultStore } from "../../src/results/cache-backend-result-store.ts";
-import { InMemoryProgressTracker } from "../../src/progress/shared-progress-tracker.ts";
 import { Producer, rejection } from "./producer.ts";
 
 const ping = task({ name: "ping" }, (): unknown => undefined);
@@ -145,17 +144,6 @@ describe("a handle", () => {
       [expect.objectContaining({ taskName: "ping", jobId: handle.id, attempt: 0 })],
       [expect.objectContaining({ taskName: "ping", jobId: again.id, attempt: 0 })],
     ]);
-  });
-
-  test("follows the progress of its job", async () => {
-    const progress = new InMemoryProgressTracker();
-    const { dispatcher } = new Producer({ progress });
-    const handle = await dispatcher.enqueue(ping);
-    await progress.update(handle.id, 1, 4);
-    await progress.complete(handle.id);
-    const seen: string[] = [];
-    for await (const { status } of handle.progress) seen.push(status);
-    expect(seen.at(-1)).toBe("complete");
   });
 
   test("without a progress tracker says what is missing", async () => {
