@@ -48,7 +48,7 @@ function acceptJob(store: QueueStore, job: NewJob): Result<Enqueued, TaskQueueEr
   }
   const entry = newEntry(store, job);
   if (job.delayMs !== undefined && job.delayMs > 0) entry.runAt = store.now + job.delayMs;
-  store.ready.enroll(entry, store.mono);
+  store.ready.enroll(entry, store.rateNow);
   if (job.unique !== undefined) store.unique.take(entry, job.unique, store.monoUp);
   if (job.dependsOn === undefined && job.barrier === undefined && job.notifies === undefined)
     store.admit(entry, false);
@@ -66,7 +66,7 @@ export function newEntry(store: QueueStore, job: NewJob): JobEntry {
 }
 
 function copyHeaders(headers: Headers): Headers {
-  for (const _ in headers) return { ...headers };
+  for (const _ in headers) return Object.freeze({ ...headers });
   return NO_HEADERS;
 }
 

@@ -133,8 +133,8 @@ function claimJobs(
   const deliveries: Delivery[] = [];
   let bytes = 0;
   let late = 0;
-  while (deliveries.length < most && ready.isOpen(store.mono)) {
-    const entry = choose === undefined ? ready.next(store.mono, store.now) : chosen(store, choose);
+  while (deliveries.length < most && ready.isOpen(store.rateNow)) {
+    const entry = choose === undefined ? ready.next(store.rateNow, store.now) : chosen(store, choose);
     if (entry === null) break;
     if (isLate(store, entry)) {
       store.end(entry, EXPIRED);
@@ -151,7 +151,7 @@ function claimJobs(
 }
 
 function chosen(store: QueueStore, choose: Choose): JobEntry | null {
-  const candidates = store.ready.candidates(store.mono, store.now);
+  const candidates = store.ready.candidates(store.rateNow, store.now);
   if (candidates.length === 0) return null;
   const at = Math.floor(choose(candidates.length));
   return candidates[Math.min(Math.max(at, 0), candidates.length - 1)] ?? null;

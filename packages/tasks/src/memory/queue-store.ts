@@ -74,6 +74,8 @@ export class QueueStore implements ReleaseActions, WorkSigns {
    */
   mono = 0;
   monoUp = 0;
+  /** The same for rates, which are exact only when what is taken and what is judged are read alike. */
+  rateNow = 0;
   readonly #due = new DueHeap();
   readonly #expiry = new ExpiryHeap();
   #accepted = 0;
@@ -96,7 +98,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     this.readClock();
     this.#promote(budget);
     this.#expire(budget);
-    this.ready.refill(this.mono, budget);
+    this.ready.refill(this.rateNow, budget);
     this.unique.sweep(this.mono, STEP);
     this.enqueues.sweep(this.mono, 8);
   }
@@ -129,6 +131,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     const mono = this.clock.monotonic();
     this.mono = small(Math.floor(mono));
     this.monoUp = small(Math.ceil(mono));
+    this.rateNow = this.ready.hasRates ? mono : this.mono;
   }
 
   nextSeq(): number {
@@ -163,10 +166,10 @@ export class QueueStore implements ReleaseActions, WorkSigns {
   /** Puts a failed job back into its line, at the tail, as if it were new. */
   redrive(entry: JobEntry): void {
     this.retention.forget(entry);
-    if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
+    if (entry.line !== null) this.ready.withdraw(entry, false, this.rateNow);
     entry.seq = this.nextSeq();
     entry.order = -1;
-    this.ready.enroll(entry, this.mono);
+    this.ready.enroll(entry, this.rateNow);
     this.statuses.move(entry, PENDING);
     this.ready.file(entry);
   }
@@ -199,7 +202,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     entry.finishedAt = this.now;
     entry.cancelRequested = false;
     if (entry.unique !== null) this.unique.ended(entry);
-    if (entry.line !== null) this.ready.withdraw(entry, outcome === FAILED, this.mono);
+    if (entry.line !== null) this.ready.withdraw(entry, outcome === FAILED, this.rateNow);
     if (entry.links !== null) this.releases.ended(entry, outcome);
     this.retention.keep(entry);
     this.waiters.announce(entry.id);
@@ -214,7 +217,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     entry.code = REMOVED;
     this.jobs.delete(entry);
     if (entry.unique !== null) this.unique.ended(entry);
-    if (entry.line !== null) this.ready.withdraw(entry, false, this.mono);
+    if (entry.line !== null) this.ready.withdraw(entry, false, this.rateNow);
     if (wasOver) return;
     if (entry.links !== null) this.releases.ended(entry, CANCELLED);
     this.waiters.announce(entry.id);
@@ -233,7 +236,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     this.detach(entry);
     this.statuses.move(entry, RUNNING);
     const lease = this.leases.grant(entry, deadline, session, started);
-    this.ready.lease(entry, this.mono);
+    this.ready.lease(entry, this.rateNow);
     if (started) this.start(lease);
     return lease;
   }
@@ -248,7 +251,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
       lease.beganJob = true;
     }
     if (entry.unique !== null) this.unique.started(entry);
-    this.ready.start(entry, this.monoUp);
+    this.ready.start(entry, this.rateNow);
   }
 
   release(entry: JobEntry): void {
@@ -284,13 +287,13 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     for (const entry of this.jobs.values())
       if (!isTerminalCode(entry.code) || entry.line !== null) members.push(entry);
     members.sort((a, b) => a.seq - b.seq);
-    this.ready.apply(readyRules(policy), members, this.mono);
+    this.ready.apply(readyRules(policy), members, this.rateNow);
   }
 
   hasWork(): boolean {
     if (this.paused) return false;
     this.readClock();
-    return this.ready.isOpen(this.mono) && this.ready.next(this.mono, this.now) !== null;
+    return this.ready.isOpen(this.rateNow) && this.ready.next(this.rateNow, this.now) !== null;
   }
 
   dueInMs(): number {
@@ -299,7 +302,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     const inMs = Math.min(
       Math.min(this.#due.topKey, this.#expiry.topKey) - this.now,
       this.leases.firstDeadline - this.mono,
-      this.paused ? Number.POSITIVE_INFINITY : this.ready.nextRefill(this.mono) - this.mono,
+      this.paused ? Number.POSITIVE_INFINITY : this.ready.nextRefill(this.rateNow) - this.rateNow,
     );
     return Math.max(Math.ceil(inMs), 0);
   }
@@ -328,7 +331,7 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     const { lease } = entry;
     if (lease === null) return;
     this.leases.drop(lease);
-    this.ready.unlease(entry, this.mono);
+    this.ready.unlease(entry, this.rateNow);
     if (!entry.cancelRequested) return;
     const notices = this.cancelNotices.get(lease.session);
     notices?.delete(lease);

@@ -46,6 +46,7 @@ export class ReadyLine {
   #keyless: KeyLine | null = null;
   #refills = new RefillHeap();
   #idles = new IdleHeap();
+  #hasRates = false;
   #places = 0;
   #turns = 0;
   /** Valid leases. */
@@ -93,6 +94,11 @@ export class ReadyLine {
   sharesOrder(entry: JobEntry): boolean {
     const key = entry.line?.key;
     return key != null && key.fifo && key.members > 1;
+  }
+
+  /** Whether a bucket counts starts, of the queue, a task or each key. */
+  get hasRates(): boolean {
+    return this.#hasRates;
   }
 
   /** A place behind all others. */
@@ -295,6 +301,10 @@ export class ReadyLine {
     const byTask = this.#byTask;
     const fair = rules.perKey?.fair === true;
     this.#rules = rules;
+    this.#hasRates =
+      rules.rate !== undefined ||
+      rules.perKey?.rate !== undefined ||
+      [...rules.perTask.values()].some((limit) => limit.rate !== undefined);
     this.#bucket = reshaped(this.#bucket, rules.rate, now);
     this.#free = new Section(fair, Number.POSITIVE_INFINITY, null);
     this.#byTask = new Map();
