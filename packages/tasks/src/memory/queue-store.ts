@@ -88,9 +88,10 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     this.origin = clock.now();
     this.jobs = new JobTable(random() * 2 ** 32);
     this.wake = new WorkWake(clock, this);
-    this.retention = new RecordRetention(DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED, (entry) =>
-      this.remove(entry),
-    );
+    this.retention = new RecordRetention(DEFAULT_KEEP_COMPLETED, DEFAULT_KEEP_FAILED, {
+      remove: (entry) => this.remove(entry),
+      isWaitedFor: (entry) => this.waiters.has(entry.id),
+    });
   }
 
   /** Reads the clock, and does what time alone brings, in bounded steps. */

@@ -64,20 +64,31 @@ class KeptList {
   }
 }
 
+/** A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough. */
+const WAITED_FOR_MS = 2_000;
+
+/** What becomes of records, and what keeps them. */
+export interface RetentionActions {
+  remove(entry: JobEntry): void;
+  /** Whether somebody has asked to be told of the end of this job. */
+  isWaitedFor(entry: JobEntry): boolean;
+}
+
 /**
  * How long terminal records stay. Failed ones are counted apart from the rest. A record that something pins is laid
- * aside when its time comes, and goes when the last pin does. Instants are of the wall clock.
+ * aside when its time comes, and goes when the last pin does; one whose end is waited for stays a moment, so that who
+ * waited in time is not told too late. Instants are of the wall clock.
  */
 export class RecordRetention {
   readonly #done: KeptList;
   readonly #failed: KeptList;
   readonly #until = new KeepHeap();
-  readonly #remove: (entry: JobEntry) => void;
+  readonly #actions: RetentionActions;
 
-  constructor(keepCompleted: Retention, keepFailed: Retention, remove: (entry: JobEntry) => void) {
+  constructor(keepCompleted: Retention, keepFailed: Retention, actions: RetentionActions) {
     this.#done = new KeptList(keepCompleted);
     this.#failed = new KeptList(keepFailed);
-    this.#remove = remove;
+    this.#actions = actions;
   }
 
   bound(keepCompleted: Retention, keepFailed: Retention): void {
@@ -112,7 +123,7 @@ export class RecordRetention {
       const entry = this.#until.shift();
       if (entry === undefined || entry.pins > 0) continue;
       if (entry.code === FAILED) this.#failed.prepend(entry);
-      else this.#remove(entry);
+      else this.#actions.remove(entry);
     }
   }
 
@@ -120,9 +131,15 @@ export class RecordRetention {
     let { first } = list;
     for (let n = budget; n > 0 && first !== null && list.isDue(first, now); n--) {
       list.remove(first);
-      if (first.pins === 0) this.#remove(first);
+      if (first.pins === 0) this.#release(first, now);
       first = list.first;
     }
+  }
+
+  #release(entry: JobEntry, now: number): void {
+    const until = entry.finishedAt + WAITED_FOR_MS;
+    if (until > now && this.#actions.isWaitedFor(entry)) this.#until.set(entry, until);
+    else this.#actions.remove(entry);
   }
 
   #listOf(entry: JobEntry): KeptList {

@@ -75,6 +75,10 @@ export class SettledWaiters {
     return subscription;
   }
 
+  has(id: JobId): boolean {
+    return this.#byId.size > 0 && this.#byId.has(id);
+  }
+
   announce(id: JobId): void {
     if (this.#byId.size === 0) return;
     for (const subscription of this.#byId.get(id) ?? []) subscription.announce(id);
