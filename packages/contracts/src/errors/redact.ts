@@ -1,4 +1,6 @@
-const CREDENTIALS_IN_URL = /\b([a-z][a-z0-9+.-]*:\/\/)[^\s/@]+@/gi;
+// Messages quote foreign text, so both patterns are linear on all of it: only the last character of a scheme is looked
+// at, and what follows a match's beginning stops before another match could begin.
+const CREDENTIALS_IN_URL = /([a-z0-9+.-]:\/\/)[^\s/@]+@/gi;
 const SECRET_IN_QUERY =
   /([?&;\s](?:password|passwd|pwd|secret|token|api[-_]?key|access[-_]?key|auth)=)[^&\s;]+/gi;
 

@@ -13,7 +13,7 @@ export interface SerializedError {
 export interface SerializeErrorOptions {
   /** Keep stacks. Default true. */
   readonly stack?: boolean;
-  /** Applied to every text that is kept, after URLs and secrets were hidden. */
+  /** Applied to every text that is kept, after URLs and secrets were hidden; of a long one to its beginning. */
   readonly redact?: (text: string) => string;
 }
 
@@ -22,6 +22,10 @@ const MAX_STACK_LINES = 50;
 const MAX_STACK = 16_384;
 const MAX_NAME = 256;
 const MAX_DEPTH = 5;
+/** Looked at beyond what is kept, since hiding shortens; whatever runs over a text has this bound too. */
+const LOOKED_AT_BEYOND = 4_096;
+/** Dropped from the end of what was cut: half of a secret there is one that no pattern knows. */
+const MAX_HALF_SECRET = 256;
 
 /**
  * Turns anything thrown, also what is no `Error`, into data. Never throws: a hostile getter or `toString` gives a
@@ -37,9 +41,13 @@ export function serializeError(thrown: unknown, options: SerializeErrorOptions =
 
 function serialize(thrown: unknown, options: SerializeErrorOptions, depth: number): SerializedError {
   const clean = (text: string, max: number): string => {
-    const safe = redact(text);
+    const isCut = text.length > max + LOOKED_AT_BEYOND;
+    // The "@" ends credentials whose own end was cut off.
+    const safe = redact(isCut ? `${text.slice(0, max + LOOKED_AT_BEYOND)}@` : text);
     const own = options.redact === undefined ? safe : options.redact(safe);
-    return own.length > max ? `${own.slice(0, max - 1)}…` : own;
+    if (!isCut && own.length <= max) return own;
+    const kept = isCut ? Math.max(0, own.length - MAX_HALF_SECRET) : own.length;
+    return `${own.slice(0, Math.min(kept, max - 1))}…`;
   };
   if (!(thrown instanceof Error))
     return {

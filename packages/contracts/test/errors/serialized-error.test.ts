@@ -52,6 +52,32 @@ describe("serializeError", () => {
     expect(serializeError(new Error("redis://u:p@h failed")).message).toBe("redis://***@h failed");
   });
 
+  test("looks at no more of a text than it may keep", () => {
+    const seen: number[] = [];
+    const error = new Error(`?token=${"a.".repeat(500_000)}`);
+    error.name = "N=".repeat(500_000);
+    error.stack = "s@".repeat(500_000);
+    const data = serializeError(error, {
+      redact: (text) => {
+        seen.push(text.length);
+        return text;
+      },
+    });
+    expect(Math.max(...seen)).toBeLessThan(25_000);
+    expect([data.name.length, data.stack?.length]).toEqual([256, 16_384]);
+  });
+
+  test("keeps no half of a secret that the cut went through", () => {
+    const long = `?token=${"x".repeat(7_750)}&${"why ".repeat(100)}redis://user:`;
+    const card = `?token=${"x".repeat(7_750)}&${"why ".repeat(100)}card 4111`;
+    for (const text of [long + "hunter2".repeat(50), card + "1".repeat(500)]) {
+      const { message } = serializeError(new Error(text), { redact: (t) => t.replace(/\d{500}/g, "#") });
+      expect(message).toMatch(/^\?token=\*\*\*&why /);
+      expect(message).not.toMatch(/hunter|4111/);
+      expect(message.endsWith("…")).toBe(true);
+    }
+  });
+
   test("survives errors that cannot be read", () => {
     const hostile = new Error("x");
     Object.defineProperty(hostile, "message", {
