@@ -9,7 +9,7 @@ import {
   type TaskBackend,
   TaskConfigError,
 } from "@lexigram/contracts";
-import { type Backoff, backoffOf } from "../retry/backoff.ts";
+import { type Backoff, backoffFields } from "../retry/backoff.ts";
 import { policyOf, retentionOf, type RetentionOptions } from "./queue-policy-options.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
 
@@ -34,7 +34,8 @@ export interface BackendEntry {
   readonly weight: number;
   readonly timeoutMs: number | null | undefined;
   readonly maxRetries: number | undefined;
-  readonly backoff: Backoff | undefined;
+  /** What the entry says of the waits between attempts. */
+  readonly backoff: Partial<Backoff> | undefined;
   readonly priority: number | undefined;
   /** The rules to set in the store; `undefined` when the entry names none, which leaves those of the store alone. */
   readonly policy: QueuePolicy | undefined;
@@ -107,7 +108,6 @@ const spanOrNone = (span: Duration | null | undefined): number | null | undefine
 function entryOf(
   options: NamedBackendOptions,
   primary: boolean,
-  backoff: Backoff,
   retention: RetentionDefaults,
   path: string,
 ): BackendEntry {
@@ -128,7 +128,7 @@ function entryOf(
     weight: options.weight ?? 1,
     timeoutMs: spanOrNone(options.timeout),
     maxRetries: options.maxRetries,
-    backoff: options.retry === undefined ? undefined : backoffOf(options.retry, `${path}.retry`, backoff),
+    backoff: options.retry === undefined ? undefined : backoffFields(options.retry, `${path}.retry`),
     priority: options.priority,
     policy: policyOfEntry(options, retention),
   };
@@ -171,15 +171,11 @@ function primaryOf(entries: readonly NamedBackendOptions[], path: string): numbe
  *
  * @throws TaskConfigError for names that are taken, a second primary, an unknown `state`, a missing address.
  */
-export function backendEntries(
-  options: TaskConfigOptions,
-  backoff: Backoff,
-  retention: RetentionDefaults,
-): BackendEntry[] {
+export function backendEntries(options: TaskConfigOptions, retention: RetentionDefaults): BackendEntry[] {
   const { backend, backends } = options;
   if (backends === undefined || backends.length === 0) {
     const name = backend?.queueName ?? DEFAULT_QUEUE_NAME;
-    return [entryOf({ ...backend, name }, true, backoff, retention, "tasks.backend")];
+    return [entryOf({ ...backend, name }, true, retention, "tasks.backend")];
   }
   const path = "tasks.backends";
   assertNames(backends, path);
@@ -188,6 +184,6 @@ export function backendEntries(
   return backends.map((entry, i) => {
     const inherited =
       entry.backend === undefined ? { ...address, ...(type === undefined ? {} : { type }) } : {};
-    return entryOf({ ...inherited, ...entry }, i === primary, backoff, retention, `${path}.${i}`);
+    return entryOf({ ...inherited, ...entry }, i === primary, retention, `${path}.${i}`);
   });
 }

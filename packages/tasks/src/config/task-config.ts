@@ -106,7 +106,7 @@ export class TaskConfig {
     };
     this.errors = { stacks: given.errors?.stacks ?? true, redact: given.errors?.redact };
     this.extra = given.extra ?? {};
-    this.queues = backendEntries(given, this.retry.backoff, {
+    this.queues = backendEntries(given, {
       completed:
         given.results?.ttl === undefined
           ? undefined

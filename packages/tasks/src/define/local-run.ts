@@ -48,7 +48,7 @@ export async function runWithPolicy(
   const rules = new RetryPolicy(policy.retry, {
     random,
     logger: given.log ?? silentLogger,
-    backoff: policy.backoff ?? DEFAULT_BACKOFF,
+    backoff: { ...DEFAULT_BACKOFF, ...policy.backoff },
   });
   const timeoutMs = policy.timeoutMs === undefined ? defaults.defaultTimeoutMs : policy.timeoutMs;
   const maxAttempts = (policy.maxRetries ?? defaults.maxRetries) + 1;

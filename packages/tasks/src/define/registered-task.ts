@@ -8,7 +8,8 @@ export interface TaskPolicy {
   readonly queue: string;
   readonly priority: number | undefined;
   readonly maxRetries: number | undefined;
-  readonly backoff: Backoff | undefined;
+  /** What `retry` says of the waits. */
+  readonly backoff: Partial<Backoff> | undefined;
   /** The rules of `retry`, when there are any. */
   readonly retry: RetryOptions | undefined;
   readonly inPlaceUpToMs: number;

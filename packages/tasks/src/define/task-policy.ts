@@ -8,7 +8,7 @@ import {
   type Unique,
 } from "@lexigram/contracts";
 import { countOption, refuseUnknownOptions, spanOption } from "../job/option-check.ts";
-import { type Backoff, backoffOf } from "../retry/backoff.ts";
+import { type Backoff, backoffFields } from "../retry/backoff.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
 import type { TaskPolicy } from "./registered-task.ts";
 import { checkTaskName } from "./task-name.ts";
@@ -137,12 +137,12 @@ function compileRetry(
   };
 }
 
-/** The backoff that the options name, filled up with defaults; `undefined` when they name none. */
-export function checkedBackoff(owner: string, options: RetryOptions): Backoff | undefined {
+/** The fields of a backoff that the options name; `undefined` when they name none. */
+export function checkedBackoff(owner: string, options: RetryOptions): Partial<Backoff> | undefined {
   if (!defined(options, BACKOFF_KEYS)) return undefined;
   for (const field of ["baseDelay", "maxDelay"] as const)
     if (options[field] !== undefined) spanOption(owner, `retry.${field}`, options[field]);
-  return backoffOf(options, "retry");
+  return backoffFields(options, "retry");
 }
 
 function compileUnique(

@@ -45,7 +45,7 @@ export interface EnqueueOptions {
   /** The lane of limits, order and fairness by key. */
   readonly key?: string;
   readonly maxRetries?: number;
-  /** The wait between attempts. Fields that are left out are the task's. */
+  /** The wait between attempts. Fields that are left out are the task's, else the queue's, else the configuration's. */
   readonly retry?: BackoffOptions;
   /** How long one attempt may run; `null`: no limit. */
   readonly timeout?: Duration | null;

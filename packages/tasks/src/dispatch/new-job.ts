@@ -73,27 +73,19 @@ export function policyOf(options: EnqueueOptions, now: () => number): JobPolicy 
     policy.deadline = types.isDate(deadline)
       ? instant("deadline", deadline)
       : now() + span("deadline", deadline);
-  if (retry !== undefined) policy.backoff = backoffFields(retry);
+  if (retry !== undefined) policy.backoff = backoffOfCall(retry);
   if (labels !== undefined) policy.labels = texts("labels", labels);
   return policy;
 }
 
 /** Only the fields that were given, so that the others stay the task's. */
-function backoffFields(retry: NonNullable<EnqueueOptions["retry"]>): NonNullable<JobPolicy["backoff"]> {
+function backoffOfCall(retry: NonNullable<EnqueueOptions["retry"]>): NonNullable<JobPolicy["backoff"]> {
   for (const key of Object.keys(retry))
     if (!(BACKOFF_KEYS as readonly string[]).includes(key)) {
       const near = nearest(key, BACKOFF_KEYS);
       refuse(`retry.${key}`, "one call can change the backoff only", near && `did you mean "${near}"?`);
     }
-  const checked = valid(() => checkedBackoff("an enqueue", retry));
-  if (checked === undefined) return {};
-  return {
-    ...(retry.strategy === undefined ? {} : { strategy: checked.strategy }),
-    ...(retry.baseDelay === undefined ? {} : { baseDelayMs: checked.baseDelayMs }),
-    ...(retry.factor === undefined ? {} : { factor: checked.factor }),
-    ...(retry.maxDelay === undefined ? {} : { maxDelayMs: checked.maxDelayMs }),
-    ...(retry.jitter === undefined ? {} : { jitter: checked.jitter }),
-  };
+  return valid(() => checkedBackoff("an enqueue", retry)) ?? {};
 }
 
 /** A job without options: what most jobs are. */

@@ -1,12 +1,12 @@
 import type { QueuePolicy, StateStoreProtocol, TaskBackend, TaskQueueProtocol } from "@lexigram/contracts";
 import type { Backoff } from "../retry/backoff.ts";
 
-/** What a queue gives to its jobs when neither call nor task says otherwise. Milliseconds. */
+/** What a queue gives to its jobs when neither call nor task says otherwise, field by field. Milliseconds. */
 export interface QueueDefaults {
   readonly priority: number | undefined;
   readonly maxRetries: number | undefined;
   readonly timeoutMs: number | null | undefined;
-  readonly backoff: Backoff | undefined;
+  readonly backoff: Partial<Backoff> | undefined;
 }
 
 /** A queue of the application: its name here, its queue object, and how this process treats it. */

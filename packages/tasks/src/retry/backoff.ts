@@ -27,40 +27,43 @@ export const AGGRESSIVE_RETRY = { maxRetries: 4, baseDelay: 100, factor: 1.5, ma
 export const CONSERVATIVE_RETRY = { maxRetries: 2, baseDelay: 2_000, factor: 2, maxDelay: 30_000 } as const;
 
 /**
- * Checks options and fills in defaults.
+ * Checks options and keeps the fields that were given, so that what is left out can come from elsewhere.
  *
  * @param path where the options stand, for messages.
- * @throws TaskConfigError naming the field that is out of range.
+ * @throws TaskConfigError naming the field that is out of range; InvalidDurationError for a delay that is none.
  */
+export function backoffFields(options: BackoffOptions, path: string): Partial<Backoff> {
+  const { strategy, baseDelay, factor, maxDelay, jitter } = options;
+  const refuse = (field: string, rule: string): never => {
+    throw new TaskConfigError(`${path}.${field} must be ${rule}`, { path: `${path}.${field}` });
+  };
+  const given: { -readonly [F in keyof Backoff]?: Backoff[F] } = {};
+  if (strategy !== undefined) {
+    if (!["exponential", "linear", "fixed"].includes(strategy))
+      refuse("strategy", 'one of "exponential", "linear", "fixed"');
+    given.strategy = strategy;
+  }
+  if (factor !== undefined) {
+    if (!(factor >= 1 && Number.isFinite(factor))) refuse("factor", "1 or more");
+    given.factor = factor;
+  }
+  if (jitter !== undefined) {
+    const share = typeof jitter === "boolean" ? (jitter ? DEFAULT_JITTER : 0) : jitter;
+    if (!(share >= 0 && share <= 1)) refuse("jitter", "between 0 and 1");
+    given.jitter = share;
+  }
+  if (baseDelay !== undefined) given.baseDelayMs = milliseconds(baseDelay);
+  if (maxDelay !== undefined) given.maxDelayMs = milliseconds(maxDelay);
+  return given;
+}
+
+/** Checks options and fills in defaults. Parameters and errors as {@link backoffFields}. */
 export function backoffOf(
   options: BackoffOptions,
   path: string,
   defaults: Backoff = DEFAULT_BACKOFF,
 ): Backoff {
-  const refuse = (field: string, rule: string): never => {
-    throw new TaskConfigError(`${path}.${field} must be ${rule}`, { path: `${path}.${field}` });
-  };
-  const strategy = options.strategy ?? defaults.strategy;
-  if (!["exponential", "linear", "fixed"].includes(strategy))
-    refuse("strategy", 'one of "exponential", "linear", "fixed"');
-  const factor = options.factor ?? defaults.factor;
-  if (!(factor >= 1 && Number.isFinite(factor))) refuse("factor", "1 or more");
-  const jitter =
-    options.jitter === undefined
-      ? defaults.jitter
-      : typeof options.jitter === "boolean"
-        ? options.jitter
-          ? DEFAULT_JITTER
-          : 0
-        : options.jitter;
-  if (!(jitter >= 0 && jitter <= 1)) refuse("jitter", "between 0 and 1");
-  return {
-    strategy,
-    factor,
-    jitter,
-    baseDelayMs: options.baseDelay === undefined ? defaults.baseDelayMs : milliseconds(options.baseDelay),
-    maxDelayMs: options.maxDelay === undefined ? defaults.maxDelayMs : milliseconds(options.maxDelay),
-  };
+  return { ...defaults, ...backoffFields(options, path) };
 }
 
 /**

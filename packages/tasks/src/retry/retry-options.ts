@@ -12,7 +12,13 @@ export interface RetryFacts {
 /** A class of errors: an instance of it, also as a `cause`, is matched. */
 export type ErrorClass = abstract new (...args: never[]) => unknown;
 
-/** The wait before the next attempt. Retry n waits `baseDelay` (fixed), n × `baseDelay` (linear) or `baseDelay` × `factor` to the power n-1 (exponential), at most `maxDelay`, then jittered. */
+/**
+ * The wait before the next attempt. Retry n waits `baseDelay` (fixed), n × `baseDelay` (linear) or `baseDelay` ×
+ * `factor` to the power n-1 (exponential), at most `maxDelay`, then jittered.
+ *
+ * Each field is taken from the first of call, task, queue, the module's `retryPolicy` and configuration that names it;
+ * the defaults are those of fields that none names.
+ */
 export interface BackoffOptions {
   /** Default `"exponential"`. */
   readonly strategy?: "exponential" | "linear" | "fixed";

@@ -1,11 +1,9 @@
 import { type Logger, type Random, serializeError } from "@lexigram/contracts";
-import { type Backoff, backoffDelay, backoffOf, DEFAULT_BACKOFF } from "./backoff.ts";
+import { type Backoff, backoffDelay, backoffOf } from "./backoff.ts";
 import type { ErrorClass, RetryFacts, RetryOptions } from "./retry-options.ts";
 
 /** Causes looked at behind an error, so that a cycle of causes ends. */
 const MAX_CAUSES = 16;
-
-const BACKOFF_FIELDS = ["strategy", "baseDelay", "factor", "maxDelay", "jitter"] as const;
 
 /**
  * The rules of one task: whether what ended an attempt is worth another, and how long to wait. Immutable and shared
@@ -17,6 +15,7 @@ export class RetryPolicy {
   readonly #random: Random;
   readonly #logger: Logger;
 
+  /** @param services `backoff`: what the rules leave open. Default `DEFAULT_BACKOFF`. */
   constructor(
     rules: RetryOptions | undefined,
     services: { readonly random: Random; readonly logger: Logger; readonly backoff?: Backoff },
@@ -24,9 +23,7 @@ export class RetryPolicy {
     this.#rules = rules ?? {};
     this.#random = services.random;
     this.#logger = services.logger;
-    const own = BACKOFF_FIELDS.some((field) => this.#rules[field] !== undefined);
-    const inherited = services.backoff ?? DEFAULT_BACKOFF;
-    this.backoff = own ? backoffOf(this.#rules, "retry", inherited) : inherited;
+    this.backoff = backoffOf(this.#rules, "retry", services.backoff);
   }
 
   /** Whether anything is asked of results. */

@@ -1,8 +1,9 @@
-import { type Logger, type Random, TaskConfigError } from "@lexigram/contracts";
+import { type Logger, milliseconds, type Random, TaskConfigError } from "@lexigram/contracts";
 import type { RegisteredTask } from "../define/registered-task.ts";
 import type { QueueDefaults } from "../dispatch/queue-binding.ts";
 import type { JobPolicy } from "../job/envelope.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
+import { backoffFields } from "../retry/backoff.ts";
 import { RetryPolicy } from "../retry/retry-policy.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
 
@@ -11,13 +12,13 @@ export interface PlanServices {
   readonly defaults: QueueDefaults;
   readonly random: Random;
   readonly logger: Logger;
-  /** Rules of tasks that have none of their own. */
+  /** Rules of tasks that have none of their own; its waits stand between the queue's and the configuration's. */
   readonly retryPolicy: RetryOptions | undefined;
 }
 
 /**
- * What holds for the jobs of one task in one queue, worked out once: task over queue over configuration. What a job
- * carries itself wins over it.
+ * What holds for the jobs of one task in one queue, worked out once: task over queue over configuration, the waits
+ * between attempts field by field. What a job carries itself wins over it.
  */
 export class TaskPlan {
   readonly task: RegisteredTask;
@@ -38,12 +39,17 @@ export class TaskPlan {
     this.#services = services;
     this.maxAttempts = (task.policy.maxRetries ?? defaults.maxRetries ?? settings.maxRetries) + 1;
     this.maxDeferrals = task.policy.maxDeferrals;
-    this.inPlaceUpToMs = task.policy.inPlaceUpToMs;
+    const inPlaceUpTo = task.policy.retry === undefined ? retryPolicy?.inPlaceUpTo : undefined;
+    this.inPlaceUpToMs = inPlaceUpTo === undefined ? task.policy.inPlaceUpToMs : milliseconds(inPlaceUpTo);
     this.resultSubject = `the result of task "${task.name}"`;
     const named = task.policy.timeoutMs === undefined ? defaults.timeoutMs : task.policy.timeoutMs;
     this.timeoutMs = this.#limit(named);
-    const backoff = task.policy.backoff ?? defaults.backoff ?? settings.backoff;
-    this.retry = new RetryPolicy(task.policy.retry ?? retryPolicy, { random, logger, backoff });
+    this.retry = new RetryPolicy(task.policy.retry ?? retryPolicy, { random, logger }).withBackoff({
+      ...settings.backoff,
+      ...(retryPolicy === undefined ? {} : backoffFields(retryPolicy, "retryPolicy")),
+      ...defaults.backoff,
+      ...task.policy.backoff,
+    });
   }
 
   maxAttemptsOf(policy: JobPolicy | undefined): number {

@@ -35,7 +35,7 @@ export interface TaskWorkerServices {
   readonly resultStore?: ResultStore;
   readonly progress?: ProgressTrackerProtocol;
   readonly dashboard?: TaskDashboard;
-  /** Rules for tasks that have none of their own. */
+  /** Rules for tasks that have none of their own; waits, field by field, for what neither task nor queue names. */
   readonly retryPolicy?: RetryOptions;
   readonly logger?: Logger;
   readonly clock?: Clock;

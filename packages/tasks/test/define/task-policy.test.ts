@@ -59,7 +59,7 @@ describe("the policy of a task", () => {
       queue: "emails",
       priority: 10,
       maxRetries: 0,
-      backoff: { strategy: "exponential", baseDelayMs: 2_000, factor: 2, maxDelayMs: 60_000, jitter: 0 },
+      backoff: { baseDelayMs: 2_000, jitter: 0 },
       retry,
       inPlaceUpToMs: 50,
       timeoutMs: 30_000,
