@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import { inject, injectable } from "@lexigram/kernel";
 import { named, RemoteTaskError, TaskDispatcher, TaskQueueProtocol, unwrap } from "@lexigram/tasks";
-import { type IndexedFile, indexFile } from "./index-file.ts";
+import { type IndexedFile, indexFile, LARGE } from "./index-file.ts";
 import { type FoundFile, walk } from "./walk.ts";
 
 export interface IndexOptions {
@@ -26,8 +26,6 @@ export interface Indexed {
   readonly deadLetters: number;
 }
 
-/** From here on a file is read in the queue for large ones, so that many small files never wait behind it. */
-const LARGE = 1024 * 1024;
 const BATCH = 500;
 const DEFAULT_MAX_BYTES = 256 * 1024 * 1024;
 

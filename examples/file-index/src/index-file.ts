@@ -1,11 +1,14 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
-import { RejectTask, task } from "@lexigram/tasks";
+import { readFile, stat } from "node:fs/promises";
+import { RejectTask, task, type TaskContext } from "@lexigram/tasks";
 import { z } from "zod";
 import { kindOf } from "./kind.ts";
 
 const LINE_FEED = 0x0a;
+
+/** Bytes from which on a file is large: it waits in a queue of its own and is read in pieces. */
+export const LARGE = 1024 * 1024;
 
 /** Errors that pass by themselves; the task repeats the attempt. Any other error of the file system is final. */
 const TRANSIENT = new Set(["EAGAIN", "EBUSY", "EINTR", "EMFILE", "ENFILE", "ENOMEM", "ETIMEDOUT"]);
@@ -37,7 +40,7 @@ export const indexFile = task(
       const hash = createHash("sha256");
       let bytes = 0;
       let lines = 0;
-      for await (const chunk of createReadStream(path, { signal: ctx.signal }) as AsyncIterable<Buffer>) {
+      for await (const chunk of chunksOf(path, size, ctx)) {
         hash.update(chunk);
         bytes += chunk.length;
         for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) lines++;
@@ -48,6 +51,12 @@ export const indexFile = task(
     }
   },
 );
+
+/** A small file whole, as one read is cheaper than a stream; a larger one in pieces, so that memory stays small. */
+async function* chunksOf(path: string, size: number, ctx: TaskContext): AsyncIterable<Buffer> {
+  if (size <= LARGE) yield await readFile(path);
+  else yield* createReadStream(path, { signal: ctx.signal }) as AsyncIterable<Buffer>;
+}
 
 function isFinal(error: unknown): error is NodeJS.ErrnoException {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
