@@ -366,13 +366,13 @@ const PROOFS: Record<string, Proof> = {
       info: (message) => lines.push(message),
       debug: (message) => lines.push(message),
     };
-    for (const logLevel of ["info", "warn"] as const) {
+    for (const logLevel of ["debug", "info"] as const) {
       lines.length = 0;
       await using t = await createTestApp({ tasks: ALL, config: { logLevel }, logger });
       await t.tasks.enqueue(done, 1);
       await t.drain();
       expect(lines.filter((line) => line.startsWith("task "))).toEqual(
-        logLevel === "info" ? ["task succeeded"] : [],
+        logLevel === "debug" ? ["task started", "task succeeded"] : [],
       );
     }
   },

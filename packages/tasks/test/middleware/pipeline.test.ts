@@ -2,7 +2,6 @@ import { ManualClock } from "@lexigram/conformance";
 import { JobResult, TaskConfigError } from "@lexigram/contracts";
 import { describe, expect, test, vi } from "vitest";
 import { JobExecutionContext } from "../../src/middleware/execution-context.ts";
-import { LoggingMiddleware } from "../../src/middleware/logging-middleware.ts";
 import { MetricsMiddleware } from "../../src/middleware/metrics-middleware.ts";
 import type { TaskExecutionContext, TaskMiddleware } from "../../src/middleware/middleware.ts";
 import { TaskMiddlewarePipeline } from "../../src/middleware/pipeline.ts";
@@ -179,21 +178,6 @@ describe("a context of a pass", () => {
     expect(context.durationMs).toBe(30);
     context.metadata["k"] = 1;
     expect(context.metadata).toEqual({ k: 1 });
-  });
-});
-
-describe("the logging middleware", () => {
-  test("says when an attempt begins, succeeds and fails", async () => {
-    const line = pipeline().add(new LoggingMiddleware(logger));
-    await line.execute(job, () => clock.advance(12));
-    const facts = { task: "t", job: "j", queue: "default", attempt: 1 };
-    expect(logger.debug).toHaveBeenLastCalledWith("task started", facts);
-    expect(logger.info).toHaveBeenLastCalledWith("task succeeded", { ...facts, durationMs: 12 });
-    await expect(line.execute(job, () => Promise.reject(new Error("no")))).rejects.toThrow("no");
-    expect(logger.warn).toHaveBeenLastCalledWith(
-      "task failed",
-      expect.objectContaining({ ...facts, error: expect.objectContaining({ message: "no" }) as unknown }),
-    );
   });
 });
 
