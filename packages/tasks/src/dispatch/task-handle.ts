@@ -12,7 +12,6 @@ import {
   type ProgressSnapshot,
   type ProgressTrackerProtocol,
   RemoteTaskError,
-  ResultTimeoutError,
   ResultUnavailableError,
   type SerializedError,
   type StateStoreProtocol,
@@ -25,12 +24,13 @@ import {
 } from "@lexigram/contracts";
 import { parseResult } from "../define/input-validation.ts";
 import type { TaskEmitter } from "../events/task-emitter.ts";
+import { cancelTopic } from "../job/cancel-topic.ts";
 import { refuseUnknownOptions } from "../job/option-check.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import { followProgress, type JobEnd } from "../progress/followed-progress.ts";
-import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
 import { JOB_STATUS_OF } from "../results/result-record.ts";
 import { waitForOutcome } from "../results/result-waiter.ts";
+import { StoredEndings } from "./stored-endings.ts";
 
 export interface ResultOptions {
   /** How long to wait. Default: without limit. */
@@ -138,15 +138,19 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
 
   async status(): Promise<JobStatus | "unknown"> {
     const { queue, state } = this.#source;
-    if (queue.capabilities.lookup) return (await queue.results([this.id]))[0]?.status ?? "unknown";
-    const record = state === undefined ? undefined : await this.#store(state).get(this.id);
-    return record === undefined ? "unknown" : JOB_STATUS_OF[record.status];
+    const { lookup, results } = queue.capabilities;
+    if (!results && state !== undefined) return (await this.#stored(state).status(this.id)) ?? "unknown";
+    if (results && lookup) return (await queue.results([this.id]))[0]?.status ?? "unknown";
+    return lookup ? ((await queue.getJob(this.id))?.status ?? "unknown") : "unknown";
   }
 
   async cancel(): Promise<CancelOutcome> {
-    const outcome = await this.#source.queue.cancel(this.id);
-    if (outcome === "cancelled")
-      await this.#announce("task.cancelled", { attempt: 0, reason: "cancelled before it ran" });
+    const { queue, state } = this.#source;
+    const outcome = await queue.cancel(this.id);
+    if (outcome === "requested") this.#hasten();
+    if (outcome !== "cancelled") return outcome;
+    if (!queue.capabilities.results && state !== undefined) await this.#stored(state).cancelled(this.id);
+    await this.#announce("task.cancelled", { attempt: 0, reason: "cancelled before it ran" });
     return outcome;
   }
 
@@ -181,11 +185,7 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
       });
       return { status, error, value: () => codecs.decodeValue(result) };
     }
-    const record = await this.#store(state).wait(this.id, {
-      timeout: timeoutMs ?? null,
-      ...(options.signal === undefined ? {} : { signal: options.signal }),
-    });
-    if (record === undefined) throw new ResultTimeoutError({ jobId: this.id, timeoutMs: timeoutMs ?? 0 });
+    const record = await this.#stored(state).wait(this.id, { timeoutMs, signal: options.signal });
     return { status: JOB_STATUS_OF[record.status], error: record.error, value: () => record.value };
   }
 
@@ -200,13 +200,17 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
     }
   }
 
-  #store(state: StateStoreProtocol): CacheBackendResultStore {
-    let store = stores.get(state);
-    if (store === undefined) {
-      store = new CacheBackendResultStore(state, { clock: this.#source.clock });
-      stores.set(state, store);
-    }
-    return store;
+  #stored(state: StateStoreProtocol): StoredEndings {
+    const { queue, clock } = this.#source;
+    let stored = endings.get(this.#source);
+    if (stored === undefined) endings.set(this.#source, (stored = new StoredEndings(queue, state, clock)));
+    return stored;
+  }
+
+  /** Tells workers at once what the renewal of a lease would tell them later; so it may fail, and is not waited for. */
+  #hasten(): void {
+    const { queue, state } = this.#source;
+    state?.publish(cancelTopic(queue.name), this.id).catch(() => {});
   }
 
   /** Tells what this process learnt of the job, when somebody listens. A handle made from an id asks for its task first. */
@@ -222,8 +226,8 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   }
 }
 
-/** Waiters of one state store share its subscription. */
-const stores = new WeakMap<StateStoreProtocol, CacheBackendResultStore>();
+/** Handles of one source share what they wait with. */
+const endings = new WeakMap<HandleSource, StoredEndings>();
 
 /** Why a job did not complete, in the words that its worker would report. */
 function reasonOf(id: JobId, status: string, error: SerializedError | undefined): string {

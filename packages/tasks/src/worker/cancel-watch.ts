@@ -5,13 +5,9 @@ import {
   type StateStoreProtocol,
   type Timer,
 } from "@lexigram/contracts";
+import { cancelTopic } from "../job/cancel-topic.ts";
 
 const RETRY_MS = 5_000;
-
-/** The topic on which the ids of running jobs are named whose cancellation was asked for. `queueName`: the name in the store. */
-export function cancelTopic(queueName: string): string {
-  return `cancel:${queueName}`;
-}
 
 /**
  * Hears of cancellations as soon as they are asked for. A hint, which may be missed: renewing the lease tells the same

@@ -7,6 +7,7 @@ import {
   TaskDiscardedError,
   TaskExpiredError,
   type TaskValidationError,
+  UnsupportedError,
 } from "@lexigram/contracts";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
@@ -127,6 +128,77 @@ describe("result", () => {
     const late = rejection(waiting.result({ timeout: "2s" }));
     await producer.clock.advance("3s");
     expect(await late).toBeInstanceOf(ResultTimeoutError);
+  });
+});
+
+describe("a queue that keeps no results", () => {
+  function resultless(lookup: boolean): Producer {
+    const producer = new Producer();
+    const { queue } = producer;
+    const refused = (): never => {
+      throw new UnsupportedError({ subject: "the queue", capability: "results" });
+    };
+    Object.defineProperties(queue, {
+      capabilities: { value: { ...queue.capabilities, results: false, lookup } },
+      results: { value: refused },
+      onSettled: { value: refused },
+      ...(lookup ? {} : { getJob: { value: refused } }),
+    });
+    return producer;
+  }
+
+  test.each([true, false])(
+    "tells who waits that its job was cancelled before it ran (lookup: %s)",
+    async (lookup) => {
+      const { dispatcher, backend, clock } = resultless(lookup);
+      const handle = await dispatcher.enqueue(ping);
+      const early = rejection(dispatcher.handle("main", handle.id).result());
+      await handle.cancel();
+      expect(await early).toBeInstanceOf(TaskCancelledError);
+      expect(await rejection(handle.result())).toBeInstanceOf(TaskCancelledError);
+      expect(await handle.status()).toBe("cancelled");
+      const store = new CacheBackendResultStore(backend.state!, { clock });
+      expect(await store.get(handle.id)).toMatchObject({ status: "cancelled" });
+    },
+  );
+
+  test("is asked for jobs that ended without a worker, and what it says is stored", async () => {
+    const { dispatcher, backend, clock, queue } = resultless(true);
+    const expiring = await dispatcher.enqueue(ping, undefined, { expiresIn: "1s" });
+    const cancelled = await dispatcher.enqueue(ping);
+    const deleted = await dispatcher.enqueue(ping);
+    const waits = [expiring, cancelled, deleted].map((handle) => rejection(handle.result()));
+    await clock.advance("2s");
+    expect(await expiring.status()).not.toBe("unknown");
+    await queue.cancel(cancelled.id);
+    await queue.deleteJob(deleted.id);
+    await queue.dequeue();
+    await clock.advance("2s");
+    const [first, second, third] = await Promise.all(waits);
+    expect(first).toBeInstanceOf(TaskExpiredError);
+    expect(second).toBeInstanceOf(TaskCancelledError);
+    expect(third).toBeInstanceOf(ResultUnavailableError);
+    const store = new CacheBackendResultStore(backend.state!, { clock });
+    expect(await store.get(expiring.id)).toMatchObject({ status: "expired", task: "ping" });
+    expect(await store.get(cancelled.id)).toMatchObject({ status: "cancelled", task: "ping" });
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  test("lets a wait end in time, by the caller, and with what a worker wrote", async () => {
+    const producer = resultless(true);
+    const { dispatcher, backend, clock } = producer;
+    const handle = await dispatcher.enqueue(ping);
+    const late = rejection(handle.result({ timeout: "2s" }));
+    const stop = new AbortController();
+    const left = rejection(handle.result({ signal: stop.signal }));
+    const patient = handle.result();
+    stop.abort(new Error("no longer"));
+    await clock.advance("3s");
+    expect(await late).toBeInstanceOf(ResultTimeoutError);
+    expect(await left).toMatchObject({ message: "no longer" });
+    await new CacheBackendResultStore(backend.state!, { clock }).store(handle.id, { status: "ok", value: 7 });
+    await producer.complete(7);
+    expect(await patient).toBe(7);
   });
 });
 
