@@ -9,6 +9,7 @@ import type { Codec, Envelope } from "./envelope.ts";
 import { JsonCodec } from "./json-codec.ts";
 import { refuseUnknownOptions } from "./option-check.ts";
 import { isDeeperThan, TOO_DEEP } from "./payload-data.ts";
+import { policyIssue } from "./job-policy-check.ts";
 
 export interface CodecRegistryOptions {
   /** Codecs beside JSON. */
@@ -83,7 +84,8 @@ export class CodecRegistry {
   /**
    * Reads an envelope of any producer. Fields that are unknown here are kept.
    *
-   * @throws TaskValidationError when it cannot be read, is too deep, or is of a newer version.
+   * @throws TaskValidationError when it cannot be read, is too deep, is of a newer version, or carries a policy whose
+   * fields are of a wrong type or out of range.
    */
   decode(body: Body): Envelope {
     const value = this.#read(body);
@@ -100,6 +102,8 @@ export class CodecRegistry {
         },
         { hint: "a newer producer wrote it; update this process before its producers" },
       );
+    const issue = envelope.policy === undefined ? undefined : policyIssue(envelope.policy);
+    if (issue !== undefined) throw invalid("the body of a job", issue);
     return envelope;
   }
 

@@ -56,6 +56,34 @@ describe("envelopes", () => {
     expect(() => codecs.decode(json(data))).toThrow(TaskValidationError);
   });
 
+  test.each([
+    ["policy", 5],
+    ["policy", null],
+    ["policy", []],
+    ["policy.maxRetries", { maxRetries: -1 }],
+    ["policy.maxRetries", { maxRetries: 1.5 }],
+    ["policy.timeoutMs", { timeoutMs: 0 }],
+    ["policy.timeoutMs", { timeoutMs: "5" }],
+    ["policy.deadline", { deadline: "tomorrow" }],
+    ["policy.backoff", { backoff: 5 }],
+    ["policy.backoff.strategy", { backoff: { strategy: "no" } }],
+    ["policy.backoff.baseDelayMs", { backoff: { baseDelayMs: "z" } }],
+    ["policy.backoff.maxDelayMs", { backoff: { maxDelayMs: -1 } }],
+    ["policy.backoff.factor", { backoff: { factor: 0 } }],
+    ["policy.backoff.jitter", { backoff: { jitter: -9 } }],
+    ["policy.labels", { labels: ["a"] }],
+    ["policy.labels", { labels: { a: 1 } }],
+  ])("with a wrong %s are refused: %j", (path, policy) => {
+    const error = refusal(() => codecs.decode(json(JSON.stringify({ v: 1, policy }))));
+    expect(error.fields.issues.map((issue) => issue.path)).toEqual([path]);
+  });
+
+  test("keep a policy of every field, and fields of it that are unknown here", () => {
+    const backoff = { strategy: "linear", baseDelayMs: 0, factor: 1, maxDelayMs: 5, jitter: 1, more: "x" };
+    const policy = { maxRetries: 0, timeoutMs: null, deadline: 5.5, backoff, labels: { a: "b" }, more: 1 };
+    expect(codecs.decode(json(JSON.stringify({ v: 1, policy }))).policy).toEqual(policy);
+  });
+
   test("in bytes that are no UTF-8 are refused", () => {
     const body = { data: Uint8Array.of(0x22, 0xff, 0x22), encoding: "json" };
     expect(() => codecs.decode(body)).toThrow("it is not JSON");
