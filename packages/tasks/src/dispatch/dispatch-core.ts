@@ -27,7 +27,7 @@ import type { Activity } from "../worker/activity.ts";
 import { runEagerly } from "./eager-run.ts";
 import { EnqueueLane, type EnqueueResult, isRefusal } from "./enqueue-lane.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
-import { headersOf } from "./job-headers.ts";
+import { checkHeaderBytes, checkHeaders, headersOf } from "./job-headers.ts";
 import { checkEnqueueOptions, plainJob, policyOf, withOptions } from "./new-job.ts";
 import type { QueueDefaults } from "./queue-binding.ts";
 import { checkRoundTrip } from "./round-trip.ts";
@@ -235,6 +235,8 @@ export class DispatchCore {
           clock,
         );
         await around(context, async () => {
+          checkHeaders(headers);
+          checkHeaderBytes(headers, open.body, codecs.maxPayloadBytes);
           handle = await this.#store(request, open, lane);
           return handle;
         });
@@ -283,6 +285,7 @@ export class DispatchCore {
     const policy = policyOf(options, this.#now);
     const body = codecs.encode(policy === undefined ? { v: 1, input } : { v: 1, input, policy }, subject);
     const headers = headersOf(options, inherited);
+    if (headers !== inherited) checkHeaderBytes(headers, body, codecs.maxPayloadBytes);
     const job = plainJob(spec, options.id ?? this.#ids.next(), body, headers, queuePriority, parsed);
     return withOptions(job, options, this.#now);
   }

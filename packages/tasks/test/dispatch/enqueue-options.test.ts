@@ -1,7 +1,9 @@
 import { DuplicateTaskError, JobNotFoundError, type TaskValidationError } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
-import { task } from "../../src/define/task.ts";
+import { task, type } from "../../src/define/task.ts";
 import type { EnqueueOptions } from "../../src/dispatch/enqueue-options.ts";
+import { CodecRegistry } from "../../src/job/codec-registry.ts";
+import { TaskMiddlewarePipeline } from "../../src/middleware/pipeline.ts";
 import { Producer, rejection } from "./producer.ts";
 
 const ping = task({ name: "ping", labels: { team: "a" } }, () => "pong");
@@ -158,6 +160,56 @@ describe("headers", () => {
     });
     expect((await own.job())?.headers).toMatchObject({ "correlation-id": "c-2", "causation-id": "job-1" });
     expect((await first.job())?.headers).toEqual({ "correlation-id": "job-1", "causation-id": "job-1" });
+  });
+});
+
+describe("headers beyond their bounds", () => {
+  const many = (count: number): Record<string, string> =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`h${i}`, "x"]));
+
+  test("are refused: too many of them, inherited ones included, and names that are none", async () => {
+    expect(await refusalOf({ headers: many(65) })).toEqual({
+      issue: { path: "headers", message: "are 65, and 64 are allowed" },
+      hint: expect.stringMatching(/./),
+    });
+    expect((await refusalOf({ headers: many(64), correlationId: "c" })).issue).toMatchObject({
+      path: "headers",
+    });
+    expect((await refusalOf({ headers: { "": "x" } })).issue).toMatchObject({ path: "headers." });
+    const long = await refusalOf({ headers: { ["n".repeat(129)]: "x" } });
+    expect(long.issue).toMatchObject({ message: "must have a name of 1 to 128 characters" });
+    const { dispatcher } = new Producer();
+    const handle = await dispatcher.enqueue(ping, undefined, {
+      headers: { ...many(63), ["n".repeat(128)]: "x" },
+    });
+    expect(Object.keys((await handle.job())?.headers ?? {})).toHaveLength(64);
+  });
+
+  test("count with the payload, in bytes", async () => {
+    const open = task({ name: "open", input: type<string>() }, () => undefined);
+    const { dispatcher, queue } = new Producer({ codecs: new CodecRegistry({ maxPayloadBytes: 1_000 }) });
+    // The envelope takes 18 bytes around the text, the header's name 1.
+    const headers = { a: "é".repeat(100) };
+    await dispatcher.enqueue(open, "x".repeat(781), { headers });
+    const error = (await rejection(
+      dispatcher.enqueue(open, "x".repeat(782), { headers }),
+    )) as TaskValidationError;
+    expect(error.fields.issues).toEqual([
+      { path: "headers", message: "take 1001 bytes with the payload, and 1000 are allowed" },
+    ]);
+    expect(await queue.count()).toBe(1);
+  });
+
+  test("are refused also when middleware writes them", async () => {
+    const pipeline = new TaskMiddlewarePipeline();
+    const { dispatcher, queue } = new Producer({ pipeline });
+    pipeline.use((context, next) => {
+      Object.assign(context.headers, many(65));
+      return next();
+    });
+    const error = (await rejection(dispatcher.enqueue(ping))) as TaskValidationError;
+    expect(error.fields.issues[0]?.path).toBe("headers");
+    expect(await queue.count()).toBe(0);
   });
 });
 
