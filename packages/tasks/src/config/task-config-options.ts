@@ -45,7 +45,10 @@ export interface NamedBackendOptions extends BackendSelection {
   readonly weight?: number;
   /** Unfinished jobs that it holds at most; more are refused. Default: no limit. */
   readonly maxSize?: number;
-  /** Time limit of an attempt of tasks that name none; `null`: none. Default: the worker's `defaultTimeout`. */
+  /**
+   * Time limit of an attempt of tasks that name none. `null`: the worker's `maxTimeout`, and no limit where
+   * `enforceTimeout` is false. Default: the worker's `defaultTimeout`.
+   */
   readonly timeout?: Duration | null;
   /** Retries of tasks that name none. Default: those of `retry`. */
   readonly maxRetries?: number;

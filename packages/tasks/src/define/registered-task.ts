@@ -13,7 +13,7 @@ export interface TaskPolicy {
   /** The rules of `retry`, when there are any. */
   readonly retry: RetryOptions | undefined;
   readonly inPlaceUpToMs: number;
-  /** `null`: no limit. */
+  /** `null`: the worker's longest, and no limit where it enforces none. */
   readonly timeoutMs: number | null | undefined;
   readonly expiresInMs: number | undefined;
   readonly deadlineMs: number | undefined;

@@ -30,7 +30,10 @@ export interface TaskOptions<S extends AnySchema = NoInput> {
   readonly maxRetries?: number;
   /** When and whether to repeat. */
   readonly retry?: RetryOptions;
-  /** How long one attempt may run. `null`: no limit. Default: the queue's, else 5 minutes; capped by the worker's `maxTimeout`. */
+  /**
+   * How long one attempt may run; never longer than the worker's `maxTimeout` (1 hour by default). `null`: as long as
+   * that, and without limit where `enforceTimeout` is false. Default: the queue's, else 5 minutes.
+   */
   readonly timeout?: Duration | null;
   /** Not started within this time after it was accepted, a job expires. */
   readonly expiresIn?: Duration;

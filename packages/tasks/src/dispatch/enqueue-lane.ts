@@ -18,6 +18,7 @@ import {
   UnsupportedError,
 } from "@lexigram/contracts";
 import type { Activity } from "../worker/activity.ts";
+import { withHint } from "./refusal-hints.ts";
 import { type HandleSource, QueuedTaskHandle, type TaskHandle } from "./task-handle.ts";
 
 export type EnqueueResult<O = unknown> = Result<TaskHandle<O>, TaskQueueError>;
@@ -126,8 +127,9 @@ export class EnqueueLane {
             ? await this.#resending(batch, name)
             : await this.source.queue.enqueueMany(batch, { ...name, transaction });
         if (answers.length !== batch.length) throw tooFew();
-        if (batch === jobs) return answers;
-        results.push(...answers);
+        const explained = answers.every(({ ok }) => ok) ? answers : answers.map(withHint);
+        if (batch === jobs) return explained;
+        results.push(...explained);
       }
       return results;
     } finally {
@@ -177,12 +179,15 @@ export class EnqueueLane {
   }
 
   #answer(waiting: Waiting, result: Result<Enqueued, TaskQueueError> | undefined): void {
-    if (result === undefined) waiting.reject(tooFew());
-    else if (result.ok) {
+    if (result === undefined) return waiting.reject(tooFew());
+    if (result.ok) {
       const handle = this.handle(waiting.job, result.value, waiting.output);
       waiting.resolve(waiting.asResult ? ok(handle) : handle);
-    } else if (waiting.asResult) waiting.resolve(result);
-    else waiting.reject(result.error);
+      return;
+    }
+    const refused = withHint(result);
+    if (waiting.asResult) waiting.resolve(refused);
+    else if (!refused.ok) waiting.reject(refused.error);
   }
 
   #resending(

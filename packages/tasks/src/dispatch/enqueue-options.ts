@@ -47,7 +47,10 @@ export interface EnqueueOptions {
   readonly maxRetries?: number;
   /** The wait between attempts. Fields that are left out are the task's, else the queue's, else the configuration's. */
   readonly retry?: BackoffOptions;
-  /** How long one attempt may run; `null`: no limit. */
+  /**
+   * How long one attempt may run. `null`: the worker's `maxTimeout`, and no limit where `enforceTimeout` is false.
+   * Default: the task's.
+   */
   readonly timeout?: Duration | null;
   /** Added to the task's labels. */
   readonly labels?: Readonly<Record<string, string>>;

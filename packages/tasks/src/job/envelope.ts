@@ -3,7 +3,7 @@ import type { Body } from "@lexigram/contracts";
 /** Per-job policy that travels with the job and wins over the task's. Spans are milliseconds. */
 export interface JobPolicy {
   readonly maxRetries?: number;
-  /** `null`: no limit. */
+  /** `null`: the worker's longest, and no limit where it enforces none. */
   readonly timeoutMs?: number | null;
   /** Epoch milliseconds by which the job must be finished. */
   readonly deadline?: number;

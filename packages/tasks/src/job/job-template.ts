@@ -22,7 +22,7 @@ export interface JobTemplateFields {
   /** Absent, like the next two: the task's. */
   readonly priority?: Priority;
   readonly maxRetries?: number;
-  /** `null`: no limit. */
+  /** `null`: the worker's longest, and no limit where it enforces none. */
   readonly timeout?: Duration | null;
   readonly dependsOn?: readonly JobId[];
 }

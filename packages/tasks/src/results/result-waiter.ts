@@ -22,7 +22,7 @@ export function outcomeHub(queue: TaskQueueProtocol, clock: Clock): WaiterHub<Jo
     hub = new WaiterHub<JobOutcome>(
       {
         subscribe: (ids, signal) => queue.onSettled(ids, signal),
-        read: async (ids) => (await queue.results(ids)).map(verdict),
+        read: async (ids) => (await queue.results(ids)).map((outcome) => verdict(queue.name, outcome)),
       },
       { clock, pollMs: POLL_MS },
     );
@@ -50,7 +50,13 @@ export function waitForOutcome(
   return outcomeHub(queue, options.clock).wait(id, options);
 }
 
-function verdict(outcome: JobOutcome): JobOutcome | Error | undefined {
-  if (outcome.status === "unknown") return new ResultUnavailableError({ jobId: outcome.id });
+function verdict(queue: string, outcome: JobOutcome): JobOutcome | Error | undefined {
+  if (outcome.status === "unknown")
+    return new ResultUnavailableError(
+      { jobId: outcome.id },
+      {
+        hint: `queue "${queue}" holds no record of this job: check the id and the queue; where records go too soon, give the task a resultTtl or raise keepCompleted of the queue`,
+      },
+    );
   return isTerminal(outcome.status) ? outcome : undefined;
 }

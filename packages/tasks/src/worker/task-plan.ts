@@ -75,11 +75,10 @@ export class TaskPlan {
   #limit(named: number | null | undefined): number {
     const { enforceTimeout, defaultTimeoutMs, maxTimeoutMs } = this.#services.settings;
     if (named === undefined) return enforceTimeout ? Math.min(defaultTimeoutMs, maxTimeoutMs) : Infinity;
-    if (named === null && !enforceTimeout) return Infinity;
-    const wanted = named ?? Infinity;
-    if (!(wanted > 0))
+    if (named === null) return enforceTimeout ? maxTimeoutMs : Infinity;
+    if (!(named > 0))
       throw new TaskConfigError(`task "${this.task.name}": a timeout must be above 0`, { path: "timeout" });
-    if (wanted <= maxTimeoutMs) return wanted;
+    if (named <= maxTimeoutMs) return named;
     if (!this.#warned) {
       this.#warned = true;
       this.#services.logger.warn("a time limit was cut to the worker's maxTimeout", {

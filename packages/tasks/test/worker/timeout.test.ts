@@ -157,6 +157,18 @@ describe("a time limit", () => {
     ]);
   });
 
+  test("of null is maxTimeout without a warning, as that is what was asked for", async () => {
+    const shop = new Workshop();
+    const gate = new Gate();
+    shop.define("watch", () => gate.promise, { timeout: null, maxRetries: 0 });
+    const id = await shop.enqueue("watch");
+    await shop.start({ settings: { maxTimeoutMs: 2_000, graceMs: 100 } });
+    await shop.advance(2_300);
+    expect((await shop.job(id)).error?.message).toContain("within 2000 ms");
+    expect(shop.logged("a time limit was cut to the worker's maxTimeout")).toEqual([]);
+    gate.open();
+  });
+
   test("holds for nobody who names none when it is not enforced", async () => {
     const shop = new Workshop();
     const gate = new Gate();
