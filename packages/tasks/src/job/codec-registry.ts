@@ -1,6 +1,7 @@
 import {
   type Body,
   nearest,
+  serializeError,
   TaskConfigError,
   TaskValidationError,
   type ValidationIssue,
@@ -178,10 +179,19 @@ function limit(value: number, path: string): number {
 const invalid = (subject: string, issue: ValidationIssue): TaskValidationError =>
   new TaskValidationError({ subject, issues: [issue] });
 
+/** A codec, or a toJSON, may throw what cannot be asked what it is. */
+function isRefusal(error: unknown): error is TaskValidationError {
+  try {
+    return error instanceof TaskValidationError;
+  } catch {
+    return false;
+  }
+}
+
 /** Names the subject in what a codec threw; paths begin at what the user passed, not at the envelope around it. */
 function refusal(error: unknown, subject: string): TaskValidationError {
-  if (!(error instanceof TaskValidationError)) {
-    const message = error instanceof Error ? error.message : String(error);
+  if (!isRefusal(error)) {
+    const { message } = serializeError(error, { stack: false });
     return new TaskValidationError({ subject, issues: [{ path: "", message }] }, { cause: error });
   }
   const issues = error.fields.issues.map(({ path, message }) => ({

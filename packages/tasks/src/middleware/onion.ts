@@ -80,13 +80,15 @@ export function hookLayer(
   };
   const run = (context: TaskExecutionContext, innermost: Inside): unknown => {
     let result: unknown;
+    let later: boolean;
     try {
       result = inside === undefined ? innermost() : inside(context, innermost);
+      later = result instanceof Promise;
     } catch (error) {
       return failed(context, error);
     }
-    if (!(result instanceof Promise)) return succeeded(context, result);
-    return result.then(
+    if (!later) return succeeded(context, result);
+    return (result as Promise<unknown>).then(
       (value: unknown) => succeeded(context, value),
       (error: unknown) => failed(context, error),
     );

@@ -53,6 +53,22 @@ export function judgeFailure(given: FailureCase): FailureVerdict {
 
 function judge(given: FailureCase): FailureVerdict {
   const { error, facts, policy } = given;
+  const asked = judgeOwnKind(given);
+  if (asked !== undefined) return asked;
+  if (facts.attempt >= facts.maxAttempts || !policy.allowsRetry(error, facts))
+    return { kind: "fail", reason: "failed", error };
+  return { kind: "retry", delayMs: policy.delayAfter(facts.attempt), countAttempt: true, error };
+}
+
+/** The verdict on what says itself what is to become of the job; `undefined` for any other error. */
+function judgeOwnKind(given: FailureCase): FailureVerdict | undefined {
+  const { error, facts } = given;
+  try {
+    if (!(error instanceof Error)) return undefined;
+  } catch {
+    // A proxy that cannot be asked what it is: none of ours.
+    return undefined;
+  }
   if (error instanceof TaskDeadlineError) return { kind: "fail", reason: "deadline", error };
   if (error instanceof DiscardTask)
     return {
@@ -61,10 +77,7 @@ function judge(given: FailureCase): FailureVerdict {
       error: new TaskDiscardedError({ jobId: facts.jobId, reason: error.reason }, { cause: error.cause }),
     };
   if (error instanceof RetryTask) return judgeAskedRetry(error, given);
-  if (error instanceof RejectTask) return judgeRejection(error, given);
-  if (facts.attempt >= facts.maxAttempts || !policy.allowsRetry(error, facts))
-    return { kind: "fail", reason: "failed", error };
-  return { kind: "retry", delayMs: policy.delayAfter(facts.attempt), countAttempt: true, error };
+  return error instanceof RejectTask ? judgeRejection(error, given) : undefined;
 }
 
 function judgeAskedRetry(error: RetryTask, given: FailureCase): FailureVerdict {

@@ -40,10 +40,10 @@ export class RetryPolicy {
   /** Whether an attempt that ended with this error may be repeated. The number of attempts is not judged here. */
   allowsRetry(error: unknown, facts: RetryFacts): boolean {
     const { abortOn, abortIf, retryOn, retryIf } = this.#rules;
-    if (abortOn !== undefined && matches(error, abortOn)) return false;
+    if (abortOn !== undefined && this.#matches("abortOn", error, abortOn, facts)) return false;
     if (abortIf !== undefined && this.#asked("abortIf", () => abortIf(error, facts), facts)) return false;
     if (retryOn === undefined && retryIf === undefined) return true;
-    if (retryOn !== undefined && matches(error, retryOn)) return true;
+    if (retryOn !== undefined && this.#matches("retryOn", error, retryOn, facts)) return true;
     return retryIf !== undefined && this.#asked("retryIf", () => retryIf(error, facts), facts);
   }
 
@@ -81,6 +81,26 @@ export class RetryPolicy {
     }
   }
 
+  /** Whether a thrown value, or one of its causes, is an instance of one of the classes. What cannot be asked is none. */
+  #matches(rule: string, error: unknown, classes: readonly ErrorClass[], facts: RetryFacts): boolean {
+    let current = error;
+    for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
+      for (const wanted of classes)
+        try {
+          if (current instanceof wanted) return true;
+        } catch (thrown) {
+          this.#broken(rule, thrown, facts);
+        }
+      try {
+        current = current instanceof Error ? current.cause : undefined;
+      } catch (thrown) {
+        this.#broken(rule, thrown, facts);
+        return false;
+      }
+    }
+    return false;
+  }
+
   #broken(rule: string, thrown: unknown, facts: RetryFacts): void {
     this.#logger.error("a retry rule failed", {
       rule,
@@ -89,14 +109,4 @@ export class RetryPolicy {
       error: serializeError(thrown),
     });
   }
-}
-
-/** Whether a thrown value, or one of its causes, is an instance of one of the classes. */
-function matches(error: unknown, classes: readonly ErrorClass[]): boolean {
-  let current = error;
-  for (let depth = 0; depth < MAX_CAUSES && current !== undefined && current !== null; depth++) {
-    for (const wanted of classes) if (current instanceof wanted) return true;
-    current = current instanceof Error ? current.cause : undefined;
-  }
-  return false;
 }

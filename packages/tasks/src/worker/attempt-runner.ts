@@ -3,10 +3,7 @@ import {
   serializeError,
   type Settlement,
   TaskCancelledError,
-  TaskDeadlineError,
-  TaskExecutionError,
   TaskNotFoundError,
-  TaskTimeoutError,
 } from "@lexigram/contracts";
 import { parseInput } from "../define/input-validation.ts";
 import type { TaskLookup } from "../define/registered-task.ts";
@@ -18,6 +15,7 @@ import { type FailureVerdict, judgeFailure } from "../retry/failure-verdict.ts";
 import type { RetryFacts } from "../retry/retry-options.ts";
 import { type Attempt, type AttemptOutcome, Stage } from "./attempt.ts";
 import { AttemptContext } from "./attempt-context.ts";
+import { deadlineError, limitError, refusedResult } from "./attempt-errors.ts";
 import { invokeHandler } from "./handler-call.ts";
 import { needsStoring, storeOutcome } from "./outcome-stores.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
@@ -46,8 +44,17 @@ export class AttemptRunner {
     this.#parts = parts;
   }
 
-  /** Begins an attempt that was given a slot. */
+  /** Begins an attempt that was given a slot. Never throws. */
   begin(attempt: Attempt): void {
+    try {
+      this.#begin(attempt);
+    } catch (error) {
+      attempt.handlerRuns = false;
+      this.#broke(attempt, error);
+    }
+  }
+
+  #begin(attempt: Attempt): void {
     const { handlers, services, wheel } = this.#parts;
     const { job } = attempt.delivery;
     const now = services.clock.monotonic();
@@ -72,7 +79,7 @@ export class AttemptRunner {
     } catch (error) {
       return this.#fail(attempt, "invalid", error);
     }
-    if (left <= 0) return this.#fail(attempt, "deadline", this.#deadlineError(attempt));
+    if (left <= 0) return this.#fail(attempt, "deadline", deadlineError(attempt));
     const limit = Math.min(attempt.timeoutMs, left);
     if (limit !== Infinity) wheel.set(attempt, now + limit);
     if (!(input instanceof Promise)) return this.#ready(attempt, input);
@@ -85,18 +92,13 @@ export class AttemptRunner {
 
   /** A time limit ran out, or the grace period after one. */
   timeIsUp(attempt: Attempt): void {
-    const { services, settings, wheel } = this.#parts;
-    if (attempt.stage === Stage.Stopping) {
-      this.#stopped(attempt);
-      return;
+    try {
+      if (attempt.stage === Stage.Stopping) this.#stopped(attempt);
+      else if (attempt.stage === Stage.Running)
+        this.stop(attempt, limitError(attempt, this.#parts.services.clock.now()));
+    } catch (error) {
+      this.#broke(attempt, error);
     }
-    if (attempt.stage !== Stage.Running) return;
-    const late = attempt.deadline <= services.clock.now();
-    const error = late
-      ? this.#deadlineError(attempt)
-      : new TaskTimeoutError({ task: attempt.taskName, jobId: attempt.jobId, timeoutMs: attempt.timeoutMs });
-    this.stop(attempt, error);
-    wheel.set(attempt, services.clock.monotonic() + settings.graceMs);
   }
 
   /** Decides the end of a running attempt; its handler has the grace period to come back. */
@@ -137,8 +139,12 @@ export class AttemptRunner {
 
   #parsed(attempt: Attempt, go: () => void): void {
     attempt.handlerRuns = false;
-    if (attempt.stage === Stage.Running) go();
-    else this.#late(attempt, undefined);
+    try {
+      if (attempt.stage === Stage.Running) go();
+      else this.#late(attempt, undefined);
+    } catch (error) {
+      this.#broke(attempt, error);
+    }
   }
 
   #ready(attempt: Attempt, input: unknown): void {
@@ -151,32 +157,32 @@ export class AttemptRunner {
       if (!stored) return attempt.consumer.dropped(attempt);
       attempt.acknowledged = true;
       attempt.stage = Stage.Running;
-      attempt.startedAt = this.#parts.services.clock.monotonic();
-      if (attempt.timeoutMs !== Infinity) wheel.set(attempt, attempt.startedAt + attempt.timeoutMs);
-      this.#call(attempt);
+      this.#restart(attempt, attempt.timeoutMs);
     });
   }
 
   #call(attempt: Attempt): void {
     const { events, pipeline, services } = this.#parts;
-    events.started(attempt);
-    const context = (attempt.context = new AttemptContext(attempt));
-    const around = pipeline?.around("process");
-    attempt.handlerRuns = true;
     let pass: JobExecutionContext | undefined;
     let result: unknown;
+    let later: boolean;
     try {
+      events.started(attempt);
+      const context = (attempt.context = new AttemptContext(attempt));
+      const around = pipeline?.around("process");
+      attempt.handlerRuns = true;
       if (around === undefined) result = invokeHandler(attempt, context, services);
       else {
         pass = new JobExecutionContext(attempt, services.clock);
         result = around(pass, () => invokeHandler(attempt, context, services));
       }
+      later = result instanceof Promise;
     } catch (error) {
       this.#threw(attempt, error, pass?.endTime);
       return;
     }
-    if (result instanceof Promise)
-      result.then(
+    if (later)
+      (result as Promise<unknown>).then(
         (value: unknown) => this.#returned(attempt, value, pass?.endTime),
         (error: unknown) => this.#threw(attempt, error, pass?.endTime),
       );
@@ -185,12 +191,20 @@ export class AttemptRunner {
 
   #returned(attempt: Attempt, value: unknown, endTime: number | undefined): void {
     attempt.handlerRuns = false;
-    if (attempt.stage !== Stage.Running) return this.#late(attempt, undefined);
+    try {
+      if (attempt.stage !== Stage.Running) this.#late(attempt, undefined);
+      else this.#accept(attempt, value, endTime);
+    } catch (error) {
+      this.#broke(attempt, error);
+    }
+  }
+
+  #accept(attempt: Attempt, value: unknown, endTime: number | undefined): void {
     const { services } = this.#parts;
     const plan = attempt.plan!;
     attempt.durationMs = (endTime ?? services.clock.monotonic()) - attempt.startedAt;
     if (plan.retry.judgesResults && plan.retry.refusesResult(value, this.#facts(attempt)))
-      return this.#judge(attempt, this.#refusedResult(attempt));
+      return this.#judge(attempt, refusedResult(attempt));
     let result: Body | undefined;
     if (value !== undefined && !attempt.acknowledged)
       try {
@@ -206,9 +220,25 @@ export class AttemptRunner {
 
   #threw(attempt: Attempt, error: unknown, endTime?: number): void {
     attempt.handlerRuns = false;
-    if (attempt.stage !== Stage.Running) return this.#late(attempt, error);
-    attempt.durationMs = (endTime ?? this.#parts.services.clock.monotonic()) - attempt.startedAt;
-    this.#judge(attempt, error);
+    try {
+      if (attempt.stage !== Stage.Running) return this.#late(attempt, error);
+      attempt.durationMs = (endTime ?? this.#parts.services.clock.monotonic()) - attempt.startedAt;
+      this.#judge(attempt, error);
+    } catch (thrown) {
+      this.#broke(attempt, thrown);
+    }
+  }
+
+  /** The handling of an attempt itself failed: the attempt ends all the same, and its slot comes free. */
+  #broke(attempt: Attempt, error: unknown): void {
+    this.#parts.services.logger.error("an attempt could not be handled", {
+      task: attempt.taskName,
+      job: attempt.jobId,
+      error: serializeError(error),
+    });
+    if (attempt.stage !== Stage.Running && attempt.stage !== Stage.Stopping) return;
+    if (attempt.leaseIsLost) attempt.consumer.dropped(attempt);
+    else this.#fail(attempt, "invalid", error);
   }
 
   /** The handler came back after its end was decided. */
@@ -277,12 +307,22 @@ export class AttemptRunner {
     attempt.repeat = services.clock.setTimer(() => {
       attempt.repeat = undefined;
       attempt.attempt++;
-      attempt.startedAt = services.clock.monotonic();
       const left = attempt.deadline === Infinity ? Infinity : attempt.deadline - services.clock.now();
-      const limit = Math.min(attempt.timeoutMs, left);
-      if (limit !== Infinity) wheel.set(attempt, attempt.startedAt + limit);
-      this.#call(attempt);
+      this.#restart(attempt, Math.min(attempt.timeoutMs, left));
     }, delayMs);
+  }
+
+  /** Calls the handler with a time limit that begins now. */
+  #restart(attempt: Attempt, limitMs: number): void {
+    const { services, wheel } = this.#parts;
+    try {
+      attempt.startedAt = services.clock.monotonic();
+      if (limitMs !== Infinity) wheel.set(attempt, attempt.startedAt + limitMs);
+      this.#call(attempt);
+    } catch (error) {
+      attempt.handlerRuns = false;
+      this.#broke(attempt, error);
+    }
   }
 
   #retry(attempt: Attempt, error: unknown, delayMs: number, countAttempt: boolean): void {
@@ -320,19 +360,6 @@ export class AttemptRunner {
     if (policy === "dead-letter" || attempt.delivery.deferrals >= limit)
       this.#fail(attempt, "unknown-task", error);
     else this.#retry(attempt, error, delayMs, false);
-  }
-
-  #deadlineError(attempt: Attempt): TaskDeadlineError {
-    return new TaskDeadlineError({
-      task: attempt.taskName,
-      jobId: attempt.jobId,
-      deadline: attempt.deadline,
-    });
-  }
-
-  #refusedResult(attempt: Attempt): TaskExecutionError {
-    const cause = new Error("retryOnResult asked for another attempt");
-    return new TaskExecutionError({ task: attempt.taskName, jobId: attempt.jobId }, { cause });
   }
 
   #facts(attempt: Attempt): RetryFacts {

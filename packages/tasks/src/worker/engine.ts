@@ -133,7 +133,11 @@ export class WorkerEngine implements ConsumerHost {
   }
 
   report(attempt: Attempt): void {
-    this.#report.settled(attempt);
+    try {
+      this.#report.settled(attempt);
+    } catch (error) {
+      this.#broken("the outcome of a job could not be told", error);
+    }
   }
 
   // ---- inner workings
@@ -141,16 +145,26 @@ export class WorkerEngine implements ConsumerHost {
   #assign(): void {
     if (this.#assigning) return;
     this.#assigning = true;
-    while (this.crew.available > 0) {
-      if (this.#endedThisTurn >= TURN_BUDGET) {
-        this.#turn.ask();
-        break;
+    try {
+      while (this.crew.available > 0) {
+        if (this.#endedThisTurn >= TURN_BUDGET) {
+          this.#turn.ask();
+          break;
+        }
+        const consumer = this.#share.next();
+        if (consumer === undefined) break;
+        consumer.takeSlot();
       }
-      const consumer = this.#share.next();
-      if (consumer === undefined) break;
-      consumer.takeSlot();
+    } catch (error) {
+      this.#broken("a slot could not be handed out", error);
+    } finally {
+      this.#assigning = false;
     }
-    this.#assigning = false;
+  }
+
+  /** What no part of the engine foresaw ends neither the process nor the work on other jobs. */
+  #broken(message: string, error: unknown): void {
+    this.#options.services.logger.error(message, { error: serializeError(error) });
   }
 
   #next(step: () => void | Promise<void>): Promise<void> {

@@ -63,10 +63,12 @@ export class TimerWheel {
    * Sets a timer, or moves one that is set.
    *
    * @param at milliseconds of the clock's `monotonic`; what lies in the past is due at the next tick.
+   * @throws RangeError for what is no time; a timer that was set stays as it was.
    */
   set(timer: WheelTimer, at: number): void {
-    if (timer.wheelTick >= 0) this.#unlink(timer);
     const tick = Math.max(Math.ceil((at - this.#origin) / this.#tickMs), this.#cursor + 1);
+    if (!(tick < Infinity)) throw new RangeError(`a timer cannot be set to ${at} ms`);
+    if (timer.wheelTick >= 0) this.#unlink(timer);
     const slot = this.#slots[tick % SLOTS]!;
     const last = slot.wheelPrevious!;
     timer.wheelTick = tick;

@@ -193,6 +193,16 @@ describe("codecs", () => {
     expect(error.cause).toBeInstanceOf(Error);
   });
 
+  test("that throw what cannot be read refuse all the same", () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const toJSON = (): never => {
+      throw proxy; // oxlint-disable-line typescript/only-throw-error -- what no Error is, is the subject
+    };
+    const error = refusal(() => new CodecRegistry().encode({ v: 1, input: { toJSON } }, "the input"));
+    expect(error.message).toContain("the input is invalid");
+  });
+
   test("that are not there are refused with those that are", () => {
     const error = refusal(() => new CodecRegistry().decode({ data: "", encoding: "jsom" }));
     expect(error.message).toContain('there is no codec for the encoding "jsom"');

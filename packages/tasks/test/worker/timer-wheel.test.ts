@@ -39,6 +39,15 @@ describe("a timer wheel", () => {
     },
   );
 
+  test.each([NaN, Infinity])("refuses %d, and leaves the timer as it was", async (at) => {
+    const { clock, wheel } = setUp();
+    const probe = new Probe(clock);
+    wheel.set(probe, 100);
+    expect(() => wheel.set(probe, at)).toThrow(RangeError);
+    await clock.advance(150);
+    expect([probe.firedAt.length, wheel.size]).toEqual([1, 0]);
+  });
+
   test("sets one timer of the clock at most, and none when it has nothing to fire", async () => {
     const { clock, wheel } = setUp();
     for (let i = 0; i < 100; i++) wheel.set(new Probe(clock), 5_000 - i * 40);
