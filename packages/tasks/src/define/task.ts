@@ -5,10 +5,12 @@ import {
   type StandardSchemaV1,
   type TaskQueueProtocol,
   TaskRegistrationError,
+  TaskValidationError,
 } from "@lexigram/contracts";
 import { enqueueOn } from "../dispatch/direct-enqueue.ts";
 import type { EnqueueOptions } from "../dispatch/enqueue-options.ts";
 import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
+import { requireOptions, told } from "../job/option-check.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import { runOnce, runWithPolicy } from "./local-run.ts";
 import type { FunctionTask, TaskSpec } from "./registered-task.ts";
@@ -58,6 +60,7 @@ export function task(
   options: AnyTaskOptions = {},
   handler?: (...args: never[]) => unknown,
 ): any /* oxlint-disable-line typescript/no-explicit-any -- one of the two above */ {
+  requireOptions("task()", options);
   if (handler !== undefined) return definition(options, handler as AnyHandler);
   return options.name === undefined ? decorator(options) : contract(options);
 }
@@ -129,6 +132,17 @@ function decorator(options: AnyTaskOptions): unknown {
     markMethod(target, method, descriptor, options, undefined);
 }
 
+function enqueuingTarget(taskName: string, target: unknown): object {
+  if (typeof target === "object" && target !== null) return target;
+  throw new TaskValidationError(
+    {
+      subject: `applyAsync of task "${taskName}"`,
+      issues: [{ path: "target", message: `must be a dispatcher or a queue, not ${told(target)}` }],
+    },
+    { hint: "the input comes second: task.applyAsync(dispatcher, input, options)" },
+  );
+}
+
 function withMembers(call: object, options: AnyTaskOptions, spec: TaskSpec, members: object): unknown {
   const signature = (input?: unknown, enqueueOptions?: EnqueueOptions): TaskSignature =>
     new TaskSignature(spec, input, enqueueOptions);
@@ -145,9 +159,9 @@ function withMembers(call: object, options: AnyTaskOptions, spec: TaskSpec, memb
       input?: unknown,
       enqueueOptions?: EnqueueOptions,
     ) =>
-      "tryEnqueue" in target
-        ? target.enqueue(signature(input, enqueueOptions))
-        : enqueueOn(target, signature(input, enqueueOptions)),
+      "tryEnqueue" in enqueuingTarget(spec.name, target)
+        ? (target as TaskDispatcher).enqueue(signature(input, enqueueOptions))
+        : enqueueOn(target as TaskQueueProtocol, signature(input, enqueueOptions)),
   };
   for (const name of Reflect.ownKeys(all))
     Object.defineProperty(call, name, {

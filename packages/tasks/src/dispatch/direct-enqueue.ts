@@ -2,6 +2,7 @@ import { silentLogger, systemClock, systemRandom, type TaskQueueProtocol } from 
 import { TaskSignature } from "../define/task-signature.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import { DispatchCore } from "./dispatch-core.ts";
+import { checkEnqueueOptions } from "./new-job.ts";
 import { NO_HEADERS } from "./job-headers.ts";
 import type { TaskHandle } from "./task-handle.ts";
 
@@ -26,6 +27,7 @@ export async function enqueueOn<O>(
     cores.set(queue, core);
   }
   const { input, options } = signature;
+  checkEnqueueOptions(options);
   const given = Object.keys(options).length === 0 ? undefined : options;
   const handle = await core.submit(TaskSignature.specOf(signature), input, given, NO_HEADERS, false);
   return handle as TaskHandle<O>;

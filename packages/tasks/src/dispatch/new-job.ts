@@ -23,10 +23,13 @@ import {
 } from "../define/task-policy.ts";
 import type { TaskSpec } from "../define/registered-task.ts";
 import type { JobPolicy } from "../job/envelope.ts";
+import { holdsOptions, told } from "../job/option-check.ts";
 import { ENQUEUE_KEYS, type EnqueueOptions } from "./enqueue-options.ts";
 
 const DEFAULT_PRIORITY = 5;
 const JOB_ID = /^[^\s\p{Cc}]{1,128}$/u;
+const A_DURATION = 'give milliseconds, or digits with units: "250ms", "30s", "1h30m"';
+const LEVELS = "higher priorities run first; 5 is usual";
 const KNOWN: ReadonlySet<string> = new Set(ENQUEUE_KEYS);
 
 type Draft = { -readonly [K in keyof NewJob]: NewJob[K] };
@@ -41,18 +44,43 @@ function refuse(path: string, message: string, hint?: string): never {
  * @throws TaskValidationError naming the option that is unknown or at odds with another.
  */
 export function checkEnqueueOptions(options: EnqueueOptions): void {
-  if (typeof options !== "object" || options === null) refuse("", "must be an object");
+  if (!holdsOptions(options))
+    refuse(
+      "options",
+      `must be an object, not ${told(options)}`,
+      "the input comes first: enqueue(task, input, options)",
+    );
   for (const key in options)
     if (!KNOWN.has(key)) {
       const near = nearest(key, KNOWN);
       refuse(key, "there is no such option", near === undefined ? undefined : `did you mean "${near}"?`);
     }
+  if (options.queue !== undefined && typeof options.queue !== "string")
+    refuse(
+      "queue",
+      `must be the name of a queue, not ${told(options.queue)}`,
+      "queues are injected or named, never passed",
+    );
+  if (options.retry !== undefined) requireObject("retry", options.retry, "{ strategy, baseDelay, … }");
+  if (options.unique !== undefined) requireObject("unique", options.unique, "{ key }");
+  if (options.barrier !== undefined) requireObject("barrier", options.barrier, "{ size }");
+  if (options.headers !== undefined) requireObject("headers", options.headers, "texts by name");
+  if (options.labels !== undefined) requireObject("labels", options.labels, "texts by name");
   if (options.delay !== undefined && options.runAt !== undefined)
-    refuse("runAt", "and delay exclude each other; give one of them");
+    refuse("runAt", "and delay exclude each other; give one of them", "leave out delay, or runAt");
   if (options.unique !== undefined && options.idempotencyKey !== undefined)
-    refuse("unique", "and idempotencyKey say the same thing in two ways; give one of them");
+    refuse(
+      "unique",
+      "and idempotencyKey say the same thing in two ways; give one of them",
+      "idempotencyKey is short for unique with a ttl of 24 hours; leave out one of them",
+    );
   if (options.id !== undefined && !(typeof options.id === "string" && JOB_ID.test(options.id)))
-    refuse("id", "an id has 1 to 128 characters without spaces");
+    refuse("id", "an id has 1 to 128 characters without spaces", "leave it out to have one made up");
+}
+
+function requireObject(path: string, value: unknown, form: string): void {
+  if (!holdsOptions(value))
+    refuse(path, `must be an object, not ${told(value)}`, `give ${form}, or leave it out`);
 }
 
 /** What of a call's options travels in the envelope; `undefined` when nothing does. Its deadline counts from `now`. */
@@ -124,7 +152,7 @@ export function withOptions(job: NewJob, options: EnqueueOptions, now: () => num
     options;
   if (priority !== undefined) {
     if (!(Number.isInteger(priority) && priority >= 0 && priority <= 20))
-      refuse("priority", `must be a whole number from 0 to 20, not ${String(priority)}`);
+      refuse("priority", `must be a whole number from 0 to 20, not ${String(priority)}`, LEVELS);
     draft.priority = priority;
   }
   if (delay !== undefined) draft.delayMs = duration("delay", delay);
@@ -140,7 +168,10 @@ export function withOptions(job: NewJob, options: EnqueueOptions, now: () => num
     draft.dependsOn = [...dependsOn];
   }
   if (barrier !== undefined) draft.barrier = { size: count("barrier.size", barrier.size, 1) };
-  if (notifies !== undefined) draft.notifies = notifies;
+  if (notifies !== undefined) {
+    if (typeof notifies !== "string") refuse("notifies", `must be the id of a job, not ${told(notifies)}`);
+    draft.notifies = notifies;
+  }
   if (maxRecoveries !== undefined) draft.maxRecoveries = count("maxRecoveries", maxRecoveries, 0);
   if (resultTtl !== undefined) draft.resultTtlMs = resultTtl === null ? null : span("resultTtl", resultTtl);
   return draft;
@@ -152,6 +183,13 @@ function uniqueOfCall(task: string, options: EnqueueOptions): Unique | undefined
     return idempotencyUnique(task, checkKey("enqueue options", "idempotencyKey", idempotencyKey));
   if (unique === undefined) return undefined;
   const key = checkKey("enqueue options", "unique.key", unique.key);
+  const { until } = unique;
+  if (until === null || (typeof until !== "string" && typeof until !== "object" && until !== undefined))
+    refuse(
+      "unique.until",
+      'must be "started", "settled" or { ttl }',
+      "leave it out to hold the key until the job is over",
+    );
   return { key: scopedKey(task, key), ...valid(() => uniqueRule("an enqueue", unique)) };
 }
 
@@ -166,6 +204,13 @@ function valid<T>(check: () => T): T {
 }
 
 function duration(path: string, value: Duration): number {
+  const given: unknown = value;
+  if (typeof given !== "string" && !Number.isFinite(given))
+    refuse(
+      path,
+      `must be a duration, not ${typeof given === "number" ? String(given) : told(given)}`,
+      A_DURATION,
+    );
   try {
     return milliseconds(value);
   } catch (error) {

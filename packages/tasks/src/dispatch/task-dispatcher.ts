@@ -22,12 +22,13 @@ import { makeSpec, type TaskClass } from "../define/task-methods.ts";
 import { type JobDescription, TaskSignature } from "../define/task-signature.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
+import { holdsOptions, refuseUnknownOptions, told } from "../job/option-check.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Activity } from "../worker/activity.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import { DispatchCore, type JobRequest } from "./dispatch-core.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
+import { checkEnqueueOptions } from "./new-job.ts";
 import { headersWithin, NO_HEADERS } from "./job-headers.ts";
 import type { QueueSet } from "./queue-set.ts";
 import { type TaskCalls, taskCalls } from "./task-calls.ts";
@@ -188,7 +189,11 @@ export class TaskDispatcher {
     }[],
   ): Promise<unknown> {
     const requests: JobRequest[] = [];
-    for (const entry of entries) {
+    const given: unknown = entries;
+    if (!Array.isArray(given)) throw notMany("jobs", `must be an array, not ${told(given)}`);
+    for (let at = 0; at < entries.length; at++) {
+      const entry = entries[at] as (typeof entries)[number];
+      if (!holdsOptions(entry)) throw notMany(String(at), `must be an object, not ${told(entry)}`);
       for (const key in entry)
         if (!ENTRY_KEYS.includes(key)) refuseUnknownOptions("a job of enqueueMany", entry, ENTRY_KEYS);
       const { task, input, options } = entry;
@@ -204,6 +209,14 @@ export class TaskDispatcher {
    */
   of<C extends object>(owner: abstract new (...args: never[]) => C): TaskCalls<C>;
   of(owner: TaskClass): object {
+    if (typeof owner !== "function" || (owner.prototype as unknown) === undefined)
+      throw new TaskValidationError(
+        {
+          subject: "dispatcher.of",
+          issues: [{ path: "owner", message: `must be a class, not ${told(owner)}` }],
+        },
+        { hint: "pass the class whose methods carry @task; a definition is enqueued by dispatcher.enqueue" },
+      );
     return taskCalls(owner, (spec, input, options) =>
       this.#core.submit(spec, input, options, this.#inherited, false),
     );
@@ -260,6 +273,9 @@ export class TaskDispatcher {
     if (typeof task === "object" && task !== null && typeof (task as JobDescription).task === "string") {
       const description = task as JobDescription;
       refuseUnknownOptions("the description of a job", description, ENTRY_KEYS);
+      // Before they are laid over each other, which would hide what is no object.
+      if (description.options !== undefined) checkEnqueueOptions(description.options);
+      if (options !== undefined) checkEnqueueOptions(options);
       const spec =
         description instanceof TaskSignature
           ? TaskSignature.specOf(description)
@@ -290,3 +306,9 @@ export class TaskDispatcher {
     return spec;
   }
 }
+
+const notMany = (path: string, message: string): TaskValidationError =>
+  new TaskValidationError(
+    { subject: "enqueueMany", issues: [{ path, message }] },
+    { hint: "pass an array of { task, input, options }" },
+  );

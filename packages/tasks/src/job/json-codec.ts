@@ -1,6 +1,13 @@
 import { type Body, TaskValidationError } from "@lexigram/contracts";
 import type { Codec } from "./envelope.ts";
-import { dataIssue, dropPrototypeKeys, isDeeperThan, looksLikeData, TOO_DEEP } from "./payload-data.ts";
+import {
+  dataIssue,
+  dropPrototypeKeys,
+  isDeeperThan,
+  looksLikeData,
+  NEST_LESS,
+  TOO_DEEP,
+} from "./payload-data.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
@@ -9,8 +16,11 @@ function maySpellPrototype(text: string): boolean {
   return text.includes("__proto__") || text.includes("\\u00");
 }
 
-const refuse = (message: string, cause?: unknown): never => {
-  throw new TaskValidationError({ subject: "a payload", issues: [{ path: "", message }] }, { cause });
+const PLAIN_DATA = "pass plain data: objects, arrays, texts, finite numbers, true, false and null";
+const UNREADABLE = "its producer wrote it in another form, or it was changed where it is stored";
+
+const refuse = (message: string, options: { readonly hint: string; readonly cause?: unknown }): never => {
+  throw new TaskValidationError({ subject: "a payload", issues: [{ path: "", message }] }, options);
 };
 
 /**
@@ -30,7 +40,11 @@ export class JsonCodec implements Codec {
     // The look costs a tenth of the writing; a replacer, which could do the same, makes writing several times slower.
     if (!looksLikeData(value, this.#levels)) {
       const issue = dataIssue(value, this.#levels);
-      if (issue !== undefined) throw new TaskValidationError({ subject: "a payload", issues: [issue] });
+      if (issue !== undefined)
+        throw new TaskValidationError(
+          { subject: "a payload", issues: [issue] },
+          { hint: issue.message === TOO_DEEP ? NEST_LESS : PLAIN_DATA },
+        );
     }
     return JSON.stringify(value) ?? "";
   }
@@ -43,10 +57,11 @@ export class JsonCodec implements Codec {
       if (text === "") return undefined;
       value = JSON.parse(text);
     } catch (error) {
-      refuse("it is not JSON", error);
+      refuse("it is not JSON", { hint: UNREADABLE, cause: error });
     }
     // A text of n characters nests n / 2 levels at most, so short ones need no walk.
-    if (text.length > 2 * this.#levels && isDeeperThan(value, this.#levels)) refuse(TOO_DEEP);
+    if (text.length > 2 * this.#levels && isDeeperThan(value, this.#levels))
+      refuse(TOO_DEEP, { hint: NEST_LESS });
     if (maySpellPrototype(text)) dropPrototypeKeys(value);
     return value;
   }

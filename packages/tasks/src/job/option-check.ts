@@ -6,13 +6,40 @@ import {
   unknownKeys,
 } from "@lexigram/contracts";
 
+/** Whether a value can hold options by name. */
+export function holdsOptions(options: unknown): boolean {
+  return typeof options === "object" && options !== null && !Array.isArray(options);
+}
+
+/**
+ * Refuses what cannot hold options, which callers without types pass.
+ *
+ * @param owner what the options are for, such as a class's name.
+ * @throws TaskConfigError
+ */
+export function requireOptions(owner: string, options: unknown): asserts options is object {
+  if (holdsOptions(options)) return;
+  throw new TaskConfigError(
+    `${owner} takes options as an object, not ${told(options)}`,
+    { path: "options" },
+    { hint: "pass an object with the options by name, or leave it out where it may be absent" },
+  );
+}
+
+/** What a value is, for messages; never the value itself, which might be a secret. */
+export function told(value: unknown): string {
+  if (value === null) return "null";
+  return Array.isArray(value) ? "an array" : typeof value;
+}
+
 /**
  * Refuses options that nothing reads.
  *
  * @param owner what the options are for, such as a class's name.
- * @throws TaskConfigError naming the first unknown option, and the known one nearest to it.
+ * @throws TaskConfigError naming the first unknown option, and the known one nearest to it; for what is no object.
  */
 export function refuseUnknownOptions(owner: string, options: object, known: readonly string[]): void {
+  requireOptions(owner, options);
   const [unknown] = unknownKeys(options, known);
   if (unknown === undefined) return;
   throw new TaskConfigError(

@@ -34,6 +34,7 @@ export function looksLikeData(value: unknown, depth: number): boolean {
 }
 
 export const TOO_DEEP = "it is nested too deep";
+export const NEST_LESS = "nest less deeply, or raise maxDepth";
 
 /** Objects that JSON writes as `{}`, or not at all, so that what is in them would vanish. */
 const OPAQUE = [

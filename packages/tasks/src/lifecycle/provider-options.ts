@@ -1,7 +1,7 @@
 import { QUEUE_NAME, type TaskBackend, TaskConfigError, type TaskQueueProtocol } from "@lexigram/contracts";
 import { TaskConfig } from "../config/task-config.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "../config/task-config-options.ts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
+import { refuseUnknownOptions, requireOptions } from "../job/option-check.ts";
 import type { Codec } from "../job/envelope.ts";
 import type { TaskMiddleware, TaskMiddlewareFunction } from "../middleware/middleware.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
@@ -85,6 +85,7 @@ function refuseFieldsOfConfig(owner: string, options: TasksOptions): void {
  * @throws TaskConfigError for an unknown option, and whatever `TaskConfig` refuses.
  */
 export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
+  requireOptions(owner, options);
   refuseFieldsOfConfig(owner, options);
   refuseUnknownOptions(owner, options, TASKS_OPTIONS);
   const { queue, backends, workerCount, env, config } = options;

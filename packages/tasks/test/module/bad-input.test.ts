@@ -2,7 +2,7 @@ import { LexigramError, silentLogger, token, type Token } from "@lexigram/contra
 import { Application, inject, injectable, module, type ModuleRef, provide } from "@lexigram/kernel";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { task, TasksModule, type TasksOptions } from "../../src/index.ts";
+import { task, type TaskDispatcher, TasksModule, type TasksOptions } from "../../src/index.ts";
 import { createTestApp } from "../../src/testing.ts";
 
 // Whatever a user gets wrong is answered by a typed error that names the field and says what to do.
@@ -30,10 +30,15 @@ const open = task({ name: "open", input: z.any() }, () => undefined);
 async function enqueued(
   definition: typeof open | typeof note,
   input: unknown,
-  options?: object,
+  options: object = {},
 ): Promise<void> {
   await using t = await createTestApp({ tasks: [note, open], config: { payload: { maxBytes: 1_000 } } });
-  await t.tasks.enqueue(definition as typeof open, input, options ?? {});
+  await t.tasks.enqueue(definition as typeof open, input, options);
+}
+
+async function dispatching(act: (tasks: TaskDispatcher) => unknown): Promise<void> {
+  await using t = await createTestApp({ tasks: [note, open] });
+  await act(t.tasks);
 }
 
 interface Secret {
@@ -199,13 +204,13 @@ describe("bad input", () => {
       /mode/,
       /./,
     ],
-    ["an invalid payload", () => enqueued(note, { text: 1 }), "LEX_ERR_TASK_VALIDATION", /text/, /.*/],
+    ["an invalid payload", () => enqueued(note, { text: 1 }), "LEX_ERR_TASK_VALIDATION", /text/, /./],
     [
       "a payload that is no data",
       () => enqueued(open, { at: () => 1 }),
       "LEX_ERR_TASK_VALIDATION",
       /at/,
-      /.*/,
+      /plain data/,
     ],
     [
       "a payload that is too large",
@@ -214,6 +219,130 @@ describe("bad input", () => {
       /bytes/,
       /reference/,
     ],
+    ...[null, 5, "x", [1]].flatMap((wrong): [string, () => unknown, string, RegExp, RegExp][] => [
+      [
+        `${JSON.stringify(wrong)} for a module's options`,
+        () => configure(wrong),
+        "LEX_ERR_TASK_CONFIG",
+        /"path":"options"/,
+        /object/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for the options of a test's module`,
+        () => TasksModule.testing(wrong as never),
+        "LEX_ERR_TASK_CONFIG",
+        /"path":"options"/,
+        /object/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for a task's options`,
+        () => task(wrong as never, () => undefined),
+        "LEX_ERR_TASK_CONFIG",
+        /"path":"options"/,
+        /object/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for what is listed`,
+        () => TasksModule.scope(wrong as never),
+        "LEX_ERR_TASK_REGISTRATION",
+        /entry 0/,
+        /list what/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for a call's options`,
+        () => enqueued(open, 1, wrong as never),
+        "LEX_ERR_TASK_VALIDATION",
+        /"path":"options"/,
+        /input comes first/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for a description's options`,
+        () => dispatching((tasks) => tasks.enqueue(open.s(1, wrong as never))),
+        "LEX_ERR_TASK_VALIDATION",
+        /"path":"options"/,
+        /./,
+      ],
+      [
+        `${JSON.stringify(wrong)} for a job of many`,
+        () => dispatching((tasks) => tasks.enqueueMany([{ task: open, input: 1 }, wrong as never])),
+        "LEX_ERR_TASK_VALIDATION",
+        /"path":"1"/,
+        /array/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for a class of tasks`,
+        () => dispatching((tasks) => tasks.of(wrong as never)),
+        "LEX_ERR_TASK_VALIDATION",
+        /"path":"owner"/,
+        /@task/,
+      ],
+      ...["retry", "unique", "barrier", "headers", "labels"].map(
+        (option): [string, () => unknown, string, RegExp, RegExp] => [
+          `${JSON.stringify(wrong)} for the option ${option} of a call`,
+          () => enqueued(open, 1, { [option]: wrong }),
+          "LEX_ERR_TASK_VALIDATION",
+          new RegExp(`"path":"${option}"`),
+          /give/,
+        ],
+      ),
+    ]),
+    ...[null, 5, {}].flatMap((wrong): [string, () => unknown, string, RegExp, RegExp][] => [
+      [
+        `${JSON.stringify(wrong)} for many jobs`,
+        () => dispatching((tasks) => tasks.enqueueMany(wrong as never)),
+        "LEX_ERR_TASK_VALIDATION",
+        /"path":"jobs"/,
+        /array/,
+      ],
+      [
+        `${JSON.stringify(wrong)} for the queue of a call`,
+        () => enqueued(open, 1, { queue: wrong }),
+        "LEX_ERR_TASK_VALIDATION",
+        /"path":"queue"/,
+        /./,
+      ],
+    ]),
+    ...[
+      { wrong: null, name: "null" },
+      { wrong: Number.NaN, name: "NaN" },
+      { wrong: {}, name: "object" },
+    ].map(({ wrong, name }): [string, () => unknown, string, RegExp, RegExp] => [
+      `${name} for a span of time`,
+      () => enqueued(open, 1, { delay: wrong }),
+      "LEX_ERR_TASK_VALIDATION",
+      new RegExp(`"path":"delay".*not ${name}`),
+      /"30s"/,
+    ]),
+    [
+      "a queue and a dispatcher that are neither",
+      () => open.applyAsync(null as never, 1),
+      "LEX_ERR_TASK_VALIDATION",
+      /"path":"target"/,
+      /dispatcher/,
+    ],
+    [
+      "a unique key held until null",
+      () => enqueued(open, 1, { unique: { key: "k", until: null } }),
+      "LEX_ERR_TASK_VALIDATION",
+      /"path":"unique\.until"/,
+      /./,
+    ],
+    ...[
+      () => {
+        throw new RangeError("broke");
+      },
+      () => Promise.reject(new RangeError("broke")),
+      () => null,
+    ].map((validate): [string, () => unknown, string, RegExp, RegExp] => [
+      `an input whose schema does ${String(validate).replace(/\s+/g, " ")}`,
+      () => {
+        const input = { "~standard": { version: 1, vendor: "test", validate } } as never;
+        return dispatching((tasks) => tasks.enqueue(task({ name: "judged", input }), 1 as never));
+      },
+      "LEX_ERR_TASK_VALIDATION",
+      /the input of task \\"judged\\"/,
+      /cause/,
+    ]),
     [
       "a queue that is not there",
       () => enqueued(note, { text: "x" }, { queue: "tsks" }),
