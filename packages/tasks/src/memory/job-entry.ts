@@ -258,7 +258,7 @@ export class JobEntry {
 }
 
 /** The attempt that is running or ran last. */
-export function shownAttempt(entry: JobEntry): number {
+function shownAttempt(entry: JobEntry): number {
   return entry.code === RUNNING && entry.lease?.started === true ? entry.attempt + 1 : entry.attempt;
 }
 

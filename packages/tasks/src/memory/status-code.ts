@@ -1,4 +1,4 @@
-import { JOB_STATES, JOB_STATUSES, type JobState, type JobStatus, LEGAL_MOVES } from "@lexigram/contracts";
+import { JOB_STATES, JOB_STATUSES, type JobStatus, LEGAL_MOVES } from "@lexigram/contracts";
 
 /** A public status as a small number: its place in `JOB_STATUSES`. */
 export type StatusCode = number;
@@ -37,10 +37,6 @@ export function statusName(status: StatusCode): JobStatus {
 
 export function statusCode(status: JobStatus): StatusCode {
   return code(status);
-}
-
-export function stateName(status: StatusCode): JobState {
-  return JOB_STATES[stateCode(status)] ?? "cancelled";
 }
 
 export function isTerminalCode(status: StatusCode): boolean {

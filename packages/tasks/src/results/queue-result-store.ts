@@ -35,7 +35,11 @@ const NAME = "QueueResultStore";
 
 /**
  * The results that a queue keeps with its jobs' terminal records, for as long as its retention says. They are written
- * by the settle itself, so `store` is refused. Lists are in the order in which the queue lists a status.
+ * by the settle itself, so `store` is refused.
+ *
+ * Failed jobs are listed newest first, as dead letters are. All others come in the order in which the queue lists a
+ * status, which its contract leaves open and the queue in memory keeps from the oldest to the newest: it gives a page
+ * from that end only, and sorting would mean reading them all.
  *
  * A wait for a job that the queue does not hold, or no longer, rejects with `ResultUnavailableError`.
  */

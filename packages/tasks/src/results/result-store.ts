@@ -69,7 +69,7 @@ export interface ResultStoreStats {
 export const STORE_OPTIONS = ["ttl", "ifAbsent"] as const satisfies (keyof StoreResultOptions)[];
 
 export const DEFAULT_RESULT_TTL: Duration = "1h";
-export const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
+const DEFAULT_RESULT_TIMEOUT_MS = 30_000;
 
 /**
  * Where the outcomes of jobs are kept and waited for. All methods may run concurrently; after `close` they reject
@@ -115,15 +115,15 @@ export abstract class ResultStore {
   /** Forgets what has ended. @returns how many; 0 where the store behind does it by itself. */
   abstract cleanupExpired(): Promise<number>;
 
-  /** Results of one status, newest first; a page may hold fewer than `limit`. */
+  /** Results of one status, newest first unless the store says otherwise; a page may hold fewer than `limit`. */
   abstract list(status: ResultStatus, query?: ResultQuery): Promise<Page<ResultRecord>>;
 
-  /** Results of jobs that succeeded, newest first. */
+  /** Results of jobs that succeeded, in the order of `list`. */
   listCompleted(query?: ResultQuery): Promise<Page<ResultRecord>> {
     return this.list("ok", query);
   }
 
-  /** Results of jobs that failed for good, newest first. */
+  /** Results of jobs that failed for good, newest first in every store. */
   listFailed(query?: ResultQuery): Promise<Page<ResultRecord>> {
     return this.list("failed", query);
   }
