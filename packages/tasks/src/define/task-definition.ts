@@ -15,7 +15,8 @@ export const taskSpec: unique symbol = Symbol.for("@lexigram/tasks:spec") as nev
 /** Marks what has a handler and can be listed in `TasksModule.scope(...)`. */
 export const runnable: unique symbol = Symbol.for("@lexigram/tasks:runnable") as never;
 
-type IsVoid<T> = 0 extends 1 & T ? false : [T] extends [void] ? true : false;
+/** Whether a type is of nothing: `void` or `undefined`, and not `any`. */
+export type IsVoid<T> = 0 extends 1 & T ? false : [T] extends [void] ? true : false;
 
 /** A handler takes the parsed input and the context; of a task without input the context alone. */
 export type HandlerArgs<P> = IsVoid<P> extends true ? [ctx: TaskContext] : [input: P, ctx: TaskContext];

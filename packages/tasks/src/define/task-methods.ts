@@ -2,6 +2,7 @@ import { type AnySchema, TaskRegistrationError } from "@lexigram/contracts";
 import type { MethodTask, TaskSpec } from "./registered-task.ts";
 import { compilePolicy } from "./task-policy.ts";
 import type { AnyTaskOptions } from "./task-options.ts";
+import { takesNothing } from "./void-schema.ts";
 
 /** Where a class keeps its task methods; a registered symbol, so that two copies of this package agree. */
 const methods: unique symbol = Symbol.for("@lexigram/tasks:methods") as never;
@@ -26,7 +27,7 @@ export function makeSpec(options: AnyTaskOptions, name: string): TaskSpec {
     name,
     policy,
     schema: input,
-    takesInput: input !== undefined,
+    takesInput: input !== undefined && !takesNothing(input),
     ...(output === undefined ? {} : { output }),
   };
 }

@@ -22,7 +22,7 @@ export interface TaskOptions<S extends AnySchema = NoInput> {
   readonly name: string;
   /** The queue its jobs go to, by its name in the application. Default `"default"`, the primary queue. */
   readonly queue?: string;
-  /** Any Standard Schema validator. Absent: the task takes no input. */
+  /** Any Standard Schema validator. Absent, or one of nothing such as `z.void()`: the handler takes the context alone. */
   readonly input?: S;
   /** 0 to 20, higher first. Default: the queue's, else NORMAL (5). */
   readonly priority?: Priority;

@@ -20,6 +20,7 @@ import {
   type ContractOptions,
   type ContractOrDecorator,
   type HandlerArgs,
+  type IsVoid,
   type MethodSlot,
   runnable,
   specOf,
@@ -81,8 +82,13 @@ export function handles<I, P, O>(
   return (target, method, descriptor) => markMethod(target, method, descriptor, contract.options, spec);
 }
 
-/** A schema that checks nothing and only gives a type. Data from other processes is then taken on trust. */
-export function type<T>(): StandardSchemaV1<T, T> {
+/**
+ * A schema that checks nothing and only gives a type. Data from other processes is then taken on trust. Of `void` it
+ * does not compile: nothing could tell it from others when it runs, so a task without input leaves `input` out.
+ */
+export function type<T>(
+  ..._void: IsVoid<T> extends true ? [leaveInputOut: never] : []
+): StandardSchemaV1<T, T> {
   return { "~standard": { version: 1, vendor: "lexigram", validate: (value) => ({ value: value as T }) } };
 }
 

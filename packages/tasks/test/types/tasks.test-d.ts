@@ -98,6 +98,12 @@ export function definitions(): void {
   task({ name: "t", timout: "30s" }, () => 1);
   // @ts-expect-error a duration that is none
   task({ name: "t", timeout: "5 minutes" }, () => 1);
+  // @ts-expect-error a task without input leaves it out
+  type<void>();
+  // @ts-expect-error and this is no input either
+  type<undefined>();
+  type<unknown>();
+  type<any>(); // oxlint-disable-line typescript/no-explicit-any -- it is an input
   // @ts-expect-error a handler without input takes the context alone
   task({ name: "t" }, (_input: string, _ctx: TaskContext) => 1);
   // @ts-expect-error a handler of another input
