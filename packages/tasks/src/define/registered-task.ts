@@ -45,7 +45,11 @@ export interface FunctionTask extends TaskSpec {
   readonly run: (input: unknown, context: TaskContext) => unknown;
 }
 
-/** A handler that is a method of an injected class; the instance comes from the attempt's own scope of the container. */
+/**
+ * A handler that is a method of an injected class. Attempts ask the container for the instance, each in a scope of its
+ * own: one instance serves all of them, at the same time too, unless the class says `lifetime: "scoped"`, which makes
+ * one per attempt, or `"transient"`.
+ */
 export interface MethodTask extends TaskSpec {
   readonly kind: "method";
   readonly owner: abstract new (...args: never[]) => object;

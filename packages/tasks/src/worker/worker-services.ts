@@ -15,7 +15,10 @@ import { QueueResultStore } from "../results/queue-result-store.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
 
-/** What makes the object that a method task runs on, for one attempt. */
+/**
+ * A scope of the container for one attempt, which gives the object that a method task runs on: the application's one
+ * instance, or one of the attempt's own where the class is scoped.
+ */
 export interface AttemptScope extends AsyncDisposable {
   resolve<T>(key: abstract new (...args: never[]) => T): T;
 }
@@ -27,7 +30,7 @@ export interface ScopeSource {
 
 /** What an application may lend its workers. Everything is optional; what is missing is done without. */
 export interface TaskWorkerServices {
-  /** Makes the objects of method tasks. Without one their class is called without arguments. */
+  /** Gives the objects of method tasks. Without one their class is called without arguments, for each attempt. */
   readonly container?: ScopeSource;
   /** Gets a copy of each job that policy gave up on, before its queue's own dead letters do. */
   readonly deadLetterQueue?: DeadLetterQueueProtocol;

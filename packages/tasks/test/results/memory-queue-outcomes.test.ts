@@ -106,7 +106,7 @@ describe("outcomes of the memory queue", () => {
     }
     expect(await store.get("ok1")).toMatchObject({ status: "ok", value: 1, task: "t", attempt: 1 });
     const completed = (await store.listCompleted()).items.map((item) => item.jobId);
-    expect(completed.toSorted()).toEqual(["ok0", "ok1", "ok2"]);
+    expect(completed).toEqual(["ok0", "ok1", "ok2"]);
     const first = await store.listFailed({ limit: 2 });
     const rest = await store.listFailed({ limit: 2, cursor: first.cursor as string });
     expect([...first.items, ...rest.items].map((item) => item.jobId)).toEqual(["bad2", "bad1", "bad0"]);
