@@ -202,7 +202,7 @@ export class AttemptRunner {
   #accept(attempt: Attempt, value: unknown, endTime: number | undefined): void {
     const { services } = this.#parts;
     const plan = attempt.plan!;
-    attempt.durationMs = (endTime ?? services.clock.monotonic()) - attempt.startedAt;
+    if (this.#isTooLate(attempt, endTime)) return this.#timedOut(attempt);
     if (plan.retry.judgesResults && plan.retry.refusesResult(value, this.#facts(attempt)))
       return this.#judge(attempt, refusedResult(attempt));
     let result: Body | undefined;
@@ -222,11 +222,29 @@ export class AttemptRunner {
     attempt.handlerRuns = false;
     try {
       if (attempt.stage !== Stage.Running) return this.#late(attempt, error);
-      attempt.durationMs = (endTime ?? this.#parts.services.clock.monotonic()) - attempt.startedAt;
-      this.#judge(attempt, error);
+      // A repeat that waits is not at work, so its time limit does not run.
+      if (this.#isTooLate(attempt, endTime) && attempt.repeat === undefined) this.#timedOut(attempt);
+      else this.#judge(attempt, error);
     } catch (thrown) {
       this.#broke(attempt, thrown);
     }
+  }
+
+  /**
+   * Notes how long an attempt took. @returns whether its time was up before it ended: a handler that blocks the event
+   * loop is back before the timer can fire.
+   */
+  #isTooLate(attempt: Attempt, endTime: number | undefined): boolean {
+    const { clock } = this.#parts.services;
+    const tookMs = (attempt.durationMs = (endTime ?? clock.monotonic()) - attempt.startedAt);
+    return tookMs > attempt.timeoutMs || (attempt.deadline !== Infinity && clock.now() > attempt.deadline);
+  }
+
+  #timedOut(attempt: Attempt): void {
+    const error = limitError(attempt, this.#parts.services.clock.now());
+    attempt.decided = error;
+    attempt.abort(error);
+    this.#judge(attempt, error);
   }
 
   /** The handling of an attempt itself failed: the attempt ends all the same, and its slot comes free. */

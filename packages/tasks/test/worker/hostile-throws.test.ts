@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { DiscardTask } from "../../src/retry/control-flow.ts";
 import { Workshop } from "./workshop.ts";
 
 const trap = (): never => {
@@ -90,6 +91,48 @@ test("headers that a handler writes on change no stored job", async () => {
   const id = await shop.enqueue("t", 1, { headers: { a: "b" } });
   await shop.advance(200);
   expect((await shop.job(id)).headers).toEqual({ a: "b" });
+});
+
+describe("a handler that blocks the loop", () => {
+  /** A job whose handler takes 500 ms without a turn of the loop, then ends so. */
+  async function blocked(end: () => unknown, options: object, fields: object = {}) {
+    const shop = new Workshop();
+    let jumped = 0;
+    const monotonic = shop.clock.monotonic.bind(shop.clock);
+    const now = shop.clock.now.bind(shop.clock);
+    shop.clock.monotonic = () => monotonic() + jumped;
+    shop.clock.now = () => now() + jumped;
+    shop.define("t", () => undefined, { maxRetries: 0, ...options });
+    const run = (): unknown => {
+      jumped = 500;
+      return end();
+    };
+    shop.tasks.set("t", { ...shop.tasks.get("t")!, run } as never);
+    await shop.start();
+    const id = await shop.enqueue("t", 1, fields);
+    await shop.advance(200);
+    return shop.job(id);
+  }
+  const ends: [string, () => unknown][] = [
+    ["returns", () => "late"],
+    ["resolves", () => Promise.resolve("late")],
+    ["throws", trap],
+    ["rejects", () => Promise.reject(new DiscardTask({ reason: "late" }))],
+  ];
+
+  test.each(ends)("past its time limit and then %s has timed out", async (_name, end) => {
+    const job = await blocked(end, { timeout: 100 });
+    expect([job.status, job.error?.code]).toEqual(["failed", "LEX_ERR_TASK_TIMEOUT"]);
+  });
+
+  test.each(ends)("past its deadline and then %s has missed it", async (_name, end) => {
+    const job = await blocked(end, { deadline: 100 });
+    expect([job.status, job.reason]).toEqual(["failed", "deadline"]);
+  });
+
+  test("within its time limit is done", async () => {
+    expect((await blocked(() => 1, { timeout: 500, deadline: 500 })).status).toBe("completed");
+  });
 });
 
 /** Runs a bad job, then a good one. @returns how they and the log look then. */
