@@ -1,4 +1,5 @@
 import type { EnqueueSettings, OpenSubject, Subject } from "./subject.ts";
+import { Tally } from "./tally.ts";
 
 /** What one run measured. Spans in milliseconds. */
 export interface Measured {
@@ -25,38 +26,6 @@ export interface Workload {
   run(subject: Subject, settings: { readonly n: number; readonly concurrency: number }): Promise<Measured>;
 }
 
-/** Counts handler starts, each job once, and tells when all have started. */
-class Tally {
-  readonly #seen: Uint8Array;
-  readonly #all: Promise<void>;
-  #resolve: () => void = () => {};
-  count = 0;
-  firstAt = 0;
-  lastAt = 0;
-  onJob: ((n: number) => void) | undefined;
-
-  constructor(n: number) {
-    this.#seen = new Uint8Array(n);
-    this.#all = new Promise((resolve) => (this.#resolve = resolve));
-  }
-
-  readonly started = (n: number): void => {
-    if (this.#seen[n] !== 0) throw new Error(`job ${n} ran twice, or was never enqueued`);
-    this.#seen[n] = 1;
-    if (this.count++ === 0) this.firstAt = performance.now();
-    this.onJob?.(n);
-    if (this.count === this.#seen.length) {
-      this.lastAt = performance.now();
-      this.#resolve();
-    }
-  };
-
-  async all(): Promise<void> {
-    await this.#all;
-    if (this.count !== this.#seen.length) throw new Error(`${this.count} of ${this.#seen.length} jobs ran`);
-  }
-}
-
 function percentile(sorted: readonly number[], share: number): number {
   const at = (sorted.length - 1) * share;
   const low = sorted[Math.floor(at)] ?? Number.NaN;
@@ -79,9 +48,13 @@ async function opened<T>(
   const tally = new Tally(settings.n);
   const open = await subject.open({ concurrency: settings.concurrency, onStart: tally.started });
   try {
-    return await body(open, tally);
+    const result = await body(open, tally);
+    await tally.all();
+    return result;
   } finally {
     await open.close();
+    // Also what ran again while it closed.
+    tally.check();
   }
 }
 

@@ -1,0 +1,56 @@
+import { spawnSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { beforeAll, describe, expect, test } from "vitest";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const node = (...args: string[]): { stdout: string; stderr: string; status: number | null } =>
+  spawnSync(process.execPath, args, { cwd: root, encoding: "utf8" });
+
+const positive = expect.toSatisfy(
+  (value: unknown) => typeof value === "number" && value > 0,
+  "a number above 0",
+);
+
+describe("the benchmark", () => {
+  beforeAll(() => {
+    // Its runners are processes of their own, which take what was built.
+    const built = node("node_modules/typescript/bin/tsc", "-b", "benchmarks", "--pretty", "false");
+    expect(built).toMatchObject({ stdout: "", status: 0 });
+  });
+
+  test("prints one line of JSON for each result", { timeout: 120_000 }, () => {
+    const options = ["--only", "W2,W6", "--quick", "--systems", "ours,plain", "--runs", "1", "--json"];
+    const { stdout, stderr, status } = node("benchmarks/dist/main.js", "memory", ...options);
+    expect(stderr).toMatch(/^node v\d+.* GiB; quick run, not to be quoted\n$/);
+    expect(status).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ workload, system, variant }) => [workload, system, variant])).toEqual([
+      ["W2", "plain", undefined],
+      ["W2", "ours", undefined],
+      ["W2", "ours", "keepCompleted: 0"],
+      ["W6", "plain", undefined],
+      ["W6", "ours", undefined],
+      ["W6", "ours", "keepCompleted: 0"],
+    ]);
+    for (const { workload, system: _, variant: __, ...line } of lines)
+      expect(line).toEqual({
+        store: "memory",
+        version: expect.stringMatching(/\d+\.\d+/),
+        runs: 1,
+        spread: [positive, positive],
+        ...(workload === "W2"
+          ? { concurrency: 1, n: 10_000, perSecond: positive }
+          : { concurrency: 10, n: 300, p50Ms: positive, p99Ms: positive }),
+      });
+  });
+
+  test("refuses a store that it does not know", () => {
+    const { stderr, status } = node("benchmarks/dist/main.js", "papyrus");
+    expect(status).toBe(2);
+    expect(stderr).toContain("usage: npm run bench");
+  });
+});
