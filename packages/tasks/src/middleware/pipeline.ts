@@ -1,6 +1,7 @@
 import { type Clock, JobResult, type Logger, silentLogger, systemClock } from "@lexigram/contracts";
 import { JobExecutionContext } from "./execution-context.ts";
 import type { TaskExecutionContext, TaskMiddleware, TaskMiddlewareFunction } from "./middleware.ts";
+import { checkHooks, notMiddleware } from "./middleware-check.ts";
 import { type Around, functionLayer, hookLayer, type Inside } from "./onion.ts";
 
 export type MiddlewarePhase = TaskExecutionContext["phase"];
@@ -48,15 +49,27 @@ export class TaskMiddlewarePipeline {
     this.#clock = options.clock ?? systemClock;
   }
 
-  /** Adds a function innermost. @param phases where it takes part. Default: enqueue and process. */
+  /**
+   * Adds a function innermost.
+   *
+   * @param phases where it takes part. Default: enqueue and process.
+   * @throws TaskConfigError for what is no function.
+   */
   use(middleware: TaskMiddlewareFunction, phases: readonly MiddlewarePhase[] = BOTH): this {
+    if (typeof (middleware as unknown) !== "function") throw notMiddleware("use() takes a function");
     this.#layers.push({ kind: "function", middleware, phases });
     this.#composed.clear();
     return this;
   }
 
-  /** Adds middleware in the ancestor's form, innermost. @param phases where it takes part. Default: process. */
+  /**
+   * Adds middleware in the ancestor's form, innermost.
+   *
+   * @param phases where it takes part. Default: process.
+   * @throws TaskConfigError for what has none of the hooks, or a hook that is no function or is misspelt.
+   */
   add(middleware: TaskMiddleware, phases: readonly MiddlewarePhase[] = ["process"]): this {
+    checkHooks(middleware);
     this.#layers.push({ kind: "hooks", middleware, phases });
     this.#composed.clear();
     return this;

@@ -152,9 +152,9 @@ describe("a pipeline", () => {
 
   test("keeps phases apart: hooks take part in process, functions in both, unless told otherwise", () => {
     const line = pipeline()
-      .add({})
+      .add({ onError: () => undefined })
       .use((_context, next) => next())
-      .add({}, ["enqueue"])
+      .add({ onError: () => undefined }, ["enqueue"])
       .use((_context, next) => next(), ["enqueue"]);
     expect([line.size("process"), line.size("enqueue")]).toEqual([2, 3]);
   });
