@@ -88,11 +88,9 @@ export { AGGRESSIVE_RETRY, type Backoff, CONSERVATIVE_RETRY, DEFAULT_BACKOFF } f
 
 // Middleware
 export { type ExecutableJob, type MiddlewarePhase, TaskMiddlewarePipeline } from "./middleware/pipeline.ts";
-export type {
-  TaskExecutionContext,
-  TaskMiddleware,
-  TaskMiddlewareFunction,
-} from "./middleware/middleware.ts";
+export type { TaskMiddleware, TaskMiddlewareFunction } from "./middleware/middleware.ts";
+export { TaskExecutionContext } from "./middleware/execution-context-class.ts";
+export type { ExecutionFacts } from "./middleware/execution-context.ts";
 export { LoggingMiddleware } from "./middleware/logging-middleware.ts";
 export { MetricsMiddleware, type MetricsStats, type TaskMetrics } from "./middleware/metrics-middleware.ts";
 export { TimeoutMiddleware } from "./middleware/timeout-middleware.ts";

@@ -1,4 +1,4 @@
-import type { Clock, Delivery, NewJob } from "@lexigram/contracts";
+import { type Clock, type Delivery, type NewJob, systemClock } from "@lexigram/contracts";
 import type { TaskContext } from "../worker/task-context.ts";
 import type { TaskExecutionContext } from "./middleware.ts";
 
@@ -20,7 +20,10 @@ export interface ExecutionFacts {
   readonly timeoutMs?: number;
 }
 
-/** One pass through the middleware, as `TaskExecutionContext` describes it. */
+/**
+ * One pass through the middleware, as `TaskExecutionContext` describes it; exported as the class of that name, so that
+ * middleware can be run without a pipeline.
+ */
 export class JobExecutionContext implements TaskExecutionContext {
   readonly phase: "enqueue" | "process";
   readonly taskName: string;
@@ -40,7 +43,8 @@ export class JobExecutionContext implements TaskExecutionContext {
   readonly #clock: Clock;
   #metadata: Record<string, unknown> | undefined = undefined;
 
-  constructor(facts: ExecutionFacts, clock: Clock) {
+  /** @param clock times the pass. Default: the system's. */
+  constructor(facts: ExecutionFacts, clock: Clock = systemClock) {
     this.phase = facts.phase;
     this.taskName = facts.taskName;
     this.queueName = facts.queueName;

@@ -31,6 +31,7 @@ const CLASSES = [
   "TaskConfig",
   "TaskDashboard",
   "TaskDispatcher",
+  "TaskExecutionContext",
   "TaskHealth",
   "TaskMiddlewarePipeline",
   "TaskProvider",
