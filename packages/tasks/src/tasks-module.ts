@@ -48,8 +48,9 @@ export class TasksModule {
   }
 
   /**
-   * Tasks of one part of an application: definitions, and classes with `@task` methods, which the container makes, for
-   * each attempt in a scope of its own. Can be called any number of times; adds no queue and no worker.
+   * Tasks of one part of an application: definitions, and classes with `@task` methods. The container makes the
+   * classes: one instance for the application by default, one for each attempt with
+   * `@injectable({ lifetime: "scoped" })`. Can be called any number of times; adds no queue and no worker.
    *
    * @throws TaskRegistrationError for a contract without a handler, a class without tasks, and what is neither.
    *   The boot is refused when a name is claimed twice, and when nothing in the application configures tasks.

@@ -84,7 +84,10 @@ export class DuplicateTaskError extends TaskError<"LEX_ERR_TASK_DUPLICATE"> {
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_DUPLICATE"], options?: LexigramErrorOptions) {
     const what = fields.key === undefined ? `the id "${fields.jobId}"` : `the unique key "${fields.key}"`;
     super(`${what} is held by job "${fields.existingId}" in queue "${fields.queue}"`, fields, {
-      hint: 'wait for that job, choose another id or key, or pass onConflict: "existing"',
+      hint:
+        fields.key === undefined
+          ? "wait for that job, or choose another id"
+          : 'wait for that job, choose another key, or pass onConflict: "existing"',
       ...options,
     });
   }
@@ -280,7 +283,7 @@ export class ResultTimeoutError extends TaskError<"LEX_ERR_TASK_RESULT_TIMEOUT">
 export class ResultUnavailableError extends TaskError<"LEX_ERR_TASK_RESULT_UNAVAILABLE"> {
   readonly code = "LEX_ERR_TASK_RESULT_UNAVAILABLE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_RESULT_UNAVAILABLE"], options?: LexigramErrorOptions) {
-    super(`the result of job "${fields.jobId}" is no longer kept`, fields, {
+    super(`there is no record of job "${fields.jobId}", and so no result`, fields, {
       hint: "give the task a resultTtl, or raise keepCompleted of its queue",
       ...options,
     });

@@ -30,7 +30,7 @@ export type ResolveInstance = (owner: TaskClass) => object | Promise<object>;
 
 export interface HandlerRegistryOptions {
   readonly logger?: Logger;
-  /** Used by `execute` for methods of classes; workers make an instance in each attempt's own scope. */
+  /** Used by `execute` for methods of classes; workers ask the attempt's own scope of the container. */
   readonly resolve?: ResolveInstance;
 }
 
