@@ -27,6 +27,8 @@ export interface LineOwner {
   replied(call: LineCall, reply: ExchangeReply, sentAt: number): void;
   /** Nothing will be known of these. */
   abandoned(call: LineCall): void;
+  /** The queue was closed: no call of it will be answered. */
+  closed(error: unknown): void;
   /** A call was not answered and will be sent again. */
   failed(error: unknown, call: LineCall): void;
 }
@@ -154,8 +156,10 @@ export class ExchangeLine {
       if (answer.kind === "reply") {
         session.busy = false;
         this.#owner.replied(call, answer.reply, answer.sentAt);
-      } else if (answer.kind === "abandoned") this.#owner.abandoned(call);
-      else await this.#singly(session, call);
+      } else if (answer.kind === "abandoned") {
+        this.#owner.abandoned(call);
+        if (answer.closed !== undefined) this.#owner.closed(answer.closed);
+      } else await this.#singly(session, call);
     } catch (error) {
       this.#parts.logger.error("the loop of a queue failed", { error: serializeError(error) });
     }

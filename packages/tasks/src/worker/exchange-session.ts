@@ -26,8 +26,8 @@ export interface SessionParts {
 
 export type SessionAnswer =
   | { readonly kind: "reply"; readonly reply: ExchangeReply; readonly sentAt: number }
-  /** Given up by `stopped`, or the queue was closed: nothing is known of the call. */
-  | { readonly kind: "abandoned" }
+  /** Given up by `stopped`, or the queue was closed (`closed`): nothing is known of the call. */
+  | { readonly kind: "abandoned"; readonly closed?: ClosedError }
   /** The store breaks on this very call, again and again. */
   | { readonly kind: "unanswerable"; readonly error: unknown };
 
@@ -66,7 +66,7 @@ export class ExchangeSession {
       try {
         return { kind: "reply", reply: await queue.exchange(request), sentAt };
       } catch (error) {
-        if (error instanceof ClosedError) return { kind: "abandoned" };
+        if (error instanceof ClosedError) return { kind: "abandoned", closed: error };
         failed(error);
         if (this.#stopped()) return { kind: "abandoned" };
         if (!(error instanceof QueueUnavailableError) && ++unexpected >= UNEXPECTED_TRIES)

@@ -240,7 +240,8 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       this.availability.answered();
       return reply;
     } catch (error) {
-      if (!(error instanceof ClosedError)) this.availability.failed(error);
+      if (error instanceof ClosedError) this.closed(error);
+      else this.availability.failed(error);
       return undefined;
     } finally {
       this.#parts.activity.end();
@@ -319,6 +320,11 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       attempt.stage = Stage.Over;
       this.#tellFirst(attempt, false);
     }
+  }
+
+  /** Only a queue that is closed while it is worked on is worth a word. */
+  closed(error: unknown): void {
+    if (this.#claims) this.availability.failed(error);
   }
 
   failed(error: unknown, call: LineCall): void {

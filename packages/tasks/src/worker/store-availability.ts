@@ -1,7 +1,7 @@
-import { type Logger, QueueUnavailableError, serializeError } from "@lexigram/contracts";
+import { ClosedError, type Logger, QueueUnavailableError, serializeError } from "@lexigram/contracts";
 import type { TaskEmitter } from "../events/task-emitter.ts";
 
-/** Whether a queue's store answers, announced when it changes. */
+/** Whether a queue's store answers, announced when it changes. One that was closed answers no more. */
 export class StoreAvailability {
   readonly #queueName: string;
   readonly #emitter: TaskEmitter;
@@ -27,7 +27,7 @@ export class StoreAvailability {
 
   failed(thrown: unknown): void {
     const error = serializeError(thrown);
-    if (!(thrown instanceof QueueUnavailableError)) {
+    if (!(thrown instanceof QueueUnavailableError || thrown instanceof ClosedError)) {
       this.#logger.error("a queue answered with an unexpected error", { queue: this.#queueName, error });
       return;
     }

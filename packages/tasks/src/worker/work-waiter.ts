@@ -118,6 +118,7 @@ export class WorkWaiter {
   #failed(error: unknown, signal: AbortSignal): void {
     if (signal.aborted || error instanceof ClosedError) {
       this.#waiting = false;
+      if (!signal.aborted) this.#parts.onError(error);
       return;
     }
     this.#parts.onError(error);

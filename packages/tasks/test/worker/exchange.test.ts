@@ -196,6 +196,36 @@ describe("the loss of a store", () => {
     ]);
   });
 
+  test.each(["idle", "at work"])("by closing its queue is one too, told once (%s)", async (how) => {
+    const shop = new Workshop();
+    shop.listen();
+    const gate = new Gate();
+    shop.define("t", () => gate.promise);
+    if (how === "at work") await shop.enqueue("t");
+    const pool = await shop.start();
+    await shop.queue.close();
+    gate.open();
+    await shop.advance(120_000);
+    expect(pool.health()).toMatchObject({
+      status: "degraded",
+      details: { unavailable: ["work"], running: 0 },
+    });
+    expect(shop.events("queue.availability").map(({ payload }) => payload["available"])).toEqual([false]);
+    expect(shop.logged("a queue's store does not answer")).toHaveLength(1);
+    await pool.stop();
+  });
+
+  test("is none when the queue is closed after the workers", async () => {
+    const shop = new Workshop();
+    shop.listen();
+    const pool = await shop.start();
+    await pool.stop();
+    await shop.queue.close();
+    await shop.advance(60_000);
+    expect(shop.events("queue.availability")).toEqual([]);
+    expect(shop.logged("a queue's store does not answer")).toEqual([]);
+  });
+
   test("does not end the loop when a wait for work fails", async () => {
     const shop = new Workshop();
     shop.define("t", () => 0);
