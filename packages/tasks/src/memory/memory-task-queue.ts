@@ -19,6 +19,7 @@ import {
   type NewJob,
   type Page,
   type QueuePolicy,
+  QUEUE_NAME,
   QueueShorthands,
   type QueueStats,
   type Random,
@@ -88,7 +89,7 @@ let opened = 0;
  *
  * Every method is one step that nothing else comes between, and all may be called concurrently.
  *
- * @throws TaskConfigError for an option that is unknown, TaskValidationError for a policy that is out of range.
+ * @throws TaskConfigError for an option that is unknown and a name that is none, TaskValidationError for a policy that is out of range.
  */
 export class MemoryTaskQueue implements TaskQueueProtocol {
   readonly name: string;
@@ -111,9 +112,16 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
           hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
         },
       );
+    const { name = "default" } = options;
+    if (typeof name !== "string" || !QUEUE_NAME.test(name))
+      throw new TaskConfigError(
+        `${typeof name === "string" ? JSON.stringify(name) : typeof name} is no name for a queue`,
+        { path: "name" },
+        { hint: "use 1 to 128 letters, digits, and . _ - : , beginning with a letter or digit" },
+      );
     const clock = options.clock ?? systemClock;
     const random = options.random ?? systemRandom;
-    this.#store = source?.store ?? new QueueStore(options.name ?? "default", clock, random);
+    this.#store = source?.store ?? new QueueStore(name, clock, random);
     this.#faults = source?.faults;
     this.#onClose = source?.onClose ?? (() => this.#store.close());
     this.name = this.#store.name;
