@@ -69,8 +69,9 @@ class Child {
 }
 
 /**
- * Runs every system of a store on the same workloads, each system in a process of its own, in turn within each round,
- * so that a slow minute of the machine meets all of them.
+ * Runs every system of a store on the same workloads: for each workload each system in a fresh process of its own, so
+ * that no workload is coloured by the one before, and in turn within each round, so that a slow minute of the machine
+ * meets all of them.
  *
  * @throws Error when a run fails: a job that ran twice, or never.
  */
@@ -78,40 +79,51 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
   const keys = Object.keys(SYSTEMS[options.store] ?? {})
     .filter((name) => options.systems === undefined || options.systems.has(name.split(",")[0] ?? name))
     .map((name) => `${options.store}/${name}`);
-  const children = new Map<string, Child>();
-  try {
-    for (const key of keys) children.set(key, await Child.start());
-    for (const workload of WORKLOADS) {
-      if (options.workloads !== undefined && !options.workloads.has(workload.id)) continue;
-      const n = options.quick ? workload.quickN : workload.n;
-      for (const concurrency of workload.concurrencies) {
-        const measured = new Map<string, Measured[]>();
-        for (let round = 0; round <= options.runs; round++) {
-          for (const [key, child] of children) {
-            if (!workload.fits(findSubject(key))) continue;
-            options.onProgress(`${workload.id} at ${concurrency}, round ${round} of ${options.runs}: ${key}`);
-            const result = await child.run({ subject: key, workload: workload.id, n, concurrency });
-            if (round > 0) measured.set(key, [...(measured.get(key) ?? []), result]);
-          }
-        }
-        for (const [key, results] of measured) {
-          const { system, version, store, variant } = findSubject(key);
-          yield {
-            system,
-            store,
-            ...(variant === undefined ? {} : { variant }),
-            workload: workload.id,
-            concurrency,
-            n,
-            ...medians(results),
-            version,
-            title: workload.title,
-            runs: results.length,
-            spread: spreadOf(results),
-          };
-        }
+  for (const workload of WORKLOADS) {
+    if (options.workloads !== undefined && !options.workloads.has(workload.id)) continue;
+    const n = options.quick ? workload.quickN : workload.n;
+    const fitting = keys.filter((key) => workload.fits(findSubject(key)));
+    for (const concurrency of workload.concurrencies) {
+      const request = { workload: workload.id, n, concurrency };
+      for (const [key, results] of await rounds(fitting, request, options)) {
+        const { system, version, store, variant } = findSubject(key);
+        yield {
+          system,
+          store,
+          ...(variant === undefined ? {} : { variant }),
+          workload: workload.id,
+          concurrency,
+          n,
+          ...medians(results),
+          version,
+          title: workload.title,
+          runs: results.length,
+          spread: spreadOf(results),
+        };
       }
     }
+  }
+}
+
+/** What each system measured in each counted round. */
+async function rounds(
+  keys: readonly string[],
+  request: Omit<RunRequest, "subject">,
+  options: DriveOptions,
+): Promise<ReadonlyMap<string, readonly Measured[]>> {
+  const children = new Map<string, Child>();
+  const measured = new Map<string, Measured[]>();
+  try {
+    for (const key of keys) children.set(key, await Child.start());
+    for (let round = 0; round <= options.runs; round++)
+      for (const [key, child] of children) {
+        options.onProgress(
+          `${request.workload} at ${request.concurrency}, round ${round} of ${options.runs}: ${key}`,
+        );
+        const result = await child.run({ ...request, subject: key });
+        if (round > 0) measured.set(key, [...(measured.get(key) ?? []), result]);
+      }
+    return measured;
   } finally {
     await Promise.all([...children.values()].map((child) => child.stop()));
   }
