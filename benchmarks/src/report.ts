@@ -7,10 +7,11 @@ export function machineLine(): string {
   return `node ${process.version}, ${cpus().length} × ${cpu?.model ?? "unknown CPU"}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
 }
 
-/** One line of JSON for a result. */
+/** One line of JSON for a result: the same fields for every workload, `null` where one does not apply, then what is its own. */
 export function jsonLine(cell: Cell): string {
-  const { title: _, ...rest } = cell;
-  return JSON.stringify(rest);
+  const { title: _, system, store, workload, concurrency, n, perSecond, p50Ms, p99Ms, ...more } = cell;
+  const common = { perSecond: perSecond ?? null, p50Ms: p50Ms ?? null, p99Ms: p99Ms ?? null };
+  return JSON.stringify({ system, store, workload, concurrency, n, ...common, ...more });
 }
 
 /** A Markdown table: one row a workload, one column a system. */
