@@ -4,6 +4,7 @@ import {
   type LogFields,
   type Logger,
   type LogLevel,
+  silentLogger,
   systemClock,
 } from "@lexigram/contracts";
 import { redacted } from "./redacted.ts";
@@ -28,16 +29,17 @@ export function consoleLogger(options: ConsoleLoggerOptions = {}): Logger {
   const { level = "info", format = "json", clock = systemClock, write = toConsole } = options;
   const threshold = LOG_LEVELS.indexOf(level);
   const render = format === "json" ? asJson : asText;
-  const at =
-    (own: Exclude<LogLevel, "silent">) =>
-    (message: string, fields?: LogFields): void => {
-      if (LOG_LEVELS.indexOf(own) < threshold) return;
+  const at = (own: Exclude<LogLevel, "silent">): Logger["debug"] => {
+    // The very function that stands for silence, so that who logs often can see that nobody listens.
+    if (LOG_LEVELS.indexOf(own) < threshold) return silentLogger[own];
+    return (message, fields) => {
       try {
         write(render(clock.now(), own, message, fields), own);
       } catch {
         // A line that cannot be written must not stop the work that wanted to report it.
       }
     };
+  };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
 

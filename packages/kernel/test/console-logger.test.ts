@@ -1,4 +1,4 @@
-import { Logger } from "@lexigram/contracts";
+import { Logger, silentLogger } from "@lexigram/contracts";
 import { afterEach, expect, test, vi } from "vitest";
 import { consoleLogger, type ConsoleLoggerOptions } from "../src/index.ts";
 import { boot } from "./fixtures/boot.ts";
@@ -92,6 +92,13 @@ test("writes to standard error, so that standard output stays the program's own"
   const logger = consoleLogger({ level: "debug" });
   for (const method of ["debug", "info", "warn", "error"] as const) logger[method]("x");
   expect([log.mock.calls.length, error.mock.calls.length]).toEqual([0, 4]);
+});
+
+test("shows who asks that a level is not written", () => {
+  const logger = consoleLogger({ level: "warn", write: () => {} });
+  expect(logger.debug).toBe(silentLogger.debug);
+  expect(logger.info).toBe(silentLogger.info);
+  expect(logger.warn).not.toBe(silentLogger.warn);
 });
 
 test("an application logs as its configuration says", async () => {
