@@ -21,7 +21,7 @@ export interface EnqueueSettings {
 /** One queue system, opened for one run. A system that lacks an ability leaves the method out. */
 export interface OpenSubject {
   /** Resolves when the system has accepted the job. */
-  enqueue(n: number, settings?: EnqueueSettings): Promise<void>;
+  enqueue(n: number, settings?: EnqueueSettings): Promise<unknown>;
   /** The system's own way to take many at once. */
   enqueueMany?(first: number, count: number, settings?: (n: number) => EnqueueSettings): Promise<void>;
   /** Enqueues and waits for the handler's result. */

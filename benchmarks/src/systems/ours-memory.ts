@@ -50,10 +50,10 @@ export function oursMemory(variant?: { readonly label: string; readonly keepComp
         ...(settings?.delayMs === undefined ? {} : { delay: settings.delayMs }),
       });
       return {
-        enqueue: async (n, settings) => {
-          if (settings === undefined) await tasks.enqueue(work, payload(n));
-          else await tasks.enqueue(work, payload(n), optionsOf(settings));
-        },
+        enqueue: (n, settings) =>
+          settings === undefined
+            ? tasks.enqueue(work, payload(n))
+            : tasks.enqueue(work, payload(n), optionsOf(settings)),
         enqueueMany: async (first, count, settings) => {
           for (let at = first; at < first + count; at += BULK) {
             const size = Math.min(BULK, first + count - at);
