@@ -38,6 +38,12 @@ export function attemptReporter(
 const DONE = Promise.resolve();
 const ignore = (): void => undefined;
 
+/** Whoever waits learns of a failure; a handler that does not wait for its report must not end the process by it. */
+function mayFloat(report: Promise<void>): Promise<void> {
+  report.catch(ignore);
+  return report;
+}
+
 /** Reports through a tracker of the attempt's own, which starts from nothing and waits for no write. */
 class OwnProgress implements EndingReporter {
   readonly #jobId: JobId;
@@ -62,7 +68,7 @@ class OwnProgress implements EndingReporter {
     note?: string,
     metadata?: Readonly<Record<string, unknown>>,
   ): Promise<void> {
-    return this.#isOver() ? DONE : this.#begun.update(done, total, note, metadata);
+    return this.#isOver() ? DONE : mayFloat(this.#begun.update(done, total, note, metadata));
   }
 
   end(error: string | undefined): void {
@@ -108,7 +114,7 @@ export class AttemptProgress implements EndingReporter {
     if (this.#tracker === undefined || this.#left || this.#isOver?.() === true) return DONE;
     this.#reported = true;
     this.#latest = { done, total, note, metadata };
-    this.#writing ??= this.#write(this.#tracker).finally(() => (this.#writing = undefined));
+    this.#writing ??= mayFloat(this.#write(this.#tracker).finally(() => (this.#writing = undefined)));
     return this.#writing;
   }
 
