@@ -1,0 +1,50 @@
+import type { RedisScript } from "./redis-script.ts";
+
+export type ScriptArgument = string | number;
+
+export interface RunOptions {
+  /** Whom the call is for, in errors: the queue's name, or `state`. */
+  readonly subject: string;
+  /** Resolve only when as many replicas have it as the connection's `waitReplicas` says. Default false. */
+  readonly durable?: boolean;
+}
+
+/** Hears the messages of one channel. */
+export interface ChannelListener {
+  readonly message: (text: string) => void;
+  /** Called when the link is there again after it was lost: messages may have been missed. */
+  readonly resumed?: () => void;
+}
+
+/**
+ * One server, or one cluster, as queues and state stores see it. Owners of one URL share it. All methods may be called
+ * concurrently.
+ */
+export interface RedisConnection {
+  /**
+   * Runs a script as one atomic step. Texts come back as texts.
+   *
+   * @throws QueueUnavailableError when the server cannot be reached or does not answer in time; `accepted` is `"no"`
+   *   when it cannot have applied the call. An error that the script itself raised is thrown as it is.
+   */
+  run(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+    options: RunOptions,
+  ): Promise<unknown>;
+  /** As `run`, for a script that writes nothing; a replica may answer when the connection is told to read from replicas. */
+  read(
+    script: RedisScript,
+    keys: readonly string[],
+    args: readonly ScriptArgument[],
+    options: RunOptions,
+  ): Promise<unknown>;
+  /**
+   * Hears a channel. Resolves when the server has confirmed it; a lost link is subscribed anew by itself.
+   *
+   * @returns what ends it; other listeners of the channel stay.
+   * @throws QueueUnavailableError when the server cannot be reached.
+   */
+  subscribe(channel: string, listener: ChannelListener, subject: string): Promise<() => void>;
+}

@@ -1,0 +1,1 @@
+export { RedisScript } from "./connection/redis-script.ts";
