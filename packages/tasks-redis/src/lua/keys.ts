@@ -1,0 +1,85 @@
+/**
+ * Every key of a queue, in the order in which scripts name them. The set is fixed: what grows (levels apart) is fields
+ * and members, never keys named at run time, so that one hash tag holds a queue on one node.
+ */
+const NAMES = [
+  // HASH: counters, rules, pause, layout.
+  "meta",
+  // HASH id -> what was enqueued.
+  "jobs",
+  // HASH id -> what became of it; absent for a pending job that never ran.
+  "state",
+  // ZSET of running jobs by the end of their lease, and HASH id -> delivery.
+  "lease",
+  "fence",
+  // ZSET of pending jobs that came back to an earlier place than the tail of their level, by level and place.
+  "early",
+  // ZSET of pending jobs that limits, fairness or order concern, by place.
+  "pend",
+  // HASH of entries in level lists whose job is no longer there.
+  "stale",
+  // ZSETs by due time: scheduled, and scheduled after an attempt.
+  "sched",
+  "retry",
+  // ZSET of jobs that wait for others.
+  "waiting",
+  // ZSET of unstarted jobs by the end of their time.
+  "expiry",
+  // ZSETs of terminal records, by when they ended.
+  "completed",
+  "cancelled",
+  "expired",
+  "failed",
+  // ZSET of records with a time to live of their own.
+  "until",
+  // ZSET in lexical order: lanes, chains of keys, dependents, pins, records that are kept, notices.
+  "index",
+  // HASH of what belongs to single jobs, keys or lanes and is rare.
+  "aux",
+  // ZSETs of token buckets by the instant at which they are full, and of keys by when they have a token again.
+  "bucket",
+  "refill",
+  // HASH unique key -> holder, and ZSET of keys that are held for a time.
+  "unique",
+  "uniqueEnds",
+  // LIST of ends of jobs that have to be carried to those that wait for them.
+  "releases",
+  // HASH session -> last call and its answer, and ZSET of when they may be forgotten.
+  "calls",
+  "callEnds",
+  // ZSET of sessions that claim, by the end of their lease.
+  "consumers",
+  // ZSET of jobs whose end somebody waits for.
+  "awaited",
+] as const;
+
+const LEVELS = Array.from({ length: 21 }, (_, level) => level);
+
+/** The keys of one queue. */
+export class QueueKeys {
+  /** For all scripts. */
+  readonly all: readonly string[];
+  /** Where ends of jobs, and work, are announced. */
+  readonly settledChannel: string;
+  readonly wakeChannel: string;
+
+  constructor(namespace: string, queue: string) {
+    const prefix = `{${namespace}:${queue}}:`;
+    this.all = [
+      ...NAMES.map((name) => prefix + name),
+      ...LEVELS.map((level) => `${prefix}level:${level}`),
+      // Free jobs stand here while new rules are applied to those that are there.
+      ...LEVELS.map((level) => `${prefix}kept:${level}`),
+    ];
+    this.settledChannel = `${prefix}settled`;
+    this.wakeChannel = `${prefix}wake`;
+  }
+}
+
+/** Binds each key to an upper-case local. */
+export const KEY_LOCALS: string = NAMES.map((name, i) => `local ${name.toUpperCase()} = KEYS[${i + 1}]`).join(
+  "\n",
+);
+/** KEYS[LEVEL0 + priority] is a level, KEYS[KEPT0 + priority] its second list. */
+export const LEVEL0: number = NAMES.length + 1;
+export const KEPT0: number = NAMES.length + 1 + LEVELS.length;

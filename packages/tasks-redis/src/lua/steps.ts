@@ -1,0 +1,375 @@
+/** Leases, moves, ends and records, and what each step begins and closes with. */
+export const STEPS: string = String.raw`
+-- Small containers are kept as flat lists, which a batch rebuilds entry by entry; one long entry keeps them hashed.
+local SENTINEL = string.rep('~', 70)
+
+-- A delivery: number, whether it is started, began the job, is special or has state, when it was started, and who holds it.
+function Q.leaseOf(e)
+  local lease = e.lease
+  if not lease then
+    local n, started, began, special, state, at, session = string.match(e.fence, '^(%d+):(%u)(%u)(%u)(%u):(%d*):(.*)$')
+    lease = { n = n, started = started == 'S', began = began == 'B', special = special == 'X', state = state == 'Y',
+      at = tonumber(at), session = session }
+    e.lease = lease
+  end
+  return lease
+end
+local function fenceOf(lease)
+  return lease.n .. ':' .. (lease.started and 'S' or 'U') .. (lease.began and 'B' or 'N')
+    .. (lease.special and 'X' or 'N') .. (lease.state and 'Y' or 'N') .. ':' .. (lease.at and text(lease.at) or '')
+    .. ':' .. lease.session
+end
+function Q.writeLease(e)
+  e.fence = fenceOf(e.lease)
+  call('HSET', FENCE, e.id, e.fence)
+end
+-- Has its settlement look at the job's state.
+function Q.markLease(e)
+  local lease = Q.leaseOf(e)
+  if lease.state then return end
+  lease.state = true
+  Q.writeLease(e)
+end
+
+local function notice(e)
+  local lease = Q.leaseOf(e)
+  return 'N' .. named(lease.session) .. lease.n .. '.' .. e.id
+end
+
+function Q.dropLease(e)
+  call('ZREM', LEASE, e.id)
+  call('HDEL', FENCE, e.id)
+  if e.s.cr then call('ZREM', INDEX, notice(e)) end
+  Q.uncountLease(e)
+end
+
+-- Takes a job out of where its status keeps it.
+function Q.detach(e)
+  local c = e.c
+  if c == 'R' then Q.dropLease(e)
+  elseif c == 'p' then Q.unfile(e)
+  elseif c == 's' then call('ZREM', SCHED, e.id)
+  elseif c == 'r' then call('ZREM', RETRY, e.id)
+  elseif c == 'w' then call('ZREM', WAITING, e.id) end
+  if Q.special(e) and Q.head(e).x then call('ZREM', EXPIRY, e.id) end
+end
+
+local function armExpiry(e)
+  local at = Q.expires(e)
+  if at and not e.s.b then call('ZADD', EXPIRY, text(at), e.id) end
+end
+
+function Q.makePending(e)
+  if e.c then Q.detach(e) end
+  e.c = 'p'
+  Q.file(e)
+  armExpiry(e)
+  if not e.fresh then Q.save(e) end
+end
+
+function Q.makeScheduled(e, at)
+  if e.c then Q.detach(e) end
+  e.s.ru = at
+  e.c = (e.s.a or 0) > 0 and 'r' or 's'
+  call('ZADD', e.c == 'r' and RETRY or SCHED, text(at), e.id)
+  armExpiry(e)
+  moved = true
+  Q.save(e)
+end
+
+function Q.putBack(e, delayMs)
+  if delayMs > 0 then Q.makeScheduled(e, nowUp + delayMs) else Q.makePending(e) end
+end
+
+-- Keys that jobs hold: the mode, and the holder's id.
+function Q.holder(key)
+  local hold = call('HGET', UNIQUE, key)
+  if not hold then return nil end
+  local mode, id = string.match(hold, '^(%a+):(.*)$')
+  if mode == 'ttl' then
+    local ends = call('ZSCORE', UNIQUEENDS, key)
+    if ends and tonumber(ends) <= now then
+      call('HDEL', UNIQUE, key)
+      call('ZREM', UNIQUEENDS, key)
+      return nil
+    end
+  end
+  return id
+end
+function Q.takeKey(e, u)
+  call('HSET', UNIQUE, u.k, u.m .. ':' .. e.id)
+  if u.m == 'ttl' then call('ZADD', UNIQUEENDS, text(nowUp + u.t), u.k)
+  else call('ZREM', UNIQUEENDS, u.k) end
+end
+local function freeKey(e, mode)
+  local u = Q.special(e) and Q.head(e).u
+  if not u or u.m == 'ttl' or (mode and u.m ~= mode) then return end
+  if call('HGET', UNIQUE, u.k) == u.m .. ':' .. e.id then call('HDEL', UNIQUE, u.k) end
+end
+
+-- Marks a delivery as started.
+function Q.start(e)
+  local lease = Q.leaseOf(e)
+  lease.started = true
+  lease.at = now
+  if not e.s.b then lease.began = true end
+  freeKey(e, 'started')
+  if Q.special(e) and Q.head(e).x then call('ZREM', EXPIRY, e.id) end
+  Q.countStart(e)
+end
+
+-- Keeps in the job's state what its lease knew.
+function Q.land(e)
+  local lease = Q.leaseOf(e)
+  if not lease.started then return end
+  e.s.b = 1
+  e.s.st = lease.at
+end
+
+-- Terminal records: bounded by age and count, unless they are pinned or have a time of their own.
+local STAMPS = 4096
+local function kept(e, stamp)
+  return 'K' .. e.c .. order16(stamp) .. e.id
+end
+function Q.keepAgain(e)
+  if not TERMINAL[e.c] then return end
+  local stamp = e.stamp
+  if not stamp then
+    stamp = max(now * STAMPS, meta.stamp + 1)
+    set('stamp', stamp)
+  end
+  local ttl = Q.special(e) and not e.s.tl and Q.head(e).l or nil
+  local pinned = (Q.special(e) or e.s.lk or e.stamp) and Q.pins(e.id) > 0
+  if not ttl and not pinned and not e.s.aw then
+    call('ZADD', TERMINAL[e.c], text(stamp), e.id)
+    return
+  end
+  e.s.kp = stamp
+  call('ZADD', INDEX, 0, kept(e, stamp))
+  if not pinned then
+    if e.s.aw then call('ZADD', UNTIL, text(e.s.aw), e.id)
+    elseif ttl and ttl >= 0 then call('ZADD', UNTIL, text(e.s.fi + ttl), e.id) end
+  end
+  Q.save(e)
+end
+function Q.unkeep(e)
+  if not TERMINAL[e.c] then return end
+  if e.s.kp then
+    e.stamp = e.s.kp
+    call('ZREM', INDEX, kept(e, e.stamp))
+    call('ZREM', UNTIL, e.id)
+    e.s.kp = nil
+    Q.save(e)
+  else
+    e.stamp = tonumber(call('ZSCORE', TERMINAL[e.c], e.id) or 0)
+    call('ZREM', TERMINAL[e.c], e.id)
+  end
+end
+
+-- Ends a job.
+function Q.finish(e, outcome)
+  if e.c then Q.detach(e) end
+  e.c = outcome
+  e.s.fi = now
+  e.s.cr = nil
+  freeKey(e)
+  Q.withdraw(e, outcome == 'f')
+  Q.linksEnded(e, outcome, false)
+  e.stamp = nil
+  Q.save(e)
+  if outcome == 'f' then Q.tally(e, 1) end
+  Q.keepAgain(e)
+  ended[#ended + 1] = e.id
+end
+
+-- Dead letters by task.
+function Q.tally(e, n)
+  local field = 'ft:' .. Q.head(e).t
+  if call('HINCRBY', META, field, n) <= 0 then call('HDEL', META, field) end
+end
+
+-- Deletes a record, whatever its status; a running job is fenced, an unfinished one counts as over.
+function Q.remove(e)
+  local wasOver = TERMINAL[e.c] ~= nil
+  local c = e.c
+  if wasOver then
+    Q.unkeep(e)
+    if c == 'f' then Q.tally(e, -1) end
+  else Q.detach(e) end
+  freeKey(e)
+  Q.unheld(e)
+  if not wasOver then
+    Q.linksEnded(e, 'x', true)
+    ended[#ended + 1] = e.id
+  end
+  call('HDEL', JOBS, e.id)
+  call('HDEL', STATE, e.id)
+end
+function Q.unheld(e)
+  local key = Q.special(e) and Q.head(e).k
+  if key then Q.unchain(e, key) end
+end
+
+-- Lets records go whose time is over.
+local function letRecordGo(id)
+  local e = Q.load(id)
+  if not e then return end
+  local till = (e.s.fi or 0) + 2000
+  if not e.s.aw and till > now and call('ZSCORE', AWAITED, id) then
+    -- Somebody who waited in time reads it in a moment.
+    Q.unkeep(e)
+    e.s.aw = till
+    Q.keepAgain(e)
+    return
+  end
+  Q.remove(e)
+end
+local function head(set)
+  local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
+  return first[1], tonumber(first[2] or 0)
+end
+local function trimCompleted(n, awaited)
+  local ids = {}
+  for _, id in ipairs(call('ZRANGE', COMPLETED, 0, n - 1)) do
+    if awaited and call('ZSCORE', AWAITED, id) then letRecordGo(id) else ids[#ids + 1] = id end
+  end
+  if #ids == 0 then return end
+  many('ZREM', COMPLETED, ids)
+  many('HDEL', JOBS, ids)
+  many('HDEL', STATE, ids)
+end
+local function trimSet(sets, count, age, budget)
+  while budget > 0 do
+    local total, oldest, stamp = 0, nil, nil
+    for _, set in ipairs(sets) do
+      total = total + call('ZCARD', set)
+      local id, at = head(set)
+      if id and (not stamp or at < stamp) then oldest, stamp = id, at end
+    end
+    if not oldest then return end
+    if total <= count and floor(stamp / STAMPS) + age > now then return end
+    letRecordGo(oldest)
+    budget = budget - 1
+  end
+end
+function Q.trim(budget)
+  local completed = call('ZCARD', COMPLETED)
+  local awaited = call('EXISTS', AWAITED) == 1
+  if awaited then
+    call('ZREMRANGEBYSCORE', AWAITED, '-inf', now)
+    awaited = call('EXISTS', AWAITED) == 1
+  end
+  local others = call('EXISTS', CANCELLED, EXPIRED)
+  if others == 0 then
+    if completed > meta.keepCount then trimCompleted(min(completed - meta.keepCount, budget), awaited) end
+    local id, stamp = head(COMPLETED)
+    if id and floor(stamp / STAMPS) + meta.keepAge <= now then
+      trimSet({ COMPLETED }, meta.keepCount, meta.keepAge, budget)
+    end
+  else trimSet({ COMPLETED, CANCELLED, EXPIRED }, meta.keepCount, meta.keepAge, budget) end
+  trimSet({ FAILED }, meta.keepFailedCount, meta.keepFailedAge, budget)
+  local due = call('ZRANGEBYSCORE', UNTIL, '-inf', now, 'LIMIT', 0, budget)
+  for _, id in ipairs(due) do
+    local e = Q.load(id)
+    if not e then call('ZREM', UNTIL, id)
+    elseif e.c == 'f' and not e.s.aw then
+      Q.unkeep(e)
+      e.s.tl = 1
+      Q.save(e)
+      Q.keepAgain(e)
+    else Q.remove(e) end
+  end
+end
+
+-- Does what time alone brings, in bounded steps.
+function Q.begin(budget)
+  for _, set in ipairs({ SCHED, RETRY }) do
+    local due = call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, budget)
+    if #due > 0 then Q.promote(set, due) end
+  end
+  local late = call('ZRANGEBYSCORE', EXPIRY, '-inf', now, 'LIMIT', 0, budget)
+  for _, id in ipairs(late) do
+    local e = Q.load(id)
+    if e and Q.unstarted(e.c) then Q.finish(e, 'e') else call('ZREM', EXPIRY, id) end
+  end
+  Q.refill()
+  local keys = call('ZRANGEBYSCORE', UNIQUEENDS, '-inf', now, 'LIMIT', 0, 500)
+  if #keys > 0 then
+    call('ZREM', UNIQUEENDS, unpack(keys))
+    call('HDEL', UNIQUE, unpack(keys))
+  end
+  local calls = call('ZRANGEBYSCORE', CALLENDS, '-inf', now, 'LIMIT', 0, 8)
+  if #calls > 0 then
+    call('ZREM', CALLENDS, unpack(calls))
+    call('HDEL', CALLS, unpack(calls))
+  end
+end
+
+-- Makes due jobs pending: plain ones, which nothing else concerns, all at once.
+function Q.promote(set, due)
+  for _, id in ipairs(due) do
+    local e = Q.load(id)
+    if e then Q.makePending(e) else call('ZREM', set, id) end
+  end
+end
+
+function Q.dueIn()
+  if meta.refile ~= '' or passed >= MOST_PASSED or call('EXISTS', RELEASES) == 1 then return 0 end
+  local at = nil
+  for _, set in ipairs({ SCHED, RETRY, EXPIRY, LEASE }) do
+    local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
+    local score = first[2] and first[1] ~= SENTINEL and tonumber(first[2])
+    if score and (not at or score < at) then at = score end
+  end
+  local refill = Q.nextRefill()
+  if refill and (not at or refill < at) then at = refill end
+  return at and max(0, math.ceil(at - exact)) or nil
+end
+
+function Q.flush()
+  local fields = {}
+  for field in pairs(written) do
+    local value = meta[field]
+    fields[#fields + 1] = field
+    fields[#fields + 1] = type(value) == 'number' and text(value) or value
+  end
+  written = {}
+  if #fields > 0 then call('HSET', META, unpack(fields)) end
+end
+
+-- Tells who waits, and writes the counters.
+local function inChunks(ids, send)
+  for from = 1, #ids, 200 do
+    local part = {}
+    for i = from, min(from + 199, #ids) do part[#part + 1] = #ids[i] .. ':' .. ids[i] end
+    send(table.concat(part))
+  end
+end
+function Q.close(budget, goesIdle)
+  Q.trim(budget)
+  if #ended > 0 then inChunks(ended, function(message) call('PUBLISH', ARGV[2], message) end) end
+  if meta.idle == 1 and moved then
+    set('idle', 0)
+    call('PUBLISH', ARGV[1], '1')
+  end
+  if goesIdle then set('idle', 1) end
+  Q.flush()
+end
+
+function Q.remember(field, answer, forMs)
+  local ends = nowUp + forMs
+  call('HSET', CALLS, field, cmsgpack.pack(answer))
+  call('ZADD', CALLENDS, 'GT', text(ends), field)
+end
+-- What a call was answered; nothing when it is new; false when a later one of its session was applied.
+function Q.recall(field, seq)
+  local raw = call('HGET', CALLS, field)
+  if not raw then return nil end
+  local ends = call('ZSCORE', CALLENDS, field)
+  if not ends or tonumber(ends) <= now then return nil end
+  local answer = cmsgpack.unpack(raw)
+  if seq > answer.q then return nil end
+  if seq < answer.q then return false, answer.q end
+  return answer
+end
+`;
