@@ -39,6 +39,7 @@ export function milliseconds(value: Duration | (string & {})): number {
     if (Number.isFinite(value) && value >= 0) return value;
     throw new InvalidDurationError({ value });
   }
+  if (typeof value !== "string") throw new InvalidDurationError({ value });
   if (/^\d+$/.test(value)) return Number(value);
   const match = value === "" ? null : PATTERN.exec(value);
   if (match === null) throw new InvalidDurationError({ value });

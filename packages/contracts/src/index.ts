@@ -122,13 +122,65 @@ export {
 } from "./queue/queue-policy.ts";
 export { FULL_CAPABILITIES, type QueueCapabilities } from "./queue/queue-capabilities.ts";
 export type { QueueStats } from "./queue/queue-stats.ts";
-export type { DeadLetter, DeadLetterQueueProtocol, DeadLetterStats } from "./queue/dead-letters.ts";
+export {
+  DEAD_LETTER_REASONS,
+  type DeadLetter,
+  type DeadLetterQueueProtocol,
+  type DeadLetterStats,
+} from "./queue/dead-letters.ts";
 export {
   QueueShorthands,
   resending,
   type ShorthandCalls,
   type ShorthandOptions,
 } from "./queue/queue-shorthands.ts";
+
+// What every backend refuses, judged once
+export { changeIssues, checkJobs, isBody, jobIssues } from "./queue/job-check.ts";
+export {
+  checkCall,
+  checkExchange,
+  checkExtend,
+  checkSettlement,
+  checkWait,
+  isSerializedError,
+} from "./queue/exchange-check.ts";
+export { checkPolicy } from "./queue/policy-check.ts";
+export {
+  checkActiveQuery,
+  checkClearQuery,
+  checkJobId,
+  checkJobIds,
+  checkJobQuery,
+  checkLetter,
+  checkLetterQuery,
+  checkPurge,
+  checkRedriveQuery,
+  checkSettledWatch,
+  checkStatus,
+} from "./queue/query-check.ts";
+export {
+  checkAcquire,
+  checkBuckets,
+  checkRelease,
+  checkStateKey,
+  checkStateListing,
+  checkStateOptions,
+  checkSubscribe,
+  checkSummand,
+  frozenJson,
+  refuseStateCall,
+} from "./state-check.ts";
+export {
+  countOption,
+  holdsOptions,
+  queueNameOption,
+  refuseUnknownOptions,
+  requireOptions,
+  spanOption,
+  told,
+} from "./option-check.ts";
+export { Issues } from "./issues.ts";
 
 // State and backends
 export {

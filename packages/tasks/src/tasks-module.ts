@@ -1,8 +1,7 @@
-import { Clock, TaskConfigError, TaskExecutorProtocol } from "@lexigram/contracts";
+import { Clock, refuseUnknownOptions, TaskConfigError, TaskExecutorProtocol } from "@lexigram/contracts";
 import { type Constructor, type ContainerRegistrar, type DynamicModule, provide } from "@lexigram/kernel";
 import type { Runnable } from "./define/task-definition.ts";
 import type { TaskClass } from "./define/task-methods.ts";
-import { refuseUnknownOptions } from "./job/option-check.ts";
 import { codeConfig, TASKS_OPTIONS, type TasksOptions } from "./lifecycle/provider-options.ts";
 import { EXPORTED } from "./lifecycle/runtime-bindings.ts";
 import { TaskScope, taskScope } from "./lifecycle/task-scope.ts";

@@ -35,9 +35,17 @@ export class InvalidDurationError extends LexigramError<
   { readonly value: string | number }
 > {
   readonly code = "LEX_ERR_DURATION_INVALID";
-  constructor(fields: { readonly value: string | number }) {
-    super(`${JSON.stringify(fields.value)} is not a duration`, fields, {
-      hint: 'give milliseconds, or digits with units from the largest to the smallest: "250ms", "30s", "5m", "1h30m", "7d"',
-    });
+  /** @param fields of a `value` that is neither text nor number, the kind is kept. */
+  constructor(fields: { readonly value: unknown }) {
+    const { value } = fields;
+    const isShown = typeof value === "string" || typeof value === "number";
+    const kept = isShown ? value : value === null ? "null" : typeof value;
+    super(
+      `${typeof value === "string" ? JSON.stringify(value) : kept} is not a duration`,
+      { value: kept },
+      {
+        hint: 'give milliseconds, or digits with units from the largest to the smallest: "250ms", "30s", "5m", "1h30m", "7d"',
+      },
+    );
   }
 }

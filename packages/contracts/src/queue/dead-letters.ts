@@ -4,6 +4,16 @@ import type { DeadLetterReason, JobId, JobView, NewJob } from "../job/job.ts";
 import type { Page } from "../page.ts";
 import type { Result } from "../result.ts";
 
+export const DEAD_LETTER_REASONS: readonly DeadLetterReason[] = [
+  "failed",
+  "rejected",
+  "poison",
+  "unknown-task",
+  "invalid",
+  "deadline",
+  "manual",
+];
+
 /** A job that policy gave up on: a failed job, with what it takes to understand and redrive it. */
 export interface DeadLetter {
   readonly job: JobView;

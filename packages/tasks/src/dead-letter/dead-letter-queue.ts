@@ -1,24 +1,26 @@
 import {
+  countOption,
   type DeadLetterReason,
   type DeadLetterStats,
   type Duration,
+  err,
   type JobId,
   JobNotFoundError,
   milliseconds,
   type NewJob,
-  err,
   type Page,
   QueueNotFoundError,
+  refuseUnknownOptions,
   type Result,
   type SerializedError,
   serializeError,
+  spanOption,
   TaskConfigError,
   type TaskQueueError,
   type TaskQueueProtocol,
   TaskValidationError,
   type TransitionNotAllowedError,
 } from "@lexigram/contracts";
-import { countOption, refuseUnknownOptions, spanOption } from "../job/option-check.ts";
 import { FailureRecord, METADATA_HEADER } from "./failure-record.ts";
 import { listMerged } from "./merged-listing.ts";
 

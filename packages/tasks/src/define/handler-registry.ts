@@ -2,12 +2,12 @@ import {
   type Logger,
   nearest,
   type PlainHandler,
+  refuseUnknownOptions,
   silentLogger,
   type TaskExecutorProtocol,
   TaskNotFoundError,
   TaskRegistrationError,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import type { WireArguments } from "../job/payload-input.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import { parseInput } from "./input-validation.ts";

@@ -1,12 +1,12 @@
 import {
   type Clock,
+  refuseUnknownOptions,
   RetriesExhaustedError,
   silentLogger,
   systemClock,
   systemRandom,
   TaskTimeoutError,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { DEFAULT_BACKOFF } from "../retry/backoff.ts";
 import { judgeFailure } from "../retry/failure-verdict.ts";
 import type { RetryFacts } from "../retry/retry-options.ts";

@@ -1,13 +1,15 @@
 import {
   type AnySchema,
+  countOption,
   type Duration,
   isPriority,
   QUEUE_NAME,
+  refuseUnknownOptions,
+  spanOption,
   TaskConfigError,
   TaskValidationError,
   type Unique,
 } from "@lexigram/contracts";
-import { countOption, refuseUnknownOptions, spanOption } from "../job/option-check.ts";
 import { type Backoff, backoffFields } from "../retry/backoff.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
 import type { TaskPolicy } from "./registered-task.ts";

@@ -1,16 +1,17 @@
 import {
   type AnySchema,
+  requireOptions,
   type SchemaInput,
   type SchemaOutput,
   type StandardSchemaV1,
   type TaskQueueProtocol,
   TaskRegistrationError,
   TaskValidationError,
+  told,
 } from "@lexigram/contracts";
 import { enqueueOn } from "../dispatch/direct-enqueue.ts";
 import type { EnqueueOptions } from "../dispatch/enqueue-options.ts";
 import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
-import { requireOptions, told } from "../job/option-check.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 import { runOnce, runWithPolicy } from "./local-run.ts";
 import type { FunctionTask, TaskSpec } from "./registered-task.ts";

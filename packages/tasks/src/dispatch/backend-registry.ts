@@ -6,11 +6,11 @@ import {
   type BackendServices,
   BackendUnknownError,
   nearest,
+  refuseUnknownOptions,
   type TaskBackend,
   type TaskBackendFactory,
   TaskConfigError,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { memoryBackend } from "../memory/memory-backend.ts";
 
 /** First-party backends, by the `type` of an entry of `backends`; loaded when one is asked for. */

@@ -3,14 +3,16 @@ import {
   type Body,
   type Duration,
   type Headers,
+  holdsOptions,
   InvalidDurationError,
   type JobId,
   MAX_DEPENDENCIES,
   milliseconds,
-  type NewJob,
   nearest,
+  type NewJob,
   TaskConfigError,
   TaskValidationError,
+  told,
   type Unique,
 } from "@lexigram/contracts";
 import {
@@ -23,7 +25,6 @@ import {
 } from "../define/task-policy.ts";
 import type { TaskSpec } from "../define/registered-task.ts";
 import type { JobPolicy } from "../job/envelope.ts";
-import { holdsOptions, told } from "../job/option-check.ts";
 import { ENQUEUE_KEYS, type EnqueueOptions } from "./enqueue-options.ts";
 
 const DEFAULT_PRIORITY = 5;

@@ -1,19 +1,22 @@
 import {
   type Clock,
   type Headers,
+  holdsOptions,
   type JobId,
   type Logger,
   type ProgressTrackerProtocol,
   type Random,
+  refuseUnknownOptions,
   type Result,
   silentLogger,
   systemClock,
   systemRandom,
+  TaskConfigError,
   type TaskEventName,
   type TaskEvents,
   type TaskQueueError,
-  TaskConfigError,
   TaskValidationError,
+  told,
 } from "@lexigram/contracts";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
 import type { TaskSpec } from "../define/registered-task.ts";
@@ -22,7 +25,6 @@ import { makeSpec, type TaskClass } from "../define/task-methods.ts";
 import { type JobDescription, TaskSignature } from "../define/task-signature.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
-import { holdsOptions, refuseUnknownOptions, told } from "../job/option-check.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Activity } from "../worker/activity.ts";
 import type { TaskContext } from "../worker/task-context.ts";

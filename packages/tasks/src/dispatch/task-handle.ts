@@ -11,6 +11,7 @@ import {
   milliseconds,
   type ProgressSnapshot,
   type ProgressTrackerProtocol,
+  refuseUnknownOptions,
   RemoteTaskError,
   ResultUnavailableError,
   type SerializedError,
@@ -25,7 +26,6 @@ import {
 import { parseResult } from "../define/input-validation.ts";
 import type { TaskEmitter } from "../events/task-emitter.ts";
 import { cancelTopic } from "../job/cancel-topic.ts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import { followProgress, type JobEnd } from "../progress/followed-progress.ts";
 import { JOB_STATUS_OF } from "../results/result-record.ts";

@@ -1,6 +1,7 @@
 import {
   type Body,
   nearest,
+  refuseUnknownOptions,
   serializeError,
   TaskConfigError,
   TaskValidationError,
@@ -8,7 +9,6 @@ import {
 } from "@lexigram/contracts";
 import type { Codec, Envelope } from "./envelope.ts";
 import { JsonCodec } from "./json-codec.ts";
-import { refuseUnknownOptions } from "./option-check.ts";
 import { isDeeperThan, TOO_DEEP } from "./payload-data.ts";
 import { policyIssue } from "./job-policy-check.ts";
 

@@ -4,10 +4,10 @@ import {
   type JobId,
   type JobView,
   type Priority,
+  refuseUnknownOptions,
   TaskValidationError,
 } from "@lexigram/contracts";
 import type { Envelope } from "./envelope.ts";
-import { refuseUnknownOptions } from "./option-check.ts";
 import { inputOf } from "./payload-input.ts";
 
 export interface JobTemplateFields {

@@ -1,7 +1,13 @@
-import { QUEUE_NAME, type TaskBackend, TaskConfigError, type TaskQueueProtocol } from "@lexigram/contracts";
+import {
+  QUEUE_NAME,
+  refuseUnknownOptions,
+  requireOptions,
+  type TaskBackend,
+  TaskConfigError,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
 import { TaskConfig } from "../config/task-config.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "../config/task-config-options.ts";
-import { refuseUnknownOptions, requireOptions } from "../job/option-check.ts";
 import type { Codec } from "../job/envelope.ts";
 import type { TaskMiddleware, TaskMiddlewareFunction } from "../middleware/middleware.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";

@@ -5,6 +5,7 @@ import {
   err,
   type Headers,
   type JobId,
+  jobIssues,
   JobNotFoundError,
   type NewJob,
   ok,
@@ -13,7 +14,6 @@ import {
   type TaskQueueError,
   TaskValidationError,
 } from "@lexigram/contracts";
-import { jobIssues } from "./job-check.ts";
 import { JobEntry } from "./job-entry.ts";
 import { JobLinks } from "./job-links.ts";
 import { cancelledBecause } from "./job-errors.ts";

@@ -1,7 +1,7 @@
 import {
   type CancelOutcome,
+  changeIssues,
   err,
-  isPriority,
   type JobChange,
   type JobId,
   JobNotFoundError,
@@ -12,11 +12,8 @@ import {
   type TaskQueueError,
   TaskValidationError,
   TransitionNotAllowedError,
-  unknownKeys,
-  type ValidationIssue,
 } from "@lexigram/contracts";
 import { mixedPriority } from "./accept-jobs.ts";
-import { isBody } from "./job-check.ts";
 import { type JobEntry, viewOf } from "./job-entry.ts";
 import { cancelledBecause } from "./job-errors.ts";
 import type { QueueStore } from "./queue-store.ts";
@@ -57,12 +54,10 @@ function cancelEntry(store: QueueStore, entry: JobEntry | undefined): CancelOutc
   return "cancelled";
 }
 
-const CHANGES = ["runAt", "priority", "body"] as const satisfies readonly (keyof JobChange)[];
-
 /** Changes a job that has not started. */
 export function updateJob(store: QueueStore, id: JobId, change: JobChange): Result<JobView, TaskQueueError> {
   const issues = changeIssues(change);
-  if (issues.length > 0) return err(new TaskValidationError({ subject: "job change", issues }));
+  if (issues !== undefined) return err(new TaskValidationError({ subject: "job change", issues }));
   return store.step(() => {
     const entry = store.jobs.get(id);
     if (entry === undefined) return err(new JobNotFoundError({ queue: store.name, jobId: id }));
@@ -76,21 +71,6 @@ export function updateJob(store: QueueStore, id: JobId, change: JobChange): Resu
     applyChange(store, entry, change);
     return ok(viewOf(entry, store.origin));
   });
-}
-
-function changeIssues(change: JobChange): ValidationIssue[] {
-  if (typeof change !== "object" || change === null) return [{ path: "", message: "must be an object" }];
-  const issues: ValidationIssue[] = unknownKeys(change, CHANGES).map(({ key, nearest }) => ({
-    path: key,
-    message: nearest === undefined ? "is unknown" : `is unknown; did you mean "${nearest}"?`,
-  }));
-  if (change.runAt !== undefined && !Number.isFinite(change.runAt))
-    issues.push({ path: "runAt", message: "must be an instant in epoch milliseconds" });
-  if (change.priority !== undefined && !isPriority(change.priority))
-    issues.push({ path: "priority", message: "must be a whole number from 0 to 20" });
-  if (change.body !== undefined && !isBody(change.body))
-    issues.push({ path: "body", message: "must have data, a text or bytes, and the name of its encoding" });
-  return issues;
 }
 
 function applyChange(store: QueueStore, entry: JobEntry, change: JobChange): void {

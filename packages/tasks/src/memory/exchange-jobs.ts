@@ -1,4 +1,6 @@
 import {
+  checkExchange,
+  checkExtend,
   type Claim,
   type Delivery,
   type ExchangeReply,
@@ -7,7 +9,6 @@ import {
   type Receipt,
 } from "@lexigram/contracts";
 import type { ExchangeAnswer } from "./call-sessions.ts";
-import { checkExchange, checkExtend } from "./exchange-check.ts";
 import { type JobEntry, recordOf } from "./job-entry.ts";
 import { poisoned } from "./job-errors.ts";
 import type { Lease } from "./lease-book.ts";

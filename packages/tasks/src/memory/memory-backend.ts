@@ -1,14 +1,13 @@
 import {
   type Clock,
   ClosedError,
-  QUEUE_NAME,
+  queueNameOption,
   type QueueOptions,
   type Random,
+  refuseUnknownOptions,
   systemClock,
   systemRandom,
   type TaskBackend,
-  TaskConfigError,
-  unknownKeys,
 } from "@lexigram/contracts";
 import type { MemoryFaults } from "./memory-faults.ts";
 import { MemoryStateStore } from "./memory-state-store.ts";
@@ -27,17 +26,6 @@ export interface MemoryBackendOptions {
 const OPTIONS = ["clock", "random", "faults"] as const satisfies readonly (keyof MemoryBackendOptions)[];
 const QUEUE_OPTIONS = ["enqueueTimeoutMs"] as const satisfies readonly (keyof QueueOptions)[];
 
-function refuseUnknown(what: string, options: object, known: readonly string[]): void {
-  for (const { key, nearest } of unknownKeys(options, known))
-    throw new TaskConfigError(
-      `${what} has no option "${key}"`,
-      { path: key },
-      {
-        hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
-      },
-    );
-}
-
 /**
  * A backend in this process's memory: what it holds is gone with the process. Queue objects of one name share their
  * jobs, also when one of them was closed and is opened again.
@@ -45,7 +33,7 @@ function refuseUnknown(what: string, options: object, known: readonly string[]):
  * @throws TaskConfigError for an option that is unknown.
  */
 export function memoryBackend(options: MemoryBackendOptions = {}): TaskBackend {
-  refuseUnknown("the memory backend", options, OPTIONS);
+  refuseUnknownOptions("memoryBackend", options, OPTIONS);
   const clock = options.clock ?? systemClock;
   const random = options.random ?? systemRandom;
   const stores = new Map<string, QueueStore>();
@@ -58,15 +46,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): TaskBackend {
     state,
     queue(name, queueOptions = {}) {
       if (closed) throw new ClosedError({ resource: "memory backend" });
-      if (!QUEUE_NAME.test(name))
-        throw new TaskConfigError(
-          `"${name}" is no name for a queue`,
-          { path: "queueName" },
-          {
-            hint: "use 1 to 128 letters, digits, and . _ - : , beginning with a letter or digit",
-          },
-        );
-      refuseUnknown("a memory queue", queueOptions, QUEUE_OPTIONS);
+      queueNameOption("memoryBackend", "queueName", name);
+      refuseUnknownOptions("a memory queue", queueOptions, QUEUE_OPTIONS);
       let store = stores.get(name);
       if (store === undefined) stores.set(name, (store = new QueueStore(name, clock, random)));
       const queue = new MemoryTaskQueue(

@@ -1,4 +1,9 @@
 import {
+  checkJobId,
+  checkLetter,
+  checkLetterQuery,
+  checkPurge,
+  checkRedriveQuery,
   DEFAULT_KEEP_FAILED,
   type DeadLetter,
   type DeadLetterQueueProtocol,
@@ -7,6 +12,7 @@ import {
   DuplicateTaskError,
   err,
   type JobId,
+  jobIssues,
   JobNotFoundError,
   type NewJob,
   ok,
@@ -18,11 +24,10 @@ import {
   TransitionNotAllowedError,
 } from "@lexigram/contracts";
 import { newEntry } from "./accept-jobs.ts";
-import { jobIssues } from "./job-check.ts";
 import { type JobEntry, NEVER, viewOf } from "./job-entry.ts";
 import { JobLinks } from "./job-links.ts";
 import type { QueueStore } from "./queue-store.ts";
-import { invalid, pageOf, refuseUnknown } from "./read-jobs.ts";
+import { pageOf } from "./read-jobs.ts";
 import { FAILED, statusName } from "./status-code.ts";
 
 /** Dead letters that are moved in one step. */
@@ -52,9 +57,10 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   ): Promise<Result<JobId, TaskQueueError>> {
     return this.#step("deadLetters.add", () => {
       const store = this.#store;
+      checkLetter(error, reason);
       const issues = [...(jobIssues(job) ?? [])];
       for (const path of ["dependsOn", "barrier"] as const)
-        if (job[path] !== undefined)
+        if (job?.[path] !== undefined)
           issues.push({ path, message: "is not for a dead letter, which waits for nothing" });
       if (issues.length > 0) return err(new TaskValidationError({ subject: "job", issues }));
       const { id } = job;
@@ -78,6 +84,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
 
   get(id: JobId): Promise<DeadLetter | undefined> {
     return this.#step("deadLetters.get", () => {
+      checkJobId(id);
       const entry = this.#store.jobs.get(id);
       return entry?.code === FAILED ? letterOf(entry, this.#store.origin) : undefined;
     });
@@ -85,7 +92,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
 
   list(query: { task?: string; cursor?: string; limit?: number } = {}): Promise<Page<DeadLetter>> {
     return this.#step("deadLetters.list", () => {
-      refuseUnknown("dead letter query", query, ["task", "cursor", "limit"]);
+      checkLetterQuery(query);
       const { task, cursor, limit = 50 } = query;
       return pageOf(
         this.#store.statuses.of(FAILED),
@@ -99,6 +106,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
 
   retry(id: JobId): Promise<Result<JobId, JobNotFoundError | TransitionNotAllowedError>> {
     return this.#step("deadLetters.retry", () => {
+      checkJobId(id);
       const entry = this.#store.jobs.get(id);
       if (entry === undefined) return err(new JobNotFoundError({ queue: this.#store.name, jobId: id }));
       if (entry.code !== FAILED)
@@ -109,7 +117,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   }
 
   async retryAll(query: { task?: string } = {}): Promise<number> {
-    refuseUnknown("dead letter query", query, ["task"]);
+    checkRedriveQuery(query);
     return this.#each(
       "deadLetters.retryAll",
       query.task,
@@ -120,6 +128,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
 
   remove(id: JobId): Promise<boolean> {
     return this.#step("deadLetters.remove", () => {
+      checkJobId(id);
       const entry = this.#store.jobs.get(id);
       if (entry?.code !== FAILED) return false;
       this.#remove(entry);
@@ -128,8 +137,7 @@ export class MemoryDeadLetters implements DeadLetterQueueProtocol {
   }
 
   async purge(olderThanMs: number): Promise<number> {
-    if (!(olderThanMs >= 0))
-      throw invalid("purge", "olderThanMs", "must be a number of milliseconds, 0 or more");
+    checkPurge(olderThanMs);
     return this.#each(
       "deadLetters.purge",
       undefined,

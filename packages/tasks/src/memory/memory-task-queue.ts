@@ -1,5 +1,16 @@
 import {
   type CancelOutcome,
+  checkActiveQuery,
+  checkCall,
+  checkClearQuery,
+  checkJobId,
+  checkJobIds,
+  checkJobQuery,
+  checkJobs,
+  checkPolicy,
+  checkSettledWatch,
+  checkStatus,
+  checkWait,
   type Clock,
   ClosedError,
   type Delivery,
@@ -19,31 +30,28 @@ import {
   type NewJob,
   type Page,
   type QueuePolicy,
-  QUEUE_NAME,
+  queueNameOption,
   QueueShorthands,
   type QueueStats,
   type Random,
   type Receipt,
+  refuseUnknownOptions,
   type Result,
   type Settlement,
   systemClock,
   systemRandom,
-  TaskConfigError,
   type TaskQueueError,
   type TaskQueueProtocol,
   type TransactionHandle,
-  unknownKeys,
   UnsupportedError,
 } from "@lexigram/contracts";
 import { acceptJobs } from "./accept-jobs.ts";
 import { cancelJob, clearJobs, deleteJob, updateJob } from "./control-jobs.ts";
-import { checkCall } from "./exchange-check.ts";
 import { exchangeJobs, extendLeases } from "./exchange-jobs.ts";
 import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { type MemoryFaults, underFaults } from "./memory-faults.ts";
-import { checkPolicy } from "./policy-check.ts";
 import { QueueStore } from "./queue-store.ts";
-import { countJobs, listJobs, refuseUnknown, resultsOf, statsOf, viewJob } from "./read-jobs.ts";
+import { countJobs, listJobs, resultsOf, statsOf, viewJob } from "./read-jobs.ts";
 import type { SettledSubscription } from "./settled-waiters.ts";
 
 const DEFAULT_ENQUEUE_TIMEOUT_MS = 10_000;
@@ -104,21 +112,9 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
   #closed = false;
 
   constructor(options: MemoryTaskQueueOptions = {}, source?: MemoryQueueSource) {
-    for (const { key, nearest } of unknownKeys(options, OPTIONS))
-      throw new TaskConfigError(
-        `the memory queue has no option "${key}"`,
-        { path: key },
-        {
-          hint: nearest === undefined ? undefined : `did you mean "${nearest}"?`,
-        },
-      );
-    const { name = "default" } = options;
-    if (typeof name !== "string" || !QUEUE_NAME.test(name))
-      throw new TaskConfigError(
-        `${typeof name === "string" ? JSON.stringify(name) : typeof name} is no name for a queue`,
-        { path: "name" },
-        { hint: "use 1 to 128 letters, digits, and . _ - : , beginning with a letter or digit" },
-      );
+    refuseUnknownOptions("MemoryTaskQueue", options, OPTIONS);
+    const { name: given = "default" } = options;
+    const name = queueNameOption("MemoryTaskQueue", "name", given);
     const clock = options.clock ?? systemClock;
     const random = options.random ?? systemRandom;
     this.#store = source?.store ?? new QueueStore(name, clock, random);
@@ -165,8 +161,9 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
     return this.#call(
       "enqueueMany",
       () => {
-        if (options.transaction !== undefined) return jobs.map(() => err(this.#noTransactions()));
+        checkJobs(jobs);
         checkCall(options);
+        if (options.transaction !== undefined) return jobs.map(() => err(this.#noTransactions()));
         const store = this.#store;
         store.readClock();
         const recalled = store.enqueues.recall(options, store.mono);
@@ -177,7 +174,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
           return results;
         });
       },
-      () => jobs.map((job) => job.id),
+      () => jobs.map((job) => job?.id),
     );
   }
 
@@ -193,6 +190,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
 
   async waitForWork(maxMs: number, signal: AbortSignal): Promise<void> {
     if (this.#closed) throw this.#closedError();
+    checkWait(maxMs, signal);
     await this.#store.wake.wait(maxMs, signal, this);
   }
 
@@ -230,34 +228,52 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
   }
 
   cancel(id: JobId): Promise<CancelOutcome> {
-    return this.#call("cancel", () => cancelJob(this.#store, id));
+    return this.#call("cancel", () => {
+      checkJobId(id);
+      return cancelJob(this.#store, id);
+    });
   }
 
   update(id: JobId, change: JobChange): Promise<Result<JobView, TaskQueueError>> {
-    return this.#call("update", () => updateJob(this.#store, id, change));
+    return this.#call("update", () => {
+      checkJobId(id);
+      return updateJob(this.#store, id, change);
+    });
   }
 
   getJob(id: JobId): Promise<JobView | undefined> {
-    return this.#call("getJob", () => viewJob(this.#store, id));
+    return this.#call("getJob", () => {
+      checkJobId(id);
+      return viewJob(this.#store, id);
+    });
   }
 
   deleteJob(id: JobId): Promise<boolean> {
-    return this.#call("deleteJob", () => deleteJob(this.#store, id));
+    return this.#call("deleteJob", () => {
+      checkJobId(id);
+      return deleteJob(this.#store, id);
+    });
   }
 
   list(query: JobQuery): Promise<Page<JobView>> {
-    return this.#call("list", () => listJobs(this.#store, query));
+    return this.#call("list", () => {
+      checkJobQuery(query);
+      return listJobs(this.#store, query);
+    });
   }
 
   listActive(query: { cursor?: string; limit?: number } = {}): Promise<Page<JobView>> {
     return this.#call("listActive", () => {
-      refuseUnknown("job query", query, ["cursor", "limit"]);
+      checkActiveQuery(query);
       return listJobs(this.#store, { limit: 100, ...query, status: "running" });
     });
   }
 
   count(status?: JobStatus): Promise<number> {
-    return this.#call("count", () => countJobs(this.#store, status));
+    return this.#call("count", () => {
+      checkStatus(status);
+      return countJobs(this.#store, status);
+    });
   }
 
   getTaskCount(): Promise<number> {
@@ -270,17 +286,21 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
 
   clear(query: { status?: JobStatus } = {}): Promise<number> {
     return this.#call("clear", () => {
-      refuseUnknown("clear query", query, ["status"]);
+      checkClearQuery(query);
       return clearJobs(this.#store, query.status);
     });
   }
 
   results(ids: readonly JobId[]): Promise<readonly JobOutcome[]> {
-    return this.#call("results", () => resultsOf(this.#store, ids));
+    return this.#call("results", () => {
+      checkJobIds(ids);
+      return resultsOf(this.#store, ids);
+    });
   }
 
   onSettled(ids: readonly JobId[], signal: AbortSignal): AsyncIterable<JobId> {
     if (this.#closed) throw this.#closedError();
+    checkSettledWatch(ids, signal);
     const end = (): void => subscription.end();
     const subscription = this.#store.waiters.subscribe(ids, (ended) => {
       this.#subscriptions.delete(ended);

@@ -1,5 +1,12 @@
-import { type Clock, type Duration, type JobId, systemClock } from "@lexigram/contracts";
-import { countOption, refuseUnknownOptions, spanOption } from "../job/option-check.ts";
+import {
+  type Clock,
+  countOption,
+  type Duration,
+  type JobId,
+  refuseUnknownOptions,
+  spanOption,
+  systemClock,
+} from "@lexigram/contracts";
 import { ExecutionRecord } from "./execution-record.ts";
 import { percentile } from "./percentile.ts";
 import { SlidingWindow } from "./sliding-window.ts";

@@ -4,10 +4,10 @@ import {
   type JobId,
   type JsonValue,
   type Page,
+  refuseUnknownOptions,
   type StateStoreProtocol,
   systemClock,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { AbortLink } from "../results/abort-link.ts";
 import { ProgressInfo } from "./progress-info.ts";
 import { lifetimes, type ProgressLifetimes, progressPageSize } from "./progress-options.ts";

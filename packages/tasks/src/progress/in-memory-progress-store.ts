@@ -1,5 +1,12 @@
-import { type Clock, ClosedError, type JobId, type Page, systemClock } from "@lexigram/contracts";
-import { countOption, refuseUnknownOptions } from "../job/option-check.ts";
+import {
+  type Clock,
+  ClosedError,
+  countOption,
+  type JobId,
+  type Page,
+  refuseUnknownOptions,
+  systemClock,
+} from "@lexigram/contracts";
 import { ChangeFeed } from "./change-feed.ts";
 import type { ProgressInfo } from "./progress-info.ts";
 import { lifetimes, type ProgressLifetimes, progressPageSize } from "./progress-options.ts";

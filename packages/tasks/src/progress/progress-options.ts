@@ -1,5 +1,4 @@
-import { type Duration, TaskValidationError } from "@lexigram/contracts";
-import { spanOption } from "../job/option-check.ts";
+import { type Duration, spanOption, TaskValidationError } from "@lexigram/contracts";
 
 /** How long progress is kept after its latest change. */
 export interface ProgressLifetimes {

@@ -4,12 +4,12 @@ import {
   type JsonValue,
   type Logger,
   type ProgressStatus,
+  refuseUnknownOptions,
   serializeError,
   silentLogger,
   systemClock,
   TaskValidationError,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { ProgressInfo } from "./progress-info.ts";
 import type { ProgressStore } from "./progress-store.ts";
 

@@ -5,11 +5,11 @@ import {
   type ProgressSnapshot,
   type ProgressTrackerProtocol,
   QueueUnavailableError,
+  refuseUnknownOptions,
   silentLogger,
   type StateStoreProtocol,
   systemClock,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { AbortLink } from "../results/abort-link.ts";
 import {
   CacheBackendProgressStore,

@@ -1,14 +1,15 @@
 import {
   type Clock,
-  type Duration,
   ClosedError,
+  type Duration,
   type JobId,
   type JsonValue,
   type Page,
+  refuseUnknownOptions,
+  spanOption,
   type StateStoreProtocol,
   systemClock,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions, spanOption } from "../job/option-check.ts";
 import { pageSize, recordAsJson, ttlMs } from "./result-record.ts";
 import {
   DEFAULT_RESULT_TTL,

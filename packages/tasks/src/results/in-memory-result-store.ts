@@ -1,12 +1,13 @@
 import {
   type Clock,
   ClosedError,
+  countOption,
   type Duration,
   type JobId,
   type Page,
+  refuseUnknownOptions,
   systemClock,
 } from "@lexigram/contracts";
-import { countOption, refuseUnknownOptions } from "../job/option-check.ts";
 import { decodeRecord, encodeRecord, pageSize, ttlMs } from "./result-record.ts";
 import {
   DEFAULT_RESULT_TTL,

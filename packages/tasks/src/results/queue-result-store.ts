@@ -7,12 +7,12 @@ import {
   type JobOutcome,
   type JobView,
   type Page,
+  refuseUnknownOptions,
   systemClock,
   type TaskQueueProtocol,
   TaskValidationError,
   UnsupportedError,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { AbortLink } from "./abort-link.ts";
 import { defined, JOB_STATUS_OF, pageSize } from "./result-record.ts";
 import {

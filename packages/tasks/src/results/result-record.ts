@@ -1,5 +1,10 @@
-import { type Duration, type JobId, type JsonValue, TaskValidationError } from "@lexigram/contracts";
-import { spanOption } from "../job/option-check.ts";
+import {
+  type Duration,
+  type JobId,
+  type JsonValue,
+  spanOption,
+  TaskValidationError,
+} from "@lexigram/contracts";
 import { RESULT_STATUSES, type ResultRecord, type ResultStatus, type StoredResult } from "./result-store.ts";
 
 const MAX_PAGE = 1_000;

@@ -3,10 +3,10 @@ import {
   type JobId,
   milliseconds,
   type Page,
+  refuseUnknownOptions,
   ResultTimeoutError,
   type SerializedError,
 } from "@lexigram/contracts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 
 /** How a job ended. Presence of a record says that it ended at all; a falsy value is a result like any other. */
 export type ResultStatus = "ok" | "failed" | "cancelled" | "expired";

@@ -1,5 +1,6 @@
 import {
   type Logger,
+  refuseUnknownOptions,
   silentLogger,
   type TaskEventName,
   type TaskEvents,
@@ -18,7 +19,6 @@ import type { TaskConfigOptions } from "../config/task-config-options.ts";
 import type { Runnable } from "../define/task-definition.ts";
 import type { TaskClass } from "../define/task-methods.ts";
 import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
-import { refuseUnknownOptions } from "../job/option-check.ts";
 import { runtimes } from "../lifecycle/running-runtimes.ts";
 import type { TaskRuntime } from "../lifecycle/task-runtime.ts";
 import { TaskTesting, type TestMode } from "../lifecycle/task-testing.ts";

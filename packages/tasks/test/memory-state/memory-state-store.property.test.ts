@@ -195,10 +195,10 @@ describe("the memory state store", () => {
               0,
             );
             const expected = release ? left : Math.max(mine, Math.min(n, limit - others));
-            const request = { holder, limit, n, ttlMs };
-            expect(await (release ? store.release("p", request) : store.acquire("p", request))).toBe(
-              expected,
-            );
+            const held = release
+              ? store.release("p", { holder, n })
+              : store.acquire("p", { holder, limit, n, ttlMs });
+            expect(await held).toBe(expected);
             const until = release ? (model.get(holder)?.until ?? 0) : clock.now() + ttlMs;
             if (expected > 0) model.set(holder, { n: expected, until });
             else model.delete(holder);

@@ -96,14 +96,27 @@ describe("a policy that is refused", () => {
 
 describe("a call that is refused", () => {
   const claim = { slots: 1, ahead: 0, leaseMs: 1_000, maxBytes: 10 };
+  const error = { name: "Error", message: "it failed" };
 
   test.each<[string, object]>([
     ["session", { session: "" }],
     ["seq", { seq: -1 }],
     ["settle", { settle: undefined }],
     ["settle.0.kind", { settle: [{ receipt: "0.1", kind: "done" }] }],
-    ["settle.0.delayMs", { settle: [{ receipt: "0.1", kind: "retry", delayMs: -1 }] }],
+    ["settle.0", { settle: [null] }],
+    ["settle.0.receipt", { settle: [{ receipt: 5, kind: "cancel" }] }],
+    ["settle.0.result", { settle: [{ receipt: "0.1", kind: "complete", result: "text" }] }],
+    [
+      "settle.0.delayMs",
+      { settle: [{ receipt: "0.1", kind: "retry", delayMs: -1, countAttempt: true, error }] },
+    ],
+    ["settle.0.countAttempt", { settle: [{ receipt: "0.1", kind: "retry", delayMs: 0, error }] }],
+    ["settle.0.error", { settle: [{ receipt: "0.1", kind: "fail", error: "text" }] }],
+    ["settle.0.reason", { settle: [{ receipt: "0.1", kind: "fail", error, reason: "fail" }] }],
+    ["settle.0.delayMs", { settle: [{ receipt: "0.1", kind: "release" }] }],
     ["started", { started: "0.1" }],
+    ["started.0", { started: [null] }],
+    ["claim", { claim: null }],
     ["claim.slots", { claim: { ...claim, slots: -1 } }],
     ["claim.ahead", { claim: { ...claim, ahead: 0.5 } }],
     ["claim.leaseMs", { claim: { ...claim, leaseMs: 0 } }],
@@ -112,9 +125,9 @@ describe("a call that is refused", () => {
     const bench = new Bench();
     await bench.put(job());
     const request = { session: "s", seq: 1, settle: [], started: [], claim, ...part };
-    const error = await bench.queue.exchange(request as never).catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(TaskValidationError);
-    expect((error as TaskValidationError).fields.issues.map((issue) => issue.path)).toEqual([path]);
+    const refusal = await bench.queue.exchange(request as never).catch((thrown: unknown) => thrown);
+    expect(refusal).toBeInstanceOf(TaskValidationError);
+    expect((refusal as TaskValidationError).fields.issues.map((issue) => issue.path)).toEqual([path]);
     expect(await bench.queue.count("pending")).toBe(1);
   });
 

@@ -1,14 +1,21 @@
+import type { ValidationIssue } from "../errors/task-errors.ts";
+import { Issues } from "../issues.ts";
+import type { Body, NewJob } from "../job/job.ts";
+import { isPriority } from "../job/priority.ts";
 import {
-  type Body,
-  isPriority,
-  MAX_DEPENDENCIES,
-  nearest,
-  type NewJob,
-  type ValidationIssue,
-} from "@lexigram/contracts";
-
-/** Ids, names and keys are no longer than this. */
-const LONGEST_NAME = 512;
+  ARRAY_RULE,
+  COUNT_RULE,
+  isCount,
+  isName,
+  isRecord,
+  isSpan,
+  LONGEST_NAME,
+  NAME_RULE,
+  OBJECT_RULE,
+  SPAN_RULE,
+} from "../value-rules.ts";
+import { MAX_DEPENDENCIES } from "./queue-policy.ts";
+import type { JobChange } from "./task-queue.ts";
 
 const FIELDS = [
   "id",
@@ -28,58 +35,44 @@ const FIELDS = [
 ] as const satisfies readonly (keyof NewJob)[];
 const KNOWN: ReadonlySet<string> = new Set(FIELDS);
 
-/** Made for each job that is checked, so it holds nothing until there is something. */
-class Issues {
-  found: ValidationIssue[] | undefined = undefined;
+const UNIQUE_FIELDS = ["key", "until", "onConflict"];
+const CONFLICTS = ["reject", "existing", "replace"];
+const CHANGES = ["runAt", "priority", "body"] as const satisfies readonly (keyof JobChange)[];
 
-  add(path: string, message: string): void {
-    (this.found ??= []).push({ path, message });
-  }
+const BODY_RULE = "must have data, a text or bytes, and the name of its encoding";
+const PRIORITY_RULE = "must be a whole number from 0 to 20";
 
-  unknown(path: string, key: string, known: readonly string[]): void {
-    const near = nearest(key, known);
-    this.add(path, near === undefined ? "is unknown" : `is unknown; did you mean "${near}"?`);
-  }
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= LONGEST_NAME;
-}
-
-function isSpan(value: unknown): value is number {
-  return typeof value === "number" && value >= 0 && value < Number.POSITIVE_INFINITY;
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 0;
-}
-
+/** Whether a value is the body of a job. */
 export function isBody(value: unknown): value is Body {
   if (typeof value !== "object" || value === null) return false;
   const { data, encoding } = value as Partial<Body>;
   return (typeof data === "string" || data instanceof Uint8Array) && typeof encoding === "string";
 }
 
-const NAME_RULE = `must be a text of 1 to ${LONGEST_NAME} characters`;
-const SPAN_RULE = "must be a number of milliseconds, 0 or more";
+/** @throws TaskValidationError when the value is no list of jobs; what the jobs in it are is judged one by one, by {@link jobIssues}. */
+export function checkJobs(jobs: readonly NewJob[]): void {
+  if (Array.isArray(jobs)) return;
+  const issues = new Issues();
+  issues.add("jobs", ARRAY_RULE);
+  issues.refuse("enqueueMany");
+}
 
 /** What is wrong with the routing fields of a new job; `undefined` when nothing is. */
 export function jobIssues(job: NewJob): readonly ValidationIssue[] | undefined {
-  if (typeof job !== "object" || job === null) return [{ path: "", message: "must be an object" }];
+  if (!isRecord(job)) return [{ path: "", message: OBJECT_RULE }];
   const issues = new Issues();
   for (const field in job)
     if (!KNOWN.has(field) && Object.hasOwn(job, field)) issues.unknown(field, field, FIELDS);
   if (!isName(job.id)) issues.add("id", NAME_RULE);
   if (!isName(job.task)) issues.add("task", NAME_RULE);
-  if (!isBody(job.body)) issues.add("body", "must have data, a text or bytes, and the name of its encoding");
-  if (!isPriority(job.priority)) issues.add("priority", "must be a whole number from 0 to 20");
+  if (!isBody(job.body)) issues.add("body", BODY_RULE);
+  if (!isPriority(job.priority)) issues.add("priority", PRIORITY_RULE);
   checkHeaders(job, issues);
   if (job.delayMs !== undefined && !isSpan(job.delayMs)) issues.add("delayMs", SPAN_RULE);
   if (job.expiresInMs !== undefined && !isSpan(job.expiresInMs)) issues.add("expiresInMs", SPAN_RULE);
   if (job.key !== undefined && !isName(job.key)) issues.add("key", NAME_RULE);
   if (job.notifies !== undefined && !isName(job.notifies)) issues.add("notifies", NAME_RULE);
-  if (job.maxRecoveries !== undefined && !isCount(job.maxRecoveries))
-    issues.add("maxRecoveries", "must be a whole number, 0 or more");
+  if (job.maxRecoveries !== undefined && !isCount(job.maxRecoveries)) issues.add("maxRecoveries", COUNT_RULE);
   if (job.resultTtlMs != null && !isSpan(job.resultTtlMs)) issues.add("resultTtlMs", `${SPAN_RULE}, or null`);
   if (job.unique !== undefined) checkUnique(job.unique, issues);
   if (job.dependsOn !== undefined) checkDependencies(job.dependsOn, issues);
@@ -98,19 +91,16 @@ function checkHeaders(job: NewJob, issues: Issues): void {
 }
 
 function checkUnique(unique: NonNullable<NewJob["unique"]>, issues: Issues): void {
-  if (typeof unique !== "object" || unique === null) {
-    issues.add("unique", "must be an object");
+  if (!isRecord(unique)) {
+    issues.add("unique", OBJECT_RULE);
     return;
   }
-  const known = ["key", "until", "onConflict"];
-  for (const field of Object.keys(unique))
-    if (!known.includes(field)) issues.unknown(`unique.${field}`, field, known);
+  issues.unknownIn(unique, UNIQUE_FIELDS, "unique.");
   if (!isName(unique.key)) issues.add("unique.key", NAME_RULE);
   const { until } = unique;
   if (until !== "started" && until !== "settled" && !(isSpan(until?.ttlMs) && until.ttlMs > 0))
     issues.add("unique.until", 'must be "started", "settled", or { ttlMs } above 0');
-  if (!["reject", "existing", "replace"].includes(unique.onConflict))
-    issues.add("unique.onConflict", 'must be "reject", "existing" or "replace"');
+  issues.word("unique.onConflict", unique.onConflict, CONFLICTS);
 }
 
 function checkDependencies(dependsOn: unknown, issues: Issues): void {
@@ -122,5 +112,19 @@ function checkDependencies(dependsOn: unknown, issues: Issues): void {
 
 function checkBarrier(barrier: NonNullable<NewJob["barrier"]>, issues: Issues): void {
   if (typeof barrier !== "object" || barrier === null || !isCount(barrier.size))
-    issues.add("barrier.size", "must be a whole number, 0 or more");
+    issues.add("barrier.size", COUNT_RULE);
+}
+
+/** What is wrong with a change of an unstarted job; `undefined` when nothing is. */
+export function changeIssues(change: JobChange): readonly ValidationIssue[] | undefined {
+  const isObject: boolean = isRecord(change);
+  if (!isObject) return [{ path: "", message: OBJECT_RULE }];
+  const issues = new Issues();
+  issues.unknownIn(change, CHANGES);
+  const { runAt, priority, body } = change;
+  if (runAt !== undefined && !Number.isFinite(runAt))
+    issues.add("runAt", "must be an instant in epoch milliseconds");
+  if (priority !== undefined && !isPriority(priority)) issues.add("priority", PRIORITY_RULE);
+  if (body !== undefined && !isBody(body)) issues.add("body", BODY_RULE);
+  return issues.found;
 }

@@ -1,9 +1,8 @@
-import { nearest, type QueuePolicy, TaskValidationError, type ValidationIssue } from "@lexigram/contracts";
+import { Issues } from "../issues.ts";
+import { isRecord, isSpan, OBJECT_RULE, SPAN_RULE } from "../value-rules.ts";
+import type { QueuePolicy } from "./queue-policy.ts";
 
-type Rule = (value: unknown, path: string, issues: ValidationIssue[]) => void;
-
-const isObject = (value: unknown): value is Record<string, unknown> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+type Rule = (value: unknown, path: string, issues: Issues) => void;
 
 const isAbove = (value: unknown, least: number): boolean =>
   typeof value === "number" && value >= least && value < Number.POSITIVE_INFINITY;
@@ -12,50 +11,44 @@ const count =
   (least: number): Rule =>
   (value, path, issues) => {
     if (!Number.isInteger(value) || (value as number) < least)
-      issues.push({ path, message: `must be a whole number, ${least} or more` });
+      issues.add(path, `must be a whole number, ${least} or more`);
   };
 
 const span: Rule = (value, path, issues) => {
-  if (!isAbove(value, 0)) issues.push({ path, message: "must be a number of milliseconds, 0 or more" });
+  if (!isSpan(value)) issues.add(path, SPAN_RULE);
 };
 
 const positive: Rule = (value, path, issues) => {
-  if (!isAbove(value, 0) || value === 0) issues.push({ path, message: "must be a number above 0" });
+  if (!isSpan(value) || value === 0) issues.add(path, "must be a number above 0");
 };
 
 const burst: Rule = (value, path, issues) => {
-  if (!isAbove(value, 1)) issues.push({ path, message: "must be a number, 1 or more" });
+  if (!isAbove(value, 1)) issues.add(path, "must be a number, 1 or more");
 };
 
 const flag: Rule = (value, path, issues) => {
-  if (typeof value !== "boolean") issues.push({ path, message: "must be true or false" });
+  if (typeof value !== "boolean") issues.add(path, "must be true or false");
 };
 
 const oneOf =
   (...words: readonly string[]): Rule =>
-  (value, path, issues) => {
-    if (!words.includes(value as string))
-      issues.push({ path, message: `must be ${words.map((word) => `"${word}"`).join(" or ")}` });
-  };
+  (value, path, issues) =>
+    issues.word(path, value, words);
 
 const fields =
   (rules: Readonly<Record<string, Rule>>, required: readonly string[] = []): Rule =>
   (value, path, issues) => {
-    if (!isObject(value)) {
-      issues.push({ path, message: "must be an object" });
+    if (!isRecord(value)) {
+      issues.add(path, OBJECT_RULE);
       return;
     }
     const at = (field: string): string => (path === "" ? field : `${path}.${field}`);
     for (const [field, inner] of Object.entries(value)) {
-      const rule = rules[field];
-      if (rule === undefined) {
-        const near = nearest(field, Object.keys(rules));
-        const meant = near === undefined ? "" : `; did you mean "${near}"?`;
-        issues.push({ path: at(field), message: `is unknown${meant}` });
-      } else if (inner !== undefined) rule(inner, at(field), issues);
+      const rule = Object.hasOwn(rules, field) ? rules[field] : undefined;
+      if (rule === undefined) issues.unknown(at(field), field, Object.keys(rules));
+      else if (inner !== undefined) rule(inner, at(field), issues);
     }
-    for (const field of required)
-      if (value[field] === undefined) issues.push({ path: at(field), message: "is missing" });
+    for (const field of required) if (value[field] === undefined) issues.add(at(field), "is missing");
   };
 
 const bucket = fields({ rate: positive, perMs: positive, burst }, ["rate", "perMs", "burst"]);
@@ -65,7 +58,7 @@ const keep: Rule = (value, path, issues) => {
 };
 
 const byName: Rule = (value, path, issues) => {
-  if (!isObject(value)) issues.push({ path, message: "must be an object" });
+  if (!isRecord(value)) issues.add(path, OBJECT_RULE);
   else
     for (const [name, limit] of Object.entries(value))
       fields({ concurrency: count(1), rate: bucket })(limit, `${path}.${name}`, issues);
@@ -90,7 +83,7 @@ const policyRule = fields({
 
 /** @throws TaskValidationError naming every field that is unknown or out of range. */
 export function checkPolicy(policy: QueuePolicy): void {
-  const issues: ValidationIssue[] = [];
+  const issues = new Issues();
   policyRule(policy, "", issues);
-  if (issues.length > 0) throw new TaskValidationError({ subject: "queue policy", issues });
+  issues.refuse("queue policy");
 }

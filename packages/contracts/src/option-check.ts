@@ -1,14 +1,13 @@
-import {
-  type Duration,
-  InvalidDurationError,
-  milliseconds,
-  TaskConfigError,
-  unknownKeys,
-} from "@lexigram/contracts";
+import { type Duration, milliseconds } from "./duration.ts";
+import { InvalidDurationError } from "./errors/lexigram-error.ts";
+import { QUEUE_NAME } from "./backend.ts";
+import { TaskConfigError } from "./errors/task-errors.ts";
+import { unknownKeys } from "./nearest.ts";
+import { isRecord } from "./value-rules.ts";
 
 /** Whether a value can hold options by name. */
 export function holdsOptions(options: unknown): boolean {
-  return typeof options === "object" && options !== null && !Array.isArray(options);
+  return isRecord(options);
 }
 
 /**
@@ -76,11 +75,29 @@ export function spanOption(
   }
   const least = bounds.above === undefined ? "" : ` above ${bounds.above} ms`;
   const most = bounds.atMost === undefined ? "" : ` of at most ${bounds.atMost} ms`;
-  throw new TaskConfigError(`${path} of ${owner} must be a duration${least}${most}`, { path });
+  throw new TaskConfigError(
+    `${path} of ${owner} must be a duration${least}${most}`,
+    { path },
+    { hint: `pass milliseconds, or a text such as "30s"${least}${most}` },
+  );
 }
 
 /** @throws TaskConfigError when the option is not a whole number of at least `least`. */
 export function countOption(owner: string, path: string, value: number, least: number): number {
   if (Number.isSafeInteger(value) && value >= least) return value;
-  throw new TaskConfigError(`${path} of ${owner} must be a whole number of at least ${least}`, { path });
+  throw new TaskConfigError(
+    `${path} of ${owner} must be a whole number of at least ${least}`,
+    { path },
+    { hint: `pass ${least} or more, without a fraction` },
+  );
+}
+
+/** @throws TaskConfigError when the option is no name that a queue may have. */
+export function queueNameOption(owner: string, path: string, value: string): string {
+  if (typeof value === "string" && QUEUE_NAME.test(value)) return value;
+  throw new TaskConfigError(
+    `${path} of ${owner} is no name for a queue: ${typeof value === "string" ? JSON.stringify(value) : told(value)}`,
+    { path },
+    { hint: "use 1 to 128 letters, digits, and . _ - : , beginning with a letter or digit" },
+  );
 }
