@@ -65,16 +65,34 @@ export type TaskErrorCode = keyof TaskErrorFields;
 export abstract class TaskError<C extends TaskErrorCode = TaskErrorCode> extends LexigramError<
   C,
   TaskErrorFields[C]
-> {}
+> {
+  constructor(
+    message: string,
+    fields: TaskErrorFields[C],
+    options: LexigramErrorOptions & { readonly hint: string },
+  ) {
+    super(message, fields, options);
+  }
+}
+
+/** The options of an error, whose hint is the given one unless the thrower knows better. */
+function hinted(
+  hint: string,
+  options: LexigramErrorOptions | undefined,
+): LexigramErrorOptions & { readonly hint: string } {
+  const own = options?.hint;
+  return { ...options, hint: own === undefined || own === "" ? hint : own };
+}
 
 /** The queue holds as many unfinished jobs as its `maxSize` allows. Nothing was stored. */
 export class QueueFullError extends TaskError<"LEX_ERR_TASK_QUEUE_FULL"> {
   readonly code = "LEX_ERR_TASK_QUEUE_FULL";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_FULL"], options?: LexigramErrorOptions) {
-    super(`queue "${fields.queue}" is full: it holds ${fields.capacity} unfinished jobs`, fields, {
-      hint: "try again later, add workers, or raise maxSize of the queue",
-      ...options,
-    });
+    super(
+      `queue "${fields.queue}" is full: it holds ${fields.capacity} unfinished jobs`,
+      fields,
+      hinted("try again later, add workers, or raise maxSize of the queue", options),
+    );
   }
 }
 
@@ -83,13 +101,16 @@ export class DuplicateTaskError extends TaskError<"LEX_ERR_TASK_DUPLICATE"> {
   readonly code = "LEX_ERR_TASK_DUPLICATE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_DUPLICATE"], options?: LexigramErrorOptions) {
     const what = fields.key === undefined ? `the id "${fields.jobId}"` : `the unique key "${fields.key}"`;
-    super(`${what} is held by job "${fields.existingId}" in queue "${fields.queue}"`, fields, {
-      hint:
+    super(
+      `${what} is held by job "${fields.existingId}" in queue "${fields.queue}"`,
+      fields,
+      hinted(
         fields.key === undefined
           ? "wait for that job, or choose another id"
           : 'wait for that job, choose another key, or pass onConflict: "existing"',
-      ...options,
-    });
+        options,
+      ),
+    );
   }
 }
 
@@ -98,18 +119,29 @@ export class TaskValidationError extends TaskError<"LEX_ERR_TASK_VALIDATION"> {
   readonly code = "LEX_ERR_TASK_VALIDATION";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_VALIDATION"], options?: LexigramErrorOptions) {
     const issues = fields.issues.map((i) => (i.path === "" ? i.message : `${i.path}: ${i.message}`));
-    super(`${fields.subject} is invalid: ${issues.join("; ")}`, fields, options);
+    super(`${fields.subject} is invalid: ${issues.join("; ")}`, fields, hinted(correction(fields), options));
   }
+}
+
+/** Paths that a hint names at most. */
+const NAMED_PATHS = 5;
+
+function correction({ subject, issues }: TaskErrorFields["LEX_ERR_TASK_VALIDATION"]): string {
+  const paths = [...new Set(issues.map((issue) => issue.path))];
+  if (paths.length === 0 || paths.includes("")) return `correct ${subject} as the message says`;
+  const more = paths.length > NAMED_PATHS ? ` and ${paths.length - NAMED_PATHS} more` : "";
+  return `correct ${paths.slice(0, NAMED_PATHS).join(", ")}${more} of ${subject}`;
 }
 
 /** The backend's manifest says that it cannot do this. */
 export class UnsupportedError extends TaskError<"LEX_ERR_TASK_UNSUPPORTED"> {
   readonly code = "LEX_ERR_TASK_UNSUPPORTED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_UNSUPPORTED"], options?: LexigramErrorOptions) {
-    super(`${fields.subject} does not support ${fields.capability}`, fields, {
-      hint: "see its capability manifest; another backend may offer it",
-      ...options,
-    });
+    super(
+      `${fields.subject} does not support ${fields.capability}`,
+      fields,
+      hinted("see its capability manifest; another backend may offer it", options),
+    );
   }
 }
 
@@ -118,10 +150,14 @@ export class QueueUnavailableError extends TaskError<"LEX_ERR_TASK_QUEUE_UNAVAIL
   readonly code = "LEX_ERR_TASK_QUEUE_UNAVAILABLE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_UNAVAILABLE"], options?: LexigramErrorOptions) {
     const fate = fields.accepted === "unknown" ? `; ${fields.ids.length} jobs may have been accepted` : "";
-    super(`the store of queue "${fields.queue}" is unavailable${fate}`, fields, {
-      hint: "check that the server runs and can be reached; enqueue again with the same id to be safe",
-      ...options,
-    });
+    super(
+      `the store of queue "${fields.queue}" is unavailable${fate}`,
+      fields,
+      hinted(
+        "check that the server runs and can be reached; enqueue again with the same id to be safe",
+        options,
+      ),
+    );
   }
 }
 
@@ -129,7 +165,11 @@ export class QueueUnavailableError extends TaskError<"LEX_ERR_TASK_QUEUE_UNAVAIL
 export class ClosedError extends TaskError<"LEX_ERR_TASK_CLOSED"> {
   readonly code = "LEX_ERR_TASK_CLOSED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_CLOSED"], options?: LexigramErrorOptions) {
-    super(`${fields.resource} is closed`, fields, options);
+    super(
+      `${fields.resource} is closed`,
+      fields,
+      hinted("use it before the application stops, or open a new one", options),
+    );
   }
 }
 
@@ -137,10 +177,11 @@ export class ClosedError extends TaskError<"LEX_ERR_TASK_CLOSED"> {
 export class QueueNotFoundError extends TaskError<"LEX_ERR_TASK_QUEUE_NOT_FOUND"> {
   readonly code = "LEX_ERR_TASK_QUEUE_NOT_FOUND";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_NOT_FOUND"], options?: LexigramErrorOptions) {
-    super(`there is no queue "${fields.queue}"`, fields, {
-      hint: `queues of this application: ${fields.known.join(", ")}`,
-      ...options,
-    });
+    super(
+      `there is no queue "${fields.queue}"`,
+      fields,
+      hinted(`queues of this application: ${fields.known.join(", ") || "none"}`, options),
+    );
   }
 }
 
@@ -148,10 +189,11 @@ export class QueueNotFoundError extends TaskError<"LEX_ERR_TASK_QUEUE_NOT_FOUND"
 export class LeaseLostError extends TaskError<"LEX_ERR_TASK_LEASE_LOST"> {
   readonly code = "LEX_ERR_TASK_LEASE_LOST";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_LEASE_LOST"], options?: LexigramErrorOptions) {
-    super(`the lease on job "${fields.jobId}" of queue "${fields.queue}" is lost`, fields, {
-      hint: "another attempt owns the job now; stop working on it and let that attempt finish it",
-      ...options,
-    });
+    super(
+      `the lease on job "${fields.jobId}" of queue "${fields.queue}" is lost`,
+      fields,
+      hinted("another attempt owns the job now; stop working on it and let that attempt finish it", options),
+    );
   }
 }
 
@@ -159,10 +201,14 @@ export class LeaseLostError extends TaskError<"LEX_ERR_TASK_LEASE_LOST"> {
 export class TaskNotFoundError extends TaskError<"LEX_ERR_TASK_NOT_FOUND"> {
   readonly code = "LEX_ERR_TASK_NOT_FOUND";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_NOT_FOUND"], options?: LexigramErrorOptions) {
-    super(`no handler is registered for task "${fields.task}"`, fields, {
-      hint: `registered tasks: ${fields.known.join(", ") || "none"}; list the class or definition in TasksModule.scope(...)`,
-      ...options,
-    });
+    super(
+      `no handler is registered for task "${fields.task}"`,
+      fields,
+      hinted(
+        `registered tasks: ${fields.known.join(", ") || "none"}; list the class or definition in TasksModule.scope(...)`,
+        options,
+      ),
+    );
   }
 }
 
@@ -170,7 +216,11 @@ export class TaskNotFoundError extends TaskError<"LEX_ERR_TASK_NOT_FOUND"> {
 export class JobNotFoundError extends TaskError<"LEX_ERR_TASK_JOB_NOT_FOUND"> {
   readonly code = "LEX_ERR_TASK_JOB_NOT_FOUND";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_JOB_NOT_FOUND"], options?: LexigramErrorOptions) {
-    super(`queue "${fields.queue}" holds no job "${fields.jobId}"`, fields, options);
+    super(
+      `queue "${fields.queue}" holds no job "${fields.jobId}"`,
+      fields,
+      hinted("check queue and id; keep records longer with keepCompleted, keepFailed or resultTtl", options),
+    );
   }
 }
 
@@ -178,7 +228,14 @@ export class JobNotFoundError extends TaskError<"LEX_ERR_TASK_JOB_NOT_FOUND"> {
 export class TransitionNotAllowedError extends TaskError<"LEX_ERR_TASK_NOT_ALLOWED"> {
   readonly code = "LEX_ERR_TASK_NOT_ALLOWED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_NOT_ALLOWED"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" cannot go from ${fields.from} to ${fields.to}`, fields, options);
+    super(
+      `job "${fields.jobId}" cannot go from ${fields.from} to ${fields.to}`,
+      fields,
+      hinted(
+        "look at the job's status first: only unstarted jobs can be updated, only dead letters retried",
+        options,
+      ),
+    );
   }
 }
 
@@ -186,10 +243,11 @@ export class TransitionNotAllowedError extends TaskError<"LEX_ERR_TASK_NOT_ALLOW
 export class TaskTimeoutError extends TaskError<"LEX_ERR_TASK_TIMEOUT"> {
   readonly code = "LEX_ERR_TASK_TIMEOUT";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_TIMEOUT"], options?: LexigramErrorOptions) {
-    super(`task "${fields.task}" did not finish within ${fields.timeoutMs} ms`, fields, {
-      hint: "give the task a longer timeout, or let the handler stop on ctx.signal",
-      ...options,
-    });
+    super(
+      `task "${fields.task}" did not finish within ${fields.timeoutMs} ms`,
+      fields,
+      hinted("give the task a longer timeout, or let the handler stop on ctx.signal", options),
+    );
   }
 }
 
@@ -197,7 +255,11 @@ export class TaskTimeoutError extends TaskError<"LEX_ERR_TASK_TIMEOUT"> {
 export class TaskDeadlineError extends TaskError<"LEX_ERR_TASK_DEADLINE"> {
   readonly code = "LEX_ERR_TASK_DEADLINE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_DEADLINE"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" of task "${fields.task}" missed its deadline`, fields, options);
+    super(
+      `job "${fields.jobId}" of task "${fields.task}" missed its deadline`,
+      fields,
+      hinted("give it a later deadline, a higher priority, or more workers", options),
+    );
   }
 }
 
@@ -205,7 +267,11 @@ export class TaskDeadlineError extends TaskError<"LEX_ERR_TASK_DEADLINE"> {
 export class TaskCancelledError extends TaskError<"LEX_ERR_TASK_CANCELLED"> {
   readonly code = "LEX_ERR_TASK_CANCELLED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_CANCELLED"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" was cancelled: ${fields.reason}`, fields, options);
+    super(
+      `job "${fields.jobId}" was cancelled: ${fields.reason}`,
+      fields,
+      hinted("nothing is wrong when it was meant; the reason says who asked", options),
+    );
   }
 }
 
@@ -213,7 +279,11 @@ export class TaskCancelledError extends TaskError<"LEX_ERR_TASK_CANCELLED"> {
 export class TaskExpiredError extends TaskError<"LEX_ERR_TASK_EXPIRED"> {
   readonly code = "LEX_ERR_TASK_EXPIRED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_EXPIRED"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" expired before it was started`, fields, options);
+    super(
+      `job "${fields.jobId}" expired before it was started`,
+      fields,
+      hinted("allow more time with expiresIn, or add workers", options),
+    );
   }
 }
 
@@ -221,7 +291,11 @@ export class TaskExpiredError extends TaskError<"LEX_ERR_TASK_EXPIRED"> {
 export class TaskDiscardedError extends TaskError<"LEX_ERR_TASK_DISCARDED"> {
   readonly code = "LEX_ERR_TASK_DISCARDED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_DISCARDED"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" was discarded: ${fields.reason}`, fields, options);
+    super(
+      `job "${fields.jobId}" was discarded: ${fields.reason}`,
+      fields,
+      hinted("nothing is wrong when it was meant: the handler threw DiscardTask", options),
+    );
   }
 }
 
@@ -229,7 +303,11 @@ export class TaskDiscardedError extends TaskError<"LEX_ERR_TASK_DISCARDED"> {
 export class TaskRejectedError extends TaskError<"LEX_ERR_TASK_REJECTED"> {
   readonly code = "LEX_ERR_TASK_REJECTED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_REJECTED"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" was rejected: ${fields.reason}`, fields, options);
+    super(
+      `job "${fields.jobId}" was rejected: ${fields.reason}`,
+      fields,
+      hinted("look at the dead letter, mend the cause, and retry it", options),
+    );
   }
 }
 
@@ -237,10 +315,11 @@ export class TaskRejectedError extends TaskError<"LEX_ERR_TASK_REJECTED"> {
 export class PoisonJobError extends TaskError<"LEX_ERR_TASK_POISON"> {
   readonly code = "LEX_ERR_TASK_POISON";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_POISON"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" lost its worker ${fields.recoveries} times and was put aside`, fields, {
-      hint: "look for what ends or blocks the process: memory, process.exit, an endless loop",
-      ...options,
-    });
+    super(
+      `job "${fields.jobId}" lost its worker ${fields.recoveries} times and was put aside`,
+      fields,
+      hinted("look for what ends or blocks the process: memory, process.exit, an endless loop", options),
+    );
   }
 }
 
@@ -248,7 +327,11 @@ export class PoisonJobError extends TaskError<"LEX_ERR_TASK_POISON"> {
 export class TaskExecutionError extends TaskError<"LEX_ERR_TASK_EXECUTION"> {
   readonly code = "LEX_ERR_TASK_EXECUTION";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_EXECUTION"], options?: LexigramErrorOptions) {
-    super(`task "${fields.task}" failed`, fields, options);
+    super(
+      `task "${fields.task}" failed`,
+      fields,
+      hinted("look at the cause, which is what the handler threw", options),
+    );
   }
 }
 
@@ -256,7 +339,11 @@ export class TaskExecutionError extends TaskError<"LEX_ERR_TASK_EXECUTION"> {
 export class RetriesExhaustedError extends TaskError<"LEX_ERR_TASK_RETRIES_EXHAUSTED"> {
   readonly code = "LEX_ERR_TASK_RETRIES_EXHAUSTED";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_RETRIES_EXHAUSTED"], options?: LexigramErrorOptions) {
-    super(`task "${fields.task}" failed in each of ${fields.attempts} attempts`, fields, options);
+    super(
+      `task "${fields.task}" failed in each of ${fields.attempts} attempts`,
+      fields,
+      hinted("look at the cause, which is the last error, or allow more retries with maxRetries", options),
+    );
   }
 }
 
@@ -264,7 +351,11 @@ export class RetriesExhaustedError extends TaskError<"LEX_ERR_TASK_RETRIES_EXHAU
 export class RemoteTaskError extends TaskError<"LEX_ERR_TASK_REMOTE"> {
   readonly code = "LEX_ERR_TASK_REMOTE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_REMOTE"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" failed: ${fields.error.name}: ${fields.error.message}`, fields, options);
+    super(
+      `job "${fields.jobId}" failed: ${fields.error.name}: ${fields.error.message}`,
+      fields,
+      hinted("look at fields.error, and at the dead letter in its queue", options),
+    );
   }
 }
 
@@ -272,10 +363,11 @@ export class RemoteTaskError extends TaskError<"LEX_ERR_TASK_REMOTE"> {
 export class ResultTimeoutError extends TaskError<"LEX_ERR_TASK_RESULT_TIMEOUT"> {
   readonly code = "LEX_ERR_TASK_RESULT_TIMEOUT";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_RESULT_TIMEOUT"], options?: LexigramErrorOptions) {
-    super(`job "${fields.jobId}" had no result within ${fields.timeoutMs} ms`, fields, {
-      hint: "the job goes on; wait longer, or ask handle.status()",
-      ...options,
-    });
+    super(
+      `job "${fields.jobId}" had no result within ${fields.timeoutMs} ms`,
+      fields,
+      hinted("the job goes on; wait longer, or ask handle.status()", options),
+    );
   }
 }
 
@@ -283,10 +375,11 @@ export class ResultTimeoutError extends TaskError<"LEX_ERR_TASK_RESULT_TIMEOUT">
 export class ResultUnavailableError extends TaskError<"LEX_ERR_TASK_RESULT_UNAVAILABLE"> {
   readonly code = "LEX_ERR_TASK_RESULT_UNAVAILABLE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_RESULT_UNAVAILABLE"], options?: LexigramErrorOptions) {
-    super(`there is no record of job "${fields.jobId}", and so no result`, fields, {
-      hint: "give the task a resultTtl, or raise keepCompleted of its queue",
-      ...options,
-    });
+    super(
+      `there is no record of job "${fields.jobId}", and so no result`,
+      fields,
+      hinted("give the task a resultTtl, or raise keepCompleted of its queue", options),
+    );
   }
 }
 
@@ -298,7 +391,11 @@ export class TaskRegistrationError extends TaskError<"LEX_ERR_TASK_REGISTRATION"
     fields: TaskErrorFields["LEX_ERR_TASK_REGISTRATION"],
     options?: LexigramErrorOptions,
   ) {
-    super(message, fields, options);
+    super(
+      message,
+      fields,
+      hinted("give each task a name of its own, and put @task or @handles on its method", options),
+    );
   }
 }
 
@@ -310,7 +407,7 @@ export class TaskConfigError extends TaskError<"LEX_ERR_TASK_CONFIG"> {
     fields: TaskErrorFields["LEX_ERR_TASK_CONFIG"],
     options?: LexigramErrorOptions,
   ) {
-    super(message, fields, options);
+    super(message, fields, hinted(`correct ${fields.path === "" ? "the setting" : fields.path}`, options));
   }
 }
 
@@ -318,10 +415,11 @@ export class TaskConfigError extends TaskError<"LEX_ERR_TASK_CONFIG"> {
 export class BackendUnknownError extends TaskError<"LEX_ERR_TASK_BACKEND_UNKNOWN"> {
   readonly code = "LEX_ERR_TASK_BACKEND_UNKNOWN";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_BACKEND_UNKNOWN"], options?: LexigramErrorOptions) {
-    super(`there is no backend of type "${fields.type}"`, fields, {
-      hint: `known types: ${fields.known.join(", ")}`,
-      ...options,
-    });
+    super(
+      `there is no backend of type "${fields.type}"`,
+      fields,
+      hinted(`known types: ${fields.known.join(", ") || "none"}`, options),
+    );
   }
 }
 
@@ -329,10 +427,11 @@ export class BackendUnknownError extends TaskError<"LEX_ERR_TASK_BACKEND_UNKNOWN
 export class BackendMissingError extends TaskError<"LEX_ERR_TASK_BACKEND_MISSING"> {
   readonly code = "LEX_ERR_TASK_BACKEND_MISSING";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_BACKEND_MISSING"], options?: LexigramErrorOptions) {
-    super(`backend "${fields.type}" needs the package ${fields.package}, which is not installed`, fields, {
-      hint: `npm install ${fields.package}`,
-      ...options,
-    });
+    super(
+      `backend "${fields.type}" needs the package ${fields.package}, which is not installed`,
+      fields,
+      hinted(`npm install ${fields.package}`, options),
+    );
   }
 }
 

@@ -4,6 +4,8 @@ import type { DeadLetterReason, JobId } from "../job/job.ts";
 import { JOB_STATUSES, type JobStatus } from "../job/job-status.ts";
 import {
   ARRAY_RULE,
+  isLength,
+  LENGTH_RULE,
   isLimit,
   isRecord,
   isSignal,
@@ -97,6 +99,40 @@ export function checkPurge(olderThanMs: number): void {
   const issues = new Issues();
   issues.add("olderThanMs", SPAN_RULE);
   issues.refuse("purge");
+}
+
+/** @throws TaskValidationError naming every option that is unknown or out of range. */
+export function checkDequeue(options: { leaseMs?: number } | undefined): void {
+  judgeOptions("dequeue", options, ["leaseMs"], ({ leaseMs }, issues) => {
+    if (leaseMs !== undefined && !isLength(leaseMs)) issues.add("leaseMs", LENGTH_RULE);
+  });
+}
+
+/** @throws TaskValidationError naming every option that is unknown or out of range. */
+export function checkNack(
+  options: { requeue?: boolean; delayMs?: number; reason?: string } | undefined,
+): void {
+  judgeOptions("nack", options, ["requeue", "delayMs", "reason"], ({ requeue, delayMs, reason }, issues) => {
+    if (requeue !== undefined && typeof requeue !== "boolean") issues.add("requeue", "must be true or false");
+    if (delayMs !== undefined && !isSpan(delayMs)) issues.add("delayMs", SPAN_RULE);
+    if (reason !== undefined && typeof reason !== "string") issues.add("reason", TEXT_RULE);
+  });
+}
+
+function judgeOptions(
+  subject: string,
+  options: unknown,
+  known: readonly string[],
+  judge: (fields: Readonly<Record<string, unknown>>, issues: Issues) => void,
+): void {
+  if (options === undefined) return;
+  const issues = new Issues();
+  if (!isRecord(options)) issues.add("options", OBJECT_RULE);
+  else {
+    issues.unknownIn(options, known);
+    judge(options, issues);
+  }
+  issues.refuse(subject);
 }
 
 function judgeIds(ids: unknown, issues: Issues): void {

@@ -4,11 +4,14 @@ import {
   LeaseLostError,
   QueueUnavailableError,
   type TaskQueueError,
+  TaskValidationError,
 } from "../errors/task-errors.ts";
 import type { SerializedError } from "../errors/serialized-error.ts";
 import type { Delivery, Receipt, Settlement } from "../job/delivery.ts";
 import type { JobId, NewJob } from "../job/job.ts";
-import { ok, type Result } from "../result.ts";
+import { err, ok, type Result } from "../result.ts";
+import { jobIssues } from "./job-check.ts";
+import { checkDequeue, checkJobId, checkNack } from "./query-check.ts";
 import type { CallName, Enqueued, EnqueueManyOptions, ExchangeReply, ExchangeRequest } from "./task-queue.ts";
 
 /** The two calls that everything here is made of. */
@@ -113,6 +116,11 @@ export class QueueShorthands {
         reject(this.#closedError());
         return;
       }
+      if (typeof job !== "object" || job === null) {
+        // What is no job must not be among those of others, whose ids are read together.
+        resolve(err(new TaskValidationError({ subject: "job", issues: jobIssues(job) ?? [] })));
+        return;
+      }
       this.#gathered.push({ job, resolve, reject });
       if (this.#flushing) return;
       this.#flushing = true;
@@ -121,6 +129,7 @@ export class QueueShorthands {
   }
 
   async dequeue(options?: { leaseMs?: number }): Promise<Delivery | undefined> {
+    checkDequeue(options);
     const leaseMs = options?.leaseMs ?? DEFAULT_DEQUEUE_LEASE_MS;
     const reply = await this.#exchange([], { slots: 1, leaseMs });
     const [delivery] = reply.deliveries;
@@ -131,11 +140,14 @@ export class QueueShorthands {
     return delivery;
   }
 
-  ack(id: JobId): Promise<void> {
+  async ack(id: JobId): Promise<void> {
+    checkJobId(id);
     return this.#settle(id, (receipt) => ({ receipt, kind: "complete" }));
   }
 
-  nack(id: JobId, options?: { requeue?: boolean; delayMs?: number; reason?: string }): Promise<void> {
+  async nack(id: JobId, options?: { requeue?: boolean; delayMs?: number; reason?: string }): Promise<void> {
+    checkJobId(id);
+    checkNack(options);
     const error: SerializedError = { name: "Nack", message: options?.reason ?? "given back by its consumer" };
     return this.#settle(id, (receipt) =>
       options?.requeue === false

@@ -2,6 +2,7 @@ import { describe, expect, expectTypeOf, test } from "vitest";
 import * as contracts from "@lexigram/contracts";
 import {
   BackendMissingError,
+  type LexigramErrorOptions,
   QueueFullError,
   QueueUnavailableError,
   redact,
@@ -59,16 +60,39 @@ describe("task errors", () => {
     );
   });
 
+  const classes = Object.values(contracts).filter(
+    (value): value is typeof QueueFullError =>
+      typeof value === "function" && value.prototype instanceof TaskError,
+  );
+  const make = (c: typeof QueueFullError, options?: LexigramErrorOptions): TaskError => {
+    const fields = { issues: [], error: {}, known: [], ids: [], path: "" };
+    const takesMessage = ["TaskRegistrationError", "TaskConfigError"].includes(c.name);
+    return Reflect.construct(c, takesMessage ? ["message", fields, options] : [fields, options]);
+  };
+
+  test.each(classes.map((c) => [c.name, c] as const))("give a hint: %s", (_, c) => {
+    const { hint } = make(c);
+    expect(hint).toMatch(/\w+ \w+/);
+    expect(hint).not.toMatch(/: *$/);
+    expect(make(c, {}).hint).toBe(hint);
+    expect(make(c, { hint: undefined }).hint).toBe(hint);
+    expect(make(c, { hint: "" }).hint).toBe(hint);
+    expect(make(c, { hint: "its own" }).hint).toBe("its own");
+  });
+
+  test("hint at the paths of a value that is invalid", () => {
+    const hint = (...paths: string[]): string =>
+      new TaskValidationError({
+        subject: "job",
+        issues: paths.map((path) => ({ path, message: "is wrong" })),
+      }).hint;
+    expect(hint("id", "priority", "id")).toBe("correct id, priority of job");
+    expect(hint("")).toBe("correct job as the message says");
+    expect(hint("a", "b", "c", "d", "e", "f", "g")).toBe("correct a, b, c, d, e and 2 more of job");
+  });
+
   test("have one class for each code of the closed list", () => {
-    const classes = Object.values(contracts).filter(
-      (value): value is typeof QueueFullError =>
-        typeof value === "function" && value.prototype instanceof TaskError,
-    );
-    const fields = { issues: [], error: {}, known: [], ids: [] };
-    const codes: string[] = classes.map((c) => {
-      const takesMessage = ["TaskRegistrationError", "TaskConfigError"].includes(c.name);
-      return (takesMessage ? Reflect.construct(c, ["message", fields]) : Reflect.construct(c, [fields])).code;
-    });
+    const codes: string[] = classes.map((c) => make(c).code);
     expect(codes.toSorted()).toEqual(Object.keys(TASK_ERROR_CODES).toSorted());
     for (const code of codes) expect(code).toMatch(/^LEX_ERR_TASK_[A-Z_]+$/);
   });
