@@ -128,6 +128,7 @@ export {
   type DeadLetterQueueProtocol,
   type DeadLetterStats,
 } from "./queue/dead-letters.ts";
+export { SettledSubscription, SettledWaiters } from "./queue/settled-waiters.ts";
 export {
   QueueShorthands,
   resending,

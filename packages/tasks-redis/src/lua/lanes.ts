@@ -324,7 +324,7 @@ function Q.refill()
     call('ZREM', REFILL, key)
     if rules.k then Q.reopen(key) end
   end
-  if rules.rate or rules.anyRate then
+  if rules.anyRate then
     local full = call('ZRANGEBYSCORE', BUCKET, '-inf', format('%.17g', exact - 1), 'LIMIT', 0, 500)
     if #full > 0 then call('ZREM', BUCKET, unpack(full)) end
   end

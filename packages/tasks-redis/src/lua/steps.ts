@@ -210,11 +210,14 @@ function Q.unheld(e)
   if key then Q.unchain(e, key) end
 end
 
+-- A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough.
+local WAITED_FOR = 2000
+
 -- Lets records go whose time is over.
 local function letRecordGo(id)
   local e = Q.load(id)
   if not e then return end
-  local till = (e.s.fi or 0) + 2000
+  local till = (e.s.fi or 0) + WAITED_FOR
   if not e.s.aw and till > now and call('ZSCORE', AWAITED, id) then
     -- Somebody who waited in time reads it in a moment.
     Q.unkeep(e)
@@ -338,16 +341,14 @@ function Q.flush()
 end
 
 -- Tells who waits, and writes the counters.
-local function inChunks(ids, send)
-  for from = 1, #ids, 200 do
-    local part = {}
-    for i = from, min(from + 199, #ids) do part[#part + 1] = #ids[i] .. ':' .. ids[i] end
-    send(table.concat(part))
-  end
-end
 function Q.close(budget, goesIdle)
+  if #ended > 0 then
+    if call('EXISTS', AWAITED) == 1 then
+      for _, id in ipairs(ended) do call('ZADD', AWAITED, 'XX', text(now + WAITED_FOR), id) end
+    end
+    for from = 1, #ended, MOST do call('PUBLISH', ARGV[2], cjson.encode(slice(ended, from))) end
+  end
   Q.trim(budget)
-  if #ended > 0 then inChunks(ended, function(message) call('PUBLISH', ARGV[2], message) end) end
   if meta.idle == 1 and moved then
     set('idle', 0)
     call('PUBLISH', ARGV[1], '1')

@@ -38,6 +38,7 @@ import {
   refuseUnknownOptions,
   type Result,
   type Settlement,
+  type SettledSubscription,
   systemClock,
   systemRandom,
   type TaskQueueError,
@@ -52,7 +53,6 @@ import { MemoryDeadLetters } from "./memory-dead-letters.ts";
 import { type MemoryFaults, underFaults } from "./memory-faults.ts";
 import { QueueStore } from "./queue-store.ts";
 import { countJobs, listJobs, resultsOf, statsOf, viewJob } from "./read-jobs.ts";
-import type { SettledSubscription } from "./settled-waiters.ts";
 
 const DEFAULT_ENQUEUE_TIMEOUT_MS = 10_000;
 

@@ -4,6 +4,7 @@ import {
   DEFAULT_KEEP_FAILED,
   type QueuePolicy,
   type Random,
+  SettledWaiters,
   type Timer,
 } from "@lexigram/contracts";
 import { CallSessions, type EnqueueAnswer, type ExchangeAnswer } from "./call-sessions.ts";
@@ -17,7 +18,6 @@ import { type Lease, LeaseBook } from "./lease-book.ts";
 import { ReadyLine } from "./ready-line.ts";
 import { decidesAlike, readyRules } from "./ready-rules.ts";
 import { RecordRetention } from "./record-retention.ts";
-import { SettledWaiters } from "./settled-waiters.ts";
 import { small } from "./small-integer.ts";
 import {
   CANCELLED,

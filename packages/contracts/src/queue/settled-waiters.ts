@@ -1,4 +1,4 @@
-import type { JobId } from "@lexigram/contracts";
+import type { JobId } from "../job/job.ts";
 
 /** One reader of ends. Ids that it was not given yet are kept once each, so it holds no more than it asked for. */
 export class SettledSubscription implements AsyncIterableIterator<JobId> {

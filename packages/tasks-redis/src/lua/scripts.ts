@@ -1,0 +1,14 @@
+import { RedisScript } from "../connection/redis-script.ts";
+import { CONTROL } from "./control.ts";
+import { ENQUEUE } from "./enqueue.ts";
+import { EXCHANGE, EXTEND } from "./exchange.ts";
+import { LOOK } from "./look.ts";
+
+/** The scripts of a queue. */
+export const QUEUE_SCRIPTS = {
+  enqueue: new RedisScript("enqueue", ENQUEUE),
+  exchange: new RedisScript("exchange", EXCHANGE),
+  extend: new RedisScript("extend", EXTEND),
+  control: new RedisScript("control", CONTROL),
+  look: new RedisScript("look", LOOK),
+} as const;
