@@ -65,7 +65,11 @@ export const windows = [
     module: "tsyringe",
     files: ["packages/kernel/src/container.ts", "packages/kernel/src/decorators.ts"],
   },
-  { module: "ioredis", files: ["packages/tasks-redis/src/redis-connection.ts"], typesAnywhere: true },
+  {
+    module: "ioredis",
+    files: ["packages/tasks-redis/src/connection/ioredis-clients.ts"],
+    typesAnywhere: true,
+  },
   { module: "amqplib", files: ["packages/tasks-rabbitmq/src/rabbitmq-connection.ts"], typesAnywhere: true },
   { module: "pg", files: ["packages/tasks-postgres/src/postgres-connection.ts"], typesAnywhere: true },
 ];

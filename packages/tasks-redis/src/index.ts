@@ -1,1 +1,10 @@
+export { type ConnectionOptions, openConnection } from "./connection/open-connection.ts";
+export type {
+  ChannelListener,
+  ConnectionHealth,
+  RedisConnection,
+  RunOptions,
+  ScriptArgument,
+  SharedRedisConnection,
+} from "./connection/redis-connection.ts";
 export { RedisScript } from "./connection/redis-script.ts";

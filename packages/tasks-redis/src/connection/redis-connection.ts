@@ -1,4 +1,6 @@
+import type { LinkState } from "./link.ts";
 import type { RedisScript } from "./redis-script.ts";
+import type { ServerReport } from "./server-check.ts";
 
 export type ScriptArgument = string | number;
 
@@ -47,4 +49,27 @@ export interface RedisConnection {
    * @throws QueueUnavailableError when the server cannot be reached.
    */
   subscribe(channel: string, listener: ChannelListener, subject: string): Promise<() => void>;
+}
+
+/** What a connection says of itself. Holds no secrets. */
+export interface ConnectionHealth {
+  /** Of a PING on the link that carries the calls; absent when it was not answered. */
+  readonly latencyMs?: number;
+  /** Each role's link: `commands`, and those that were needed besides. */
+  readonly links: Readonly<Record<string, LinkState>>;
+  /** Each server that jobs may be stored on, as it answered when the link was made. */
+  readonly servers: readonly ServerReport[];
+  /** Why a link is not ready. */
+  readonly error?: Error;
+}
+
+/** One owner's hold on a connection that others may share. */
+export interface SharedRedisConnection extends RedisConnection {
+  /** Never rejects. Connects, if nothing has yet. */
+  health(): Promise<ConnectionHealth>;
+  /**
+   * Lets go of the connection; the last owner's call ends what was opened, after what is under way has ended. Later
+   * calls reject with `ClosedError`. Idempotent.
+   */
+  close(): Promise<void>;
 }
