@@ -60,7 +60,7 @@ local function accept(id, priority, delay, content)
     replaced.s.er, replaced.s.wy = nil, 'replaced:' .. id
     Q.finish(replaced, 'x')
   end
-  if delay > 0 then e.s.ru = nowUp + delay end
+  if delay > 0 then e.s.ru = now + delay end
   write(e)
   Q.enroll(e)
   if u then Q.takeKey(e, u) end
@@ -146,7 +146,7 @@ local function flushRun()
         end
         ids[#ids + 1] = id
       else
-        local at = text(nowUp + tonumber(delay))
+        local at = text(now + tonumber(delay))
         due[#due + 1] = at
         due[#due + 1] = id
         call('HSET', STATE, id, cmsgpack.pack({ c = 's', ru = tonumber(at) }))

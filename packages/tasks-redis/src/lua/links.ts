@@ -55,7 +55,7 @@ function Q.linksEnded(e, outcome, isGone)
     countFor(e, h.n, isGone)
   end
   if e.s.lk then
-    e.s.lk = nil
+    e.s.lk, e.linked = nil, true
     call('RPUSH', RELEASES, (outcome == 'c' and 'c' or 'n') .. e.id)
   end
   if h and (h.d or h.b) then call('RPUSH', RELEASES, 'u' .. e.id) end

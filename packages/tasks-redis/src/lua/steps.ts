@@ -78,7 +78,7 @@ function Q.makeScheduled(e, at)
 end
 
 function Q.putBack(e, delayMs)
-  if delayMs > 0 then Q.makeScheduled(e, nowUp + delayMs) else Q.makePending(e) end
+  if delayMs > 0 then Q.makeScheduled(e, now + delayMs) else Q.makePending(e) end
 end
 
 -- Keys that jobs hold: the mode, and the holder's id.
@@ -139,7 +139,7 @@ function Q.keepAgain(e)
     set('stamp', stamp)
   end
   local ttl = Q.special(e) and not e.s.tl and Q.head(e).l or nil
-  local pinned = (Q.special(e) or e.s.lk or e.stamp) and Q.pins(e.id) > 0
+  local pinned = (Q.special(e) or e.linked or e.stamp) and Q.pins(e.id) > 0
   if not ttl and not pinned and not e.s.aw then
     call('ZADD', TERMINAL[e.c], text(stamp), e.id)
     return
@@ -326,7 +326,7 @@ function Q.dueIn()
   end
   local refill = Q.nextRefill()
   if refill and (not at or refill < at) then at = refill end
-  return at and max(0, math.ceil(at - exact)) or nil
+  return at and max(0, floor(at - exact)) or nil
 end
 
 function Q.flush()

@@ -45,8 +45,8 @@ export type OutcomeTuple = readonly [
 ];
 
 /** Scripts tell of a job that is not there by telling nothing. */
-export function present<T extends ViewTuple | OutcomeTuple>(tuple: T | readonly [] | undefined): T | undefined {
-  return tuple === undefined || tuple.length === 0 ? undefined : tuple;
+export function present<T extends readonly unknown[]>(answer: T | readonly [] | undefined): T | undefined {
+  return answer === undefined || answer.length === 0 ? undefined : (answer as T);
 }
 
 const UNKNOWN_ERROR: SerializedError = { name: "Error", message: "unknown" };

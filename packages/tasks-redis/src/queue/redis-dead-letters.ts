@@ -70,7 +70,7 @@ export class RedisDeadLetters implements DeadLetterQueueProtocol {
 
   async get(id: JobId): Promise<DeadLetter | undefined> {
     checkJobId(id);
-    const tuple = present((await this.#queue.look("get", id)) as ViewTuple | []);
+    const tuple = present<ViewTuple>((await this.#queue.look("get", id)) as ViewTuple | []);
     return tuple?.[2] === "failed" ? letterOf(tuple) : undefined;
   }
 

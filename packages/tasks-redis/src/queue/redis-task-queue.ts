@@ -292,7 +292,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   async getJob(id: JobId): Promise<JobView | undefined> {
     checkOpenly(this.#closed, () => this.#closedError());
     checkJobId(id);
-    const tuple = present((await this.look("get", id)) as ViewTuple | []);
+    const tuple = present<ViewTuple>((await this.look("get", id)) as ViewTuple | []);
     return tuple === undefined ? undefined : viewOf(tuple);
   }
 
@@ -393,7 +393,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     checkJobIds(ids);
     if (ids.length === 0) return [];
     const tuples = (await this.look("results", ...ids)) as (OutcomeTuple | [])[];
-    return ids.map((id, i) => outcomeOf(id, present(tuples[i])));
+    return ids.map((id, i) => outcomeOf(id, present<OutcomeTuple>(tuples[i])));
   }
 
   onSettled(ids: readonly JobId[], signal: AbortSignal): AsyncIterable<JobId> {
