@@ -326,9 +326,9 @@ if settles > 0 then
       if number == n and special == 'N' and state == 'N' and started == 'S' then
         isPlain = true
         plain[#plain + 1] = { id = id, at = tonumber(startedAt), x = ARGV[base + 3], y = ARGV[base + 4] }
-        done[id] = true
       end
     end
+    done[id] = true
     if not isPlain then
       if #plain > 0 then
         completePlain(plain)
