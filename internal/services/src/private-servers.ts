@@ -19,7 +19,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
-interface Spec {
+export interface ServerSpec {
   readonly dir: string;
   readonly port: number;
   readonly url: string;
@@ -37,11 +37,15 @@ export class PrivateServer {
   readonly url: string;
   #child: ChildProcess | undefined;
   #guard: ChildProcess | undefined;
-  readonly #spec: Spec;
+  readonly #spec: ServerSpec;
 
-  constructor(spec: Spec) {
+  constructor(spec: ServerSpec) {
     this.#spec = spec;
     this.url = spec.url;
+  }
+
+  get port(): number {
+    return this.#spec.port;
   }
 
   /** Its data and its log, until it is stopped. */
@@ -141,7 +145,7 @@ async function listens(port: number): Promise<boolean> {
   }
 }
 
-async function answers(port: number, hello: string | Buffer, ok: Spec["ok"]): Promise<boolean> {
+async function answers(port: number, hello: string | Buffer, ok: ServerSpec["ok"]): Promise<boolean> {
   return new Promise((resolve) => {
     const c = connect({ host: "127.0.0.1", port }, () => c.write(hello));
     const end = (up: boolean): void => {
@@ -164,37 +168,10 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-function newDir(name: string): string {
+export function newDir(name: string): string {
   const dir = mkdtempSync(join(tmpdir(), `${name}-`));
   chmodSync(dir, 0o755);
   return dir;
-}
-
-export async function privateRedis(...args: string[]): Promise<PrivateServer> {
-  const port = await freePort();
-  const dir = newDir("redis");
-  const own = [
-    "--port",
-    String(port),
-    "--bind",
-    "127.0.0.1",
-    "--dir",
-    dir,
-    "--save",
-    "",
-    "--appendonly",
-    "yes",
-    "--loglevel",
-    "warning",
-  ];
-  return new PrivateServer({
-    dir,
-    port,
-    url: `redis://127.0.0.1:${port}`,
-    command: ["redis-server", ...own, ...args],
-    hello: "PING\r\n",
-    ok: (d) => d.toString().startsWith("+PONG"),
-  }).start();
 }
 
 export async function privatePostgres(...args: string[]): Promise<PrivateServer> {

@@ -110,13 +110,14 @@ export abstract class Call {
    * finds along, for what it gives up on.
    */
   get reject(): (this: Call, error: Error) => void {
-    return this.#route === undefined ? this.refuse : this.#redirect;
+    return this.#route === undefined ? refuse : redirect;
   }
   set reject(route: (error: Error) => void) {
     this.#route = route;
   }
 
-  #redirect(error: Error): void {
+  /** As a cluster client's call ends: it may be worth another node. */
+  redirect(error: Error): void {
     if (isReply(error)) this.written = false;
     // It may have been applied: what a cluster client would send to another node must stay here.
     if (this.written) this.refuse(error);
@@ -154,6 +155,14 @@ export abstract class Call {
     this.#owner.flight.remove(this);
     this.#fail(error);
   }
+}
+
+function refuse(this: Call, error: Error): void {
+  this.refuse(error);
+}
+
+function redirect(this: Call, error: Error): void {
+  this.redirect(error);
 }
 
 /** Runs a script by its hash, and brings it along when the server does not know it. */

@@ -91,7 +91,7 @@ function nodeOf(redis: Redis): ServerNode {
     async settings(...names) {
       const found = new Map<string, string>();
       for (const name of names) {
-        const [, value] = (await redis.config("GET", name)) as string[];
+        const [, value] = await redis.config("GET", name);
         if (value !== undefined) found.set(name, value);
       }
       return found;

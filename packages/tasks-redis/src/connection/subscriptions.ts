@@ -61,14 +61,14 @@ export class Subscriptions {
     const again = this.#wasReady;
     this.#wasReady = true;
     if (!again) return;
-    for (const listeners of [...this.#listeners.values()])
-      for (const listener of [...listeners]) this.#tell(() => listener.resumed?.());
+    for (const listeners of this.#listeners.values())
+      for (const listener of listeners) this.#tell(() => listener.resumed?.());
   }
 
   message(channel: string, text: string): void {
     const listeners = this.#listeners.get(channel);
     if (listeners === undefined) return;
-    for (const listener of [...listeners]) this.#tell(() => listener.message(text));
+    for (const listener of listeners) this.#tell(() => listener.message(text));
   }
 
   #missing(): string[] {
