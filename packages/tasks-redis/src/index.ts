@@ -8,3 +8,10 @@ export type {
   SharedRedisConnection,
 } from "./connection/redis-connection.ts";
 export { RedisScript } from "./connection/redis-script.ts";
+export { assembleRedisBackend, redisBackendOf, type RedisBackendParts } from "./redis-backend.ts";
+export type {
+  RedisBackendOptions,
+  RedisClusterTarget,
+  RedisConnectionOptions,
+  RedisSentinelTarget,
+} from "./redis-backend-options.ts";

@@ -264,6 +264,11 @@ function clusterOptions(options: ClusterOptions, role: LinkRole, readFromReplica
   } satisfies ClusterOptions;
 }
 
+/** By what it says, so that a client of another copy of the library is known too. */
+function ofCluster(client: Redis | Cluster): client is Cluster {
+  return client.isCluster;
+}
+
 /** Whether a client of the caller's may carry our calls: its replies must come as we read them. */
 function lendable(client: Redis | Cluster): boolean {
   const options: Partial<RedisOptions> =
@@ -309,22 +314,19 @@ export function makeClient(options: MakeOptions): RedisClient {
     }
     case "client": {
       const { client } = target;
-      const borrow = options.first && role === "commands" && lendable(client);
-      if (client instanceof Cluster) {
+      const lends = options.first && role === "commands" && lendable(client);
+      if (ofCluster(client)) {
+        // Where the caller's own client reads from is the caller's choice.
+        const borrow = lends && !options.readFromReplicas;
         const made = clusterOptions(client.options, role, options.readFromReplicas);
         return new ClusterClient(borrow ? client : client.duplicate([], made), borrow, events);
       }
-      return new SingleClient(borrow ? client : client.duplicate(named(role)), borrow, events);
+      return new SingleClient(lends ? client : client.duplicate(named(role)), lends, events);
     }
   }
 }
 
 /** Whether it leads to a cluster. */
-export function isCluster(target: RedisTarget): boolean {
-  return target.kind === "cluster" || (target.kind === "client" && target.client instanceof Cluster);
-}
-
-/** Whether the value is a client of the library's. */
-export function isClient(value: unknown): value is Redis | Cluster {
-  return value instanceof Redis || value instanceof Cluster;
+function isCluster(target: RedisTarget): boolean {
+  return target.kind === "cluster" || (target.kind === "client" && ofCluster(target.client));
 }

@@ -7,7 +7,7 @@ import { fateOf, shownError, unavailable } from "./refusals.ts";
 export type LinkState = "idle" | "connecting" | "ready" | "reconnecting" | "closed";
 
 /** Spans in pulses, so that they pass only while the event loop turns: a blocked loop alone breaks no link. */
-export interface Pulses {
+interface Pulses {
   /** A call's deadline. */
   readonly call: number;
   /** Between two looks at whether the link was heard. */

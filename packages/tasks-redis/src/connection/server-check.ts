@@ -3,7 +3,7 @@ import type { ServerNode } from "./ioredis-clients.ts";
 import { shownError } from "./refusals.ts";
 
 /** How much a server keeps through its own end. `unknown` when it refuses to tell. */
-export type Durability = "always" | "everysec" | "os" | "snapshots" | "none" | "unknown";
+type Durability = "always" | "everysec" | "os" | "snapshots" | "none" | "unknown";
 
 /** What a server told of itself. */
 export interface ServerReport {

@@ -3,7 +3,7 @@ import type { ScriptArgument } from "./redis-connection.ts";
 import type { RedisScript } from "./redis-script.ts";
 
 /** One argument of a command. */
-export function bulk(value: ScriptArgument): string {
+function bulk(value: ScriptArgument): string {
   const text = typeof value === "string" ? value : String(value);
   return `$${Buffer.byteLength(text)}\r\n${text}\r\n`;
 }
