@@ -15,15 +15,15 @@ local exact = clock[1] * 1000 + clock[2] / 1000
 local now, nowUp = floor(exact), math.ceil(exact)
 
 local META_FIELDS = {'paused', 'mask', 'idle', 'places', 'seq', 'deliveries', 'turns', 'stamp', 'pending',
-  'keepAge', 'keepCount', 'keepFailedAge', 'keepFailedCount', 'maxSize', 'rules', 'refile'}
-local META_DEFAULTS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 3600000, 1000, 604800000, 10000, -1, '', ''}
+  'keepAge', 'keepCount', 'keepFailedAge', 'keepFailedCount', 'maxSize', 'swept', 'rules', 'refile'}
+local META_DEFAULTS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 3600000, 1000, 604800000, 10000, -1, 0, '', ''}
 local meta, written = {}, {}
 do
   local values = call('HMGET', META, unpack(META_FIELDS))
   for i, field in ipairs(META_FIELDS) do
     local value = values[i]
     if not value then meta[field] = META_DEFAULTS[i]
-    elseif i <= 14 then meta[field] = tonumber(value)
+    elseif i <= 15 then meta[field] = tonumber(value)
     else meta[field] = value end
   end
 end
@@ -49,8 +49,8 @@ local function named(name)
 end
 
 -- The first members of the index that begin with a prefix.
-local function under(prefix, limit)
-  return call('ZRANGEBYLEX', INDEX, '[' .. prefix, '[' .. prefix .. '\255', 'LIMIT', 0, limit)
+local function under(prefix, limit, set)
+  return call('ZRANGEBYLEX', set or INDEX, '[' .. prefix, '[' .. prefix .. '\255', 'LIMIT', 0, limit)
 end
 
 -- Lua hands over so many arguments at most.

@@ -21,7 +21,7 @@ function does.cancel(id)
       e.s.cr = 1
       Q.save(e)
       Q.markLease(e)
-      call('ZADD', INDEX, 0, notice(e))
+      call('ZADD', NOTICES, 0, notice(e))
     end
     moved = true
     return 'requested'

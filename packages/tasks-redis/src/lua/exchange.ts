@@ -1,4 +1,5 @@
 import { LIBRARY } from "./enqueue.ts";
+import { PLAIN_EXCHANGE } from "./plain.ts";
 
 /** Settlements and claims. */
 const SETTLE: string = String.raw`
@@ -254,6 +255,7 @@ end
  * (delivery, id). Answers { lost, cancelled, paused, next due or -1, deliveries of four }.
  */
 export const EXCHANGE: string =
+  PLAIN_EXCHANGE +
   LIBRARY +
   SETTLE +
   String.raw`
@@ -264,8 +266,8 @@ local lost = {}
 
 local function reply()
   local cancelled = {}
-  local prefix = 'N' .. named(session)
-  for i, member in ipairs(under(prefix, 1000)) do cancelled[i] = string.sub(member, #prefix + 1) end
+  local prefix = named(session)
+  for i, member in ipairs(under(prefix, 1000, NOTICES)) do cancelled[i] = string.sub(member, #prefix + 1) end
   return { lost, cancelled, meta.paused, Q.dueIn() or -1, out }
 end
 
@@ -347,6 +349,7 @@ claim(session, slots, ahead, leaseMs, maxBytes, budget)
 Q.remember('x' .. session, { q = seq, l = lost, d = given, m = leaseMs }, max(leaseMs, rememberMs))
 call('ZADD', CONSUMERS, 'GT', text(nowUp + leaseMs), session)
 call('ZREMRANGEBYSCORE', CONSUMERS, '-inf', now)
+set('swept', now)
 Q.close(budget)
 return reply()
 `;

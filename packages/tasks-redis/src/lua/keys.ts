@@ -32,8 +32,10 @@ const NAMES = [
   "failed",
   // ZSET of records with a time to live of their own.
   "until",
-  // ZSET in lexical order: lanes, chains of keys, dependents, pins, records that are kept, notices.
+  // ZSET in lexical order: lanes, chains of keys, dependents, pins, records that are kept.
   "index",
+  // ZSET in lexical order: held deliveries whose cancellation was asked for, by session.
+  "notices",
   // HASH of what belongs to single jobs, keys or lanes and is rare.
   "aux",
   // ZSETs of token buckets by the instant at which they are full, and of keys by when they have a token again.

@@ -33,13 +33,13 @@ end
 
 local function notice(e)
   local lease = Q.leaseOf(e)
-  return 'N' .. named(lease.session) .. lease.n .. '.' .. e.id
+  return named(lease.session) .. lease.n .. '.' .. e.id
 end
 
 function Q.dropLease(e)
   call('ZREM', LEASE, e.id)
   call('HDEL', FENCE, e.id)
-  if e.s.cr then call('ZREM', INDEX, notice(e)) end
+  if e.s.cr then call('ZREM', NOTICES, notice(e)) end
   Q.uncountLease(e)
 end
 
