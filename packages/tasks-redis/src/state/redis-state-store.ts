@@ -112,12 +112,10 @@ export class RedisStateStore implements StateStoreProtocol {
     const json = JSON.stringify(frozenCopy(value, "value"));
     const { ttlMs = "", ifAbsent, ifVersion = "" } = options ?? {};
     const args = [stored, json, ttlMs, ifAbsent === true ? 1 : 0, ifVersion];
-    const reply = (await this.#run(putEntry, shard.entries, args)) as [number, number] | [0, EntryReply?];
-    const [done, answer] = reply;
-    if (done === 1) return { stored: true, version: answer as number };
-    return answer === undefined
-      ? { stored: false }
-      : { stored: false, current: readEntry(key, answer as EntryReply) };
+    const reply = (await this.#run(putEntry, shard.entries, args)) as [1, number] | [0, EntryReply?];
+    if (reply[0] === 1) return { stored: true, version: reply[1] };
+    const current = reply[1];
+    return current === undefined ? { stored: false } : { stored: false, current: readEntry(key, current) };
   }
 
   async touch(

@@ -1,3 +1,4 @@
+import { uniqueName } from "@lexigram/conformance";
 import { QueueUnavailableError } from "@lexigram/contracts";
 import { Cluster, Redis } from "ioredis";
 import type {
@@ -11,13 +12,19 @@ import type { RedisScript } from "../../src/connection/redis-script.ts";
 /** Scripts and channels of one server, with nothing around them. */
 export class PlainConnection implements RedisConnection {
   readonly commands: Redis | Cluster;
+  readonly #url: string;
+  readonly #name = uniqueName("plain");
   readonly #subscriber: Redis;
   readonly #listeners = new Map<string, Set<ChannelListener>>();
 
   constructor(url: string, { cluster = false }: { readonly cluster?: boolean } = {}) {
     const { hostname, port } = new URL(url);
-    this.commands = cluster ? new Cluster([{ host: hostname, port: Number(port) }]) : new Redis(url);
-    this.#subscriber = new Redis(url);
+    const named = { connectionName: this.#name };
+    this.#url = url;
+    this.commands = cluster
+      ? new Cluster([{ host: hostname, port: Number(port) }], { redisOptions: named })
+      : new Redis(url, named);
+    this.#subscriber = new Redis(url, named);
     this.#subscriber.on("message", (channel: string, text: string) => {
       for (const listener of this.#listeners.get(channel) ?? []) listener.message(text);
     });
@@ -64,6 +71,17 @@ export class PlainConnection implements RedisConnection {
       this.#listeners.delete(channel);
       void this.#subscriber.unsubscribe(channel);
     };
+  }
+
+  /** Cuts its links to the server. */
+  async sever(): Promise<void> {
+    const other = new Redis(this.#url);
+    const clients = (await other.client("LIST")) as string;
+    for (const line of clients.split("\n")) {
+      const id = /^id=(\d+) /.exec(line)?.[1];
+      if (id !== undefined && line.includes(` name=${this.#name} `)) await other.client("KILL", "ID", id);
+    }
+    other.disconnect();
   }
 
   close(): void {

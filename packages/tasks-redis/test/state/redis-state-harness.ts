@@ -14,34 +14,39 @@ export interface RedisStateHarnessOptions {
 /** Every store that is opened has a namespace of its own and every one a connection; what was stored goes at the end. */
 export function redisStateHarness({ name, url, shards, cluster }: RedisStateHarnessOptions): StateHarness {
   const connect = (): PlainConnection => new PlainConnection(url, { cluster: cluster === true });
-  const connections: PlainConnection[] = [];
-  const namespaces = new Map<StateStoreProtocol, string>();
+  const opened = new Map<
+    StateStoreProtocol,
+    { readonly namespace: string; readonly connection: PlainConnection }
+  >();
   const open = (namespace: string): StateStoreProtocol => {
     const connection = connect();
-    connections.push(connection);
     const store = new RedisStateStore({
       connection,
       namespace,
       clock: systemClock,
       ...(shards === undefined ? {} : { shards }),
     });
-    namespaces.set(store, namespace);
+    opened.set(store, { namespace, connection });
     return store;
   };
-  const again = (store: StateStoreProtocol): StateStoreProtocol => open(namespaces.get(store) ?? "");
+  const again = (store: StateStoreProtocol): StateStoreProtocol => open(opened.get(store)?.namespace ?? "");
   return {
     name,
+    // Wide enough for a machine that is busy with other tests.
+    unitMs: 250,
     open: async () => open(uniqueName("state")),
     peer: async (store) => again(store),
     reopen: async (store) => {
       await store.close();
       return again(store);
     },
+    sever: async (store) => opened.get(store)?.connection.sever(),
     async dispose() {
       const last = connect();
-      for (const namespace of new Set(namespaces.values()))
-        await removeState(last, namespace, shards ?? DEFAULT_SHARDS);
-      for (const connection of [...connections, last]) connection.close();
+      const namespaces = new Set([...opened.values()].map(({ namespace }) => namespace));
+      for (const namespace of namespaces) await removeState(last, namespace, shards ?? DEFAULT_SHARDS);
+      for (const { connection } of opened.values()) connection.close();
+      last.close();
     },
   };
 }

@@ -1,26 +1,40 @@
 import { runStateCase, stateCases, type StateHarness, title } from "@lexigram/conformance";
-import { sharedServers } from "@lexigram/services";
+import { type PrivateServer, sharedServers } from "@lexigram/services";
 import { afterAll, beforeAll, describe, test } from "vitest";
-import { redisStateHarness } from "./redis-state-harness.ts";
+import { oneNodeCluster } from "./one-node-cluster.ts";
+import { redisStateHarness, type RedisStateHarnessOptions } from "./redis-state-harness.ts";
 
-const configurations = [
-  { name: "redis", url: sharedServers.redis },
-  { name: "redis, one shard", url: sharedServers.redis, shards: 1 },
+interface Configuration extends Omit<RedisStateHarnessOptions, "url"> {
+  /** Absent: the shared server. */
+  readonly server?: () => Promise<PrivateServer>;
+}
+
+const configurations: readonly Configuration[] = [
+  { name: "redis" },
+  { name: "redis, one shard", shards: 1 },
+  { name: "redis cluster", cluster: true, server: oneNodeCluster },
 ];
 
-describe.each(configurations)("the state store on $name under the laws of state stores", (configuration) => {
-  let harness: StateHarness;
-  beforeAll(() => {
-    harness = redisStateHarness(configuration);
-  });
-  afterAll(() => harness.dispose());
+describe.each(configurations)(
+  "the state store on $name under the laws of state stores",
+  ({ server: start, ...options }) => {
+    let server: PrivateServer | undefined;
+    let harness: StateHarness;
+    beforeAll(async () => {
+      server = await start?.();
+      harness = redisStateHarness({ ...options, url: server?.url ?? sharedServers.redis });
+    });
+    afterAll(async () => {
+      await harness.dispose();
+      await server?.stop();
+    });
 
-  describe.concurrent("each by itself and all at once", () => {
-    for (const c of stateCases)
-      test(title(c), async ({ skip, expect }) => {
-        const report = await runStateCase(c, harness);
-        if (report.outcome === "skipped") skip(report.reason);
-        expect(report.outcome).toBe("passed");
-      });
-  });
-});
+    describe.concurrent("all at once", () => {
+      for (const c of stateCases)
+        test(`${title(c)}`, async ({ expect }) => {
+          const report = await runStateCase(c, harness);
+          expect(report.outcome).toBe("passed");
+        });
+    });
+  },
+);
