@@ -15,7 +15,7 @@ const MAX_ROUNDS = 8;
 
 /**
  * One page of the listings of several shards, merged by key. Keys are spread evenly, so each shard is asked for its part
- * and a little more, and mostly once. Only what lies below the nearest key up to which every shard was looked through
+ * and what chance may add, and mostly once. Only what lies below the nearest key up to which every shard was looked through
  * is sure to be complete; when that is too little, the shards that hold it up are asked for more.
  *
  * @returns a full page, or the last; a shorter one with a cursor where very many ended entries were passed over.
@@ -28,7 +28,8 @@ export async function mergedPage(
 ): Promise<Page<StateEntry>> {
   // One more than the page tells whether there is another page.
   const needed = limit + 1;
-  let most = Math.min(needed, Math.ceil((needed * 1.5) / shards) + 8);
+  const mean = needed / shards;
+  let most = Math.min(needed, Math.ceil(mean + 3 * Math.sqrt(mean) + 1));
   const through: (string | undefined)[] = Array.from({ length: shards }, () => after);
   let asked = through.map((_, shard) => shard);
   const found: StateEntry[] = [];

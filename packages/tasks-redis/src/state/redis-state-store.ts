@@ -247,8 +247,8 @@ export class RedisStateStore implements StateStoreProtocol {
 
   async #stretch(shard: StateShard, args: readonly ScriptArgument[]): Promise<Stretch> {
     const reply = await this.#connection.run(listEntries, shard.entries, args, FLEETING);
-    const [more, last, flat] = reply as [number, string, (string | number)[]];
-    const entries = readEntries(flat);
+    const [more, last, now, flat] = reply as [number, string, number, string[]];
+    const entries = readEntries(flat, now);
     return more === 1 ? { entries, through: fromOrderedText(last) } : { entries };
   }
 }

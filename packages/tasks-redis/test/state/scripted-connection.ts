@@ -26,7 +26,7 @@ export class ScriptedConnection implements RedisConnection {
   ): Promise<unknown> {
     this.calls.push({ script: script.name, args });
     if (script.name === "state-layout") return this.layout ?? args.map(String);
-    return script.name === "state-list" ? [0, "", []] : null;
+    return script.name === "state-list" ? [0, "", 0, []] : null;
   }
 
   read(script: RedisScript, keys: readonly string[], args: readonly ScriptArgument[]): Promise<unknown> {

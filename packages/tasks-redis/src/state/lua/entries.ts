@@ -1,12 +1,15 @@
 import { CLOCK } from "./clock.ts";
 
-/** What the scripts of entries share. An entry is the text "<version> <deadline> <json>"; deadline 0 is never. */
-export const ENTRIES = `${CLOCK}
+/**
+ * What the scripts of entries share. An entry is the text "<version> <deadline> <json>"; deadline 0 is never. Answers
+ * hold that text and the time, for the caller to take apart.
+ */
+export const READING = `${CLOCK}
 local values, order, ends, counter = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 
 local function parse(raw)
   local version, deadline, from = string.match(raw, '^(%d+) (%d+) ()')
-  return { version = tonumber(version), deadline = tonumber(deadline), json = string.sub(raw, from) }
+  return { raw = raw, from = from, version = tonumber(version), deadline = tonumber(deadline) }
 end
 
 local function has_ended(entry)
@@ -31,14 +34,12 @@ local function live(key)
   forget({ key })
   return nil
 end
+`;
 
-local function left(entry)
-  if entry.deadline == 0 then return -1 end
-  return entry.deadline - now
-end
-
-local function answer(entry)
-  return { entry.version, left(entry), entry.json }
+/** What those share besides that write. */
+export const WRITING = `${READING}
+local function json_of(entry)
+  return string.sub(entry.raw, entry.from)
 end
 
 local function set(key, version, deadline, json)

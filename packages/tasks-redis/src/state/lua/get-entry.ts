@@ -1,12 +1,12 @@
 import { RedisScript } from "../../connection/redis-script.ts";
-import { ENTRIES } from "./entries.ts";
+import { READING } from "./entries.ts";
 
-/** ARGV: key. Answers version, microseconds left (-1: for ever) and value of the live entry, or nothing. */
+/** ARGV: key. Answers the live entry and the time, or nothing. */
 export const getEntry = new RedisScript(
   "state-get",
-  `${ENTRIES}
+  `${READING}
 local entry = live(ARGV[1])
 if not entry then return false end
-return answer(entry)
+return { entry.raw, now }
 `,
 );

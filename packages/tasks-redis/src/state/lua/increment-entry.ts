@@ -1,5 +1,5 @@
 import { RedisScript } from "../../connection/redis-script.ts";
-import { ENTRIES } from "./entries.ts";
+import { WRITING } from "./entries.ts";
 
 /**
  * ARGV: key, what to add, milliseconds that a new entry has to live or nothing. Answers the sum as a text, or `type`
@@ -7,10 +7,10 @@ import { ENTRIES } from "./entries.ts";
  */
 export const incrementEntry = new RedisScript(
   "state-increment",
-  `${ENTRIES}
+  `${WRITING}
 local key, by, ttl = unpack(ARGV)
 local before = live(key)
-local json = before and before.json or '0'
+local json = before and json_of(before) or '0'
 -- By their first sign numbers differ from all else that JSON has.
 if not string.match(json, '^[-%d]') then return 'type' end
 
