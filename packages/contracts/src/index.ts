@@ -128,6 +128,7 @@ export {
   type DeadLetterQueueProtocol,
   type DeadLetterStats,
 } from "./queue/dead-letters.ts";
+export { TopicSubscription } from "./topic-subscription.ts";
 export { SettledSubscription, SettledWaiters } from "./queue/settled-waiters.ts";
 export {
   QueueShorthands,

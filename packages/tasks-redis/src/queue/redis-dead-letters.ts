@@ -25,7 +25,7 @@ import {
 } from "@lexigram/contracts";
 import { contentOf } from "./job-content.ts";
 import { letterOf, present, type ViewTuple } from "./job-view.ts";
-import type { ScriptedQueue } from "./redis-task-queue.ts";
+import type { ScriptedQueue } from "./scripted-queue.ts";
 
 /** Dead letters that are dealt with in one step. */
 const STEP = 500;

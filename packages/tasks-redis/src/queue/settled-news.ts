@@ -1,6 +1,6 @@
 import { type Clock, type JobId, type SettledSubscription, SettledWaiters, type Timer } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
-import type { QueueCalls } from "./redis-task-queue.ts";
+import type { QueueCalls } from "./scripted-queue.ts";
 
 /** How long the server minds that somebody waits for a job, and how often it is reminded. */
 const WATCH_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
-import type { QueueCalls } from "./redis-task-queue.ts";
+import type { QueueCalls } from "./scripted-queue.ts";
 
 /** A wake may be missed, and the lease of a job that somebody else took may end: so long is nobody idle without a look. */
 const LOOK_AGAIN_MS = 1_000;

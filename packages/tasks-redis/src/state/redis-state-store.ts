@@ -12,11 +12,17 @@ import {
   type TakeTokensOutcome,
   TaskConfigError,
   TopicSubscription,
-  frozenCopy,
-  refuseNoNumber,
-  refuseSum,
-  stateArguments,
-  unknownKeys,
+  checkAcquire,
+  checkBuckets,
+  checkRelease,
+  checkStateKey,
+  checkStateListing,
+  checkStateOptions,
+  checkSubscribe,
+  checkSummand,
+  frozenJson,
+  refuseStateCall,
+  refuseUnknownOptions,
 } from "@lexigram/contracts";
 import type { RedisConnection, ScriptArgument } from "../connection/redis-connection.ts";
 import type { RedisScript } from "../connection/redis-script.ts";
@@ -37,6 +43,8 @@ import { DEFAULT_SHARDS, MAX_SHARDS, StateLayout, type StateShard } from "./stat
 import { type EntryReply, readEntries, readEntry } from "./stored-entry.ts";
 
 /** Options of a {@link RedisStateStore}. */
+const DEFAULT_PAGE = 100;
+
 export interface RedisStateStoreOptions {
   /** Where to store; whoever opened it closes it. */
   readonly connection: RedisConnection;
@@ -76,12 +84,7 @@ export class RedisStateStore implements StateStoreProtocol {
   #closed = false;
 
   constructor(options: RedisStateStoreOptions) {
-    for (const { key, nearest } of unknownKeys(options, ["connection", "namespace", "clock", "shards"]))
-      throw new TaskConfigError(
-        `RedisStateStore has no option "${key}"`,
-        { path: key },
-        nearest === undefined ? {} : { hint: `did you mean "${nearest}"?` },
-      );
+    refuseUnknownOptions("RedisStateStore", options, ["connection", "namespace", "clock", "shards"]);
     const { connection, namespace, clock, shards = DEFAULT_SHARDS } = options;
     if (typeof namespace !== "string" || !QUEUE_NAME.test(namespace))
       throw new TaskConfigError(
@@ -108,8 +111,8 @@ export class RedisStateStore implements StateStoreProtocol {
 
   async put(key: string, value: JsonValue, options?: PutOptions): Promise<PutOutcome> {
     const { stored, shard } = this.#place(key);
-    stateArguments.put(options);
-    const json = JSON.stringify(frozenCopy(value, "value"));
+    checkStateOptions(options, ["ttlMs", "ifAbsent", "ifVersion"]);
+    const json = JSON.stringify(frozenJson(value, "value"));
     const { ttlMs = "", ifAbsent, ifVersion = "" } = options ?? {};
     const args = [stored, json, ttlMs, ifAbsent === true ? 1 : 0, ifVersion];
     const reply = (await this.#run(putEntry, shard.entries, args)) as [1, number] | [0, EntryReply?];
@@ -123,13 +126,14 @@ export class RedisStateStore implements StateStoreProtocol {
     options: { readonly ttlMs: number; readonly ifVersion?: number },
   ): Promise<boolean> {
     const { stored, shard } = this.#place(key);
-    stateArguments.touch(options);
+    checkStateOptions(options, ["ttlMs", "ifVersion"], "ttlMs");
     const args = [stored, options.ttlMs, options.ifVersion ?? ""];
     return (await this.#run(touchEntry, shard.entries, args)) === 1;
   }
 
   async delete(key: string, options?: { readonly ifVersion?: number }): Promise<boolean> {
     const { stored, shard } = this.#place(key);
+    checkStateOptions(options, ["ifVersion"]);
     return (await this.#run(deleteEntry, shard.entries, [stored, options?.ifVersion ?? ""])) === 1;
   }
 
@@ -138,7 +142,8 @@ export class RedisStateStore implements StateStoreProtocol {
     page?: { readonly cursor?: string; readonly limit?: number },
   ): Promise<Page<StateEntry>> {
     this.#begin();
-    const limit = stateArguments.list(prefix, page);
+    checkStateListing(prefix, page);
+    const limit = page?.limit ?? DEFAULT_PAGE;
     const stored = toOrderedText(prefix);
     const cursor = page?.cursor;
     const after = cursor !== undefined && cursor >= prefix ? cursor : undefined;
@@ -152,16 +157,17 @@ export class RedisStateStore implements StateStoreProtocol {
 
   async increment(key: string, by: number, options?: { readonly ttlMs?: number }): Promise<number> {
     const { stored, shard } = this.#place(key);
-    stateArguments.increment(by, options);
+    checkSummand(by);
+    checkStateOptions(options, ["ttlMs"]);
     const reply = await this.#run(incrementEntry, shard.entries, [stored, by, options?.ttlMs ?? ""]);
-    if (reply === "type") refuseNoNumber();
-    if (reply === "range") refuseSum();
+    if (reply === "type") refuseStateCall("key", "holds a value that is not a number");
+    if (reply === "range") refuseStateCall("by", "takes the sum out of range");
     return Number(reply);
   }
 
   async takeTokens(buckets: readonly StateBucket[], n: number): Promise<TakeTokensOutcome> {
     this.#begin();
-    stateArguments.takeTokens(buckets, n);
+    checkBuckets(buckets, n);
     const args: ScriptArgument[] = [n];
     for (const { key, rate, perMs, burst } of buckets) args.push(toOrderedText(key), rate, perMs, burst);
     const reply = (await this.#run(takeTokens, this.#layout.tokens, args)) as [string, string];
@@ -174,7 +180,7 @@ export class RedisStateStore implements StateStoreProtocol {
     request: { readonly holder: string; readonly limit: number; readonly n: number; readonly ttlMs: number },
   ): Promise<number> {
     const { stored, shard } = this.#place(key);
-    stateArguments.acquire(request);
+    checkAcquire(request);
     const { holder, limit, n, ttlMs } = request;
     const args = [stored, toOrderedText(holder), limit, n, ttlMs];
     return (await this.#run(acquirePermits, shard.permits, args)) as number;
@@ -182,19 +188,24 @@ export class RedisStateStore implements StateStoreProtocol {
 
   async release(key: string, request: { readonly holder: string; readonly n?: number }): Promise<number> {
     const { stored, shard } = this.#place(key);
-    stateArguments.release(request);
+    checkRelease(request);
     const args = [stored, toOrderedText(request.holder), request.n ?? ""];
     return (await this.#run(releasePermits, shard.permits, args)) as number;
   }
 
   async publish(topic: string, message: JsonValue): Promise<void> {
-    const { stored, shard } = this.#place(topic);
-    const json = JSON.stringify(frozenCopy(message, "message"));
+    this.#begin();
+    checkStateKey(topic, "topic");
+    const stored = toOrderedText(topic);
+    const shard = this.#layout.shardOf(stored);
+    const json = JSON.stringify(frozenJson(message, "message"));
     await this.#run(publishMessage, shard.entries, [this.#layout.channel(stored), json], FLEETING);
   }
 
   async subscribe(topic: string, signal: AbortSignal): Promise<AsyncIterable<JsonValue>> {
-    const { stored } = this.#place(topic);
+    this.#begin();
+    checkSubscribe(topic, signal);
+    const stored = toOrderedText(topic);
     let ended = false;
     let leave: (() => void) | undefined;
     const subscription = new TopicSubscription(signal, (own) => {
@@ -229,7 +240,7 @@ export class RedisStateStore implements StateStoreProtocol {
   /** What every call of a key, or a topic, does first. */
   #place(key: string): { readonly stored: string; readonly shard: StateShard } {
     this.#begin();
-    stateArguments.key(key);
+    checkStateKey(key);
     const stored = toOrderedText(key);
     return { stored, shard: this.#layout.shardOf(stored) };
   }

@@ -3,7 +3,7 @@ import { sharedServers } from "@lexigram/services";
 import { systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
 import { openConnection } from "../../src/connection/open-connection.ts";
 import { QueueKeys } from "../../src/lua/keys.ts";
-import { ScriptedQueue } from "../../src/queue/redis-task-queue.ts";
+import { ScriptedQueue } from "../../src/queue/scripted-queue.ts";
 import { RedisScript } from "../../src/connection/redis-script.ts";
 
 const UNLINK = new RedisScript("unlink", "return redis.call('UNLINK', unpack(KEYS))");

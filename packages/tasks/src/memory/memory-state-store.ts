@@ -20,11 +20,12 @@ import {
   type StateEntry,
   type StateStoreProtocol,
   type TakeTokensOutcome,
+  type TopicSubscription,
 } from "@lexigram/contracts";
 import { StateBuckets } from "./state-buckets.ts";
 import { StateEntries } from "./state-entries.ts";
 import { StatePermits } from "./state-permits.ts";
-import { StateTopics, type Subscription } from "./state-topics.ts";
+import { StateTopics } from "./state-topics.ts";
 
 const DEFAULT_PAGE = 100;
 
@@ -63,7 +64,7 @@ export interface MemoryStateStoreOptions {
 export class MemoryStateStore implements StateStoreProtocol {
   readonly data: MemoryState;
   readonly #clock: Clock;
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #subscriptions = new Set<TopicSubscription>();
   #closed = false;
 
   constructor(options: MemoryStateStoreOptions) {

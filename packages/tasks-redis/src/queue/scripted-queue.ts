@@ -106,6 +106,8 @@ export interface RedisQueueSource {
   readonly clock: Clock;
   readonly random: Random;
   readonly enqueueTimeoutMs?: number | undefined;
+  /** Rules to set when the queue is first used; absent: those that are stored stay. */
+  readonly policy?: QueuePolicy | undefined;
   /** Called once, when the queue object is closed. */
   readonly onClose: (queue: TaskQueueProtocol) => Promise<void> | void;
 }
@@ -124,6 +126,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   readonly #connection: RedisConnection;
   readonly #keys: QueueKeys;
   readonly #onClose: RedisQueueSource["onClose"];
+  readonly #policy: QueuePolicy | undefined;
   readonly #shorthands: QueueShorthands;
   readonly #rememberMs: number;
   readonly #work: WorkSignal;
@@ -138,6 +141,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     this.#connection = connection;
     this.#keys = new QueueKeys(namespace, name);
     this.#onClose = source.onClose;
+    this.#policy = source.policy;
     const enqueueTimeoutMs = source.enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS;
     // Twice the time after which a producer gives up: so long may one of its resends still arrive.
     this.#rememberMs = 2 * enqueueTimeoutMs;
@@ -231,11 +235,8 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   async setPolicy(policy: QueuePolicy): Promise<void> {
     if (this.#closed) throw this.#closedError();
     checkPolicy(policy);
-    const args = policyArguments(policy);
-    let answer = await this.control("policy", ...args);
-    // Rules of somebody else are being applied to the jobs that are there; ours come after.
-    while (answer === "busy") answer = await this.control("policy", ...args);
-    while (answer === "refiling") answer = await this.control("refile");
+    if (!this.#isOpen) await this.open();
+    await this.#setPolicy(policy);
   }
 
   async getPolicy(): Promise<QueuePolicy> {
@@ -445,7 +446,16 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
         { path: "queueName" },
         { hint: "update @lexigram/tasks-redis in this process, or name another queue or namespace" },
       );
+    if (this.#policy !== undefined) await this.#setPolicy(this.#policy);
     this.#isOpen = true;
+  }
+
+  async #setPolicy(policy: QueuePolicy): Promise<void> {
+    const args = policyArguments(policy);
+    let answer = await this.#control("policy", args);
+    // Rules of somebody else are being applied to the jobs that are there; ours come after.
+    while (answer === "busy") answer = await this.#control("policy", args);
+    while (answer === "refiling") answer = await this.#control("refile", []);
   }
 
   #control(operation: string, args: readonly ScriptArgument[]): Promise<unknown> {
