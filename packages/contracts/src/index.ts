@@ -51,8 +51,6 @@ export {
   TaskDeadlineError,
   TaskDiscardedError,
   TaskError,
-  type TaskErrorCode,
-  type TaskErrorFields,
   TaskExecutionError,
   TaskExpiredError,
   TaskNotFoundError,
@@ -63,8 +61,8 @@ export {
   TaskValidationError,
   TransitionNotAllowedError,
   UnsupportedError,
-  type ValidationIssue,
 } from "./errors/task-errors.ts";
+export type { TaskErrorCode, TaskErrorFields, ValidationIssue } from "./errors/task-error-fields.ts";
 export { type ErrorCodeDescription, TASK_ERROR_CODES } from "./errors/task-error-codes.ts";
 
 // Jobs

@@ -1,4 +1,5 @@
-import { TaskValidationError, type ValidationIssue } from "./errors/task-errors.ts";
+import type { ValidationIssue } from "./errors/task-error-fields.ts";
+import { TaskValidationError } from "./errors/task-errors.ts";
 import { nearest } from "./nearest.ts";
 
 /** What is wrong with a value, gathered place by place. Made for each call, so it holds nothing until there is something. */

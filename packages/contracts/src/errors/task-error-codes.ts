@@ -1,4 +1,4 @@
-import type { TaskErrorCode } from "./task-errors.ts";
+import type { TaskErrorCode } from "./task-error-fields.ts";
 
 /** What a code says, and what to do about it. */
 export interface ErrorCodeDescription {

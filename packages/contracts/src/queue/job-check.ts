@@ -1,4 +1,4 @@
-import type { ValidationIssue } from "../errors/task-errors.ts";
+import type { ValidationIssue } from "../errors/task-error-fields.ts";
 import { Issues } from "../issues.ts";
 import type { Body, NewJob } from "../job/job.ts";
 import { isPriority } from "../job/priority.ts";

@@ -3,39 +3,48 @@ import {
   isTerminal,
   type JobId,
   type JobStatus,
-  ResultTimeoutError,
+  type JobView,
   ResultUnavailableError,
   type StateStoreProtocol,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
-import { AbortLink } from "../results/abort-link.ts";
 import { CacheBackendResultStore } from "../results/cache-backend-result-store.ts";
-import { JOB_STATUS_OF } from "../results/result-record.ts";
-import type { ResultRecord } from "../results/result-store.ts";
+import { defined, JOB_STATUS_OF } from "../results/result-record.ts";
+import type { ResultRecord, ResultStatus, StoredResult } from "../results/result-store.ts";
 import { WaiterHub, type WaitOptions } from "../results/waiter-hub.ts";
 
 const POLL_MS = 1_000;
+/** A worker that has not said so long after an attempt ended whether that counts will not say it any more. */
+const LONGEST_SILENCE_MS = 60_000;
 
-/** Waiters of one state store share its subscription. */
+/** What tells the ends of one state store's jobs. */
 const stores = new WeakMap<StateStoreProtocol, CacheBackendResultStore>();
 
 /**
- * How jobs ended whose queue keeps no results: in a state store, where their workers write it. Of a job that no worker
- * had, cancelled before it ran or expired, nobody writes anything, so whoever learns of its end does.
+ * How jobs ended whose queue keeps no results. Their workers write what an attempt gave to a state store before the
+ * settle, and make it the job's once the queue has accepted it. What the queue says of a job comes first: a result of
+ * an attempt that it did not accept is not the job's. Of a job that no worker had, cancelled before it ran or expired,
+ * nobody writes anything, so whoever learns of its end does.
  */
 export class StoredEndings {
   readonly #queue: TaskQueueProtocol;
   readonly #store: CacheBackendResultStore;
-  /** Asks the queue for ends that nobody wrote. */
-  readonly #unwritten: WaiterHub<ResultRecord>;
+  readonly #clock: Clock;
+  readonly #hub: WaiterHub<ResultRecord>;
 
   constructor(queue: TaskQueueProtocol, state: StateStoreProtocol, clock: Clock) {
     let store = stores.get(state);
     if (store === undefined) stores.set(state, (store = new CacheBackendResultStore(state, { clock })));
     this.#queue = queue;
     this.#store = store;
-    this.#unwritten = new WaiterHub<ResultRecord>(
-      { read: (ids) => Promise.all(ids.map((id) => this.#look(id))) },
+    this.#clock = clock;
+    const own = store;
+    const read = queue.capabilities.lookup ? (id: JobId) => this.#look(id) : (id: JobId) => own.get(id);
+    this.#hub = new WaiterHub<ResultRecord>(
+      {
+        subscribe: (ids, signal) => own.announcements(ids, signal),
+        read: (ids) => Promise.all(ids.map(read)),
+      },
       { clock, pollMs: POLL_MS },
     );
   }
@@ -59,35 +68,56 @@ export class StoredEndings {
    * @throws ResultTimeoutError when the time is up; ResultUnavailableError when the job is over and its result is not
    *   kept; the reason of `signal` when that is aborted.
    */
-  async wait(id: JobId, options: WaitOptions): Promise<ResultRecord> {
-    if (!this.#queue.capabilities.lookup) return this.#written(id, options);
-    const { timeoutMs, signal } = options;
-    const link = new AbortLink(signal);
-    try {
-      return await Promise.race([
-        this.#written(id, { timeoutMs, signal: link.signal }),
-        this.#unwritten.wait(id, { signal: link.signal }),
-      ]);
-    } finally {
-      link.abort();
-    }
-  }
-
-  async #written(id: JobId, { timeoutMs, signal }: WaitOptions): Promise<ResultRecord> {
-    const record = await this.#store.wait(id, {
-      timeout: timeoutMs ?? null,
-      ...(signal === undefined ? {} : { signal }),
-    });
-    if (record === undefined) throw new ResultTimeoutError({ jobId: id, timeoutMs: timeoutMs ?? 0 });
-    return record;
+  wait(id: JobId, options: WaitOptions): Promise<ResultRecord> {
+    return this.#hub.wait(id, options);
   }
 
   async #look(id: JobId): Promise<ResultRecord | Error | undefined> {
     const job = await this.#queue.getJob(id);
     if (job !== undefined && !isTerminal(job.status)) return undefined;
-    // A worker writes before it settles: what is not written now never will be.
-    if (job?.status === "cancelled" || job?.status === "expired")
-      await this.#store.store(id, { status: job.status, task: job.task }, { ifAbsent: true });
-    return (await this.#store.get(id)) ?? new ResultUnavailableError({ jobId: id });
+    const kept = await this.#store.get(id);
+    if (job === undefined) return kept ?? this.#missing(id, undefined, await this.#store.attempts.of(id));
+    const status = job.status === "completed" ? "ok" : (job.status as ResultStatus);
+    // Of a job that was redriven there may be an older end.
+    const known = kept?.status === status ? kept : undefined;
+    if (status !== "ok") return this.#told(job, status, known, kept === undefined);
+    if (known !== undefined) return known;
+    const { attempt, recoveries } = job;
+    const left = (await this.#store.attempts.of(id, { attempt, recoveries })).filter(
+      (record) => record.status === "ok",
+    );
+    const [only] = left;
+    // Two may have run side by side under one number; which of them counts only its worker knows.
+    if (only === undefined || left.length > 1) return this.#missing(id, "ok", left);
+    if (kept === undefined) await this.#store.store(id, only, { ifAbsent: true });
+    return only;
+  }
+
+  /** The end of a job that gave no value, as its queue tells it. */
+  async #told(
+    job: JobView,
+    status: ResultStatus,
+    known: ResultRecord | undefined,
+    isNew: boolean,
+  ): Promise<ResultRecord> {
+    const { id, task, attempt, error } = job;
+    const result: StoredResult = { ...known, status, task, attempt, ...defined({ error }) };
+    if (isNew) await this.#store.store(id, result, { ifAbsent: true });
+    return { ...result, jobId: id, storedAt: known?.storedAt ?? this.#clock.now() };
+  }
+
+  /** Nothing, while a worker may still say what counts; it writes before it settles, so without a trace there is none. */
+  async #missing(
+    id: JobId,
+    status: ResultStatus | undefined,
+    left: readonly ResultRecord[],
+  ): Promise<ResultRecord | ResultUnavailableError | undefined> {
+    const since = this.#clock.now() - LONGEST_SILENCE_MS;
+    if (left.some(({ storedAt }) => storedAt > since)) return undefined;
+    // The worker may have said it between the look at the results and the look at what attempts left.
+    const said = await this.#store.get(id);
+    return said !== undefined && (status ?? said.status) === said.status
+      ? said
+      : new ResultUnavailableError({ jobId: id });
   }
 }

@@ -21,7 +21,7 @@ export function deadLettersOf(queues: QueueSet, config: TaskConfig): DeadLetterQ
   });
 }
 
-/** The primary queue's own results; where it keeps none, those in its state store. */
+/** The primary queue's own results; where not every queue keeps its own, those of all queues in its state store. */
 export function resultStoreOf(
   queues: QueueSet,
   config: TaskConfig,

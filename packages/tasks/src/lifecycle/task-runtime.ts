@@ -372,6 +372,7 @@ function workerSettingsOf(config: TaskConfig): Partial<WorkerSettings> {
     ...spans,
     maxRetries: config.retry.maxRetries,
     backoff: config.retry.backoff,
+    resultTtlMs: config.results.ttlMs,
     errors: { stack: stacks, ...(redact === undefined ? {} : { redact }) },
   };
 }

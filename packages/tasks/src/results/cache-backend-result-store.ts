@@ -10,6 +10,7 @@ import {
   type StateStoreProtocol,
   systemClock,
 } from "@lexigram/contracts";
+import { AttemptResults } from "./attempt-results.ts";
 import { pageSize, recordAsJson, ttlMs } from "./result-record.ts";
 import {
   DEFAULT_RESULT_TTL,
@@ -54,7 +55,10 @@ interface Entry {
  * Job ids are texts of up to 400 characters; a longer one is refused with `TaskValidationError` by the store.
  */
 export class CacheBackendResultStore extends ResultStore {
-  readonly #state: StateStoreProtocol;
+  /** Where it keeps them. */
+  readonly state: StateStoreProtocol;
+  /** What attempts left behind whose end no queue has accepted yet. Not among the results of this store. */
+  readonly attempts: AttemptResults;
   readonly #clock: Clock;
   readonly #ttlMs: number;
   readonly #hub: WaiterHub<ResultRecord>;
@@ -65,8 +69,9 @@ export class CacheBackendResultStore extends ResultStore {
   constructor(state: StateStoreProtocol, options: CacheBackendResultStoreOptions = {}) {
     super();
     refuseUnknownOptions(NAME, options, ["ttl", "pollInterval", "clock"]);
-    this.#state = state;
+    this.state = state;
     this.#clock = options.clock ?? systemClock;
+    this.attempts = new AttemptResults(state, this.#clock);
     this.#ttlMs = ttlMs(options.ttl === undefined ? DEFAULT_RESULT_TTL : options.ttl);
     const pollMs = spanOption(NAME, "pollInterval", options.pollInterval ?? LONGEST_POLL_MS, {
       above: 0,
@@ -74,7 +79,7 @@ export class CacheBackendResultStore extends ResultStore {
     });
     this.#hub = new WaiterHub<ResultRecord>(
       {
-        subscribe: async (ids, signal) => announced(ids, await state.subscribe(TOPIC, signal)),
+        subscribe: (ids, signal) => this.announcements(ids, signal),
         read: (ids) => Promise.all(ids.map(async (id) => (await this.#entry(id))?.record)),
       },
       { clock: this.#clock, pollMs },
@@ -87,20 +92,30 @@ export class CacheBackendResultStore extends ResultStore {
     const storedAt = this.#clock.now();
     const record = recordAsJson(jobId, result, storedAt);
     const index = `${INDEX}${result.status}:${String(LAST_INSTANT - Math.floor(storedAt)).padStart(16, "0")}:${jobId}`;
-    const ttl = options.ttl === undefined ? this.#ttlMs : ttlMs(options.ttl);
+    const ttl = this.msOf(options);
     const kept = ttl === Infinity ? {} : { ttlMs: ttl };
     const key = RECORD + jobId;
     const value = { record, index };
-    const first = await this.#state.put(key, value, { ...kept, ifAbsent: true });
+    const first = await this.state.put(key, value, { ...kept, ifAbsent: true });
     if (!first.stored) {
       if (options.ifAbsent === true) return false;
-      await this.#state.put(key, value, kept);
+      await this.state.put(key, value, kept);
       const before = (first.current?.value as Entry | undefined)?.index;
-      if (before !== undefined && before !== index) await this.#state.delete(before);
+      if (before !== undefined && before !== index) await this.state.delete(before);
     }
-    await Promise.all([this.#state.put(index, jobId, kept), this.#state.publish(TOPIC, jobId)]);
+    await Promise.all([this.state.put(index, jobId, kept), this.state.publish(TOPIC, jobId)]);
     this.#totalStored++;
     return true;
+  }
+
+  /** How long a result is kept that is stored with these options: milliseconds, `Infinity` for ever. */
+  msOf(options: StoreResultOptions): number {
+    return options.ttl === undefined ? this.#ttlMs : ttlMs(options.ttl);
+  }
+
+  /** Those of these jobs whose results are stored from now on, as hints. */
+  async announcements(ids: readonly JobId[], signal: AbortSignal): Promise<AsyncIterable<JobId>> {
+    return announced(ids, await this.state.subscribe(TOPIC, signal));
   }
 
   async get(jobId: JobId): Promise<ResultRecord | undefined> {
@@ -111,8 +126,8 @@ export class CacheBackendResultStore extends ResultStore {
   async delete(jobId: JobId): Promise<boolean> {
     this.#check();
     const entry = await this.#entry(jobId);
-    if (entry !== undefined) await this.#state.delete(entry.index);
-    return this.#state.delete(RECORD + jobId);
+    if (entry !== undefined) await this.state.delete(entry.index);
+    return this.state.delete(RECORD + jobId);
   }
 
   async cleanupExpired(): Promise<number> {
@@ -126,7 +141,7 @@ export class CacheBackendResultStore extends ResultStore {
     const items: ResultRecord[] = [];
     let { cursor } = query;
     do {
-      const page = await this.#state.list(`${INDEX}${status}:`, {
+      const page = await this.state.list(`${INDEX}${status}:`, {
         limit: limit - items.length,
         ...(cursor === undefined ? {} : { cursor }),
       });
@@ -155,7 +170,7 @@ export class CacheBackendResultStore extends ResultStore {
   }
 
   async #entry(jobId: JobId): Promise<Entry | undefined> {
-    const found = await this.#state.get(RECORD + jobId);
+    const found = await this.state.get(RECORD + jobId);
     return found?.value as Entry | undefined;
   }
 

@@ -17,7 +17,6 @@ import { type Attempt, type AttemptOutcome, Stage } from "./attempt.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { deadlineError, limitError, refusedResult } from "./attempt-errors.ts";
 import { invokeHandler } from "./handler-call.ts";
-import { needsStoring, storeOutcome } from "./outcome-stores.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { WorkerServices } from "./worker-services.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
@@ -124,7 +123,7 @@ export class AttemptRunner {
     outcome: AttemptOutcome,
     value?: unknown,
   ): void {
-    const { services, wheel } = this.#parts;
+    const { wheel } = this.#parts;
     wheel.remove(attempt);
     attempt.repeat?.cancel();
     attempt.repeat = undefined;
@@ -132,9 +131,10 @@ export class AttemptRunner {
     attempt.settlement = attempt.acknowledged ? undefined : settlement;
     attempt.outcome = outcome;
     attempt.stage = Stage.Settling;
-    if (attempt.settlement !== undefined && needsStoring(attempt, services))
-      void storeOutcome(attempt, services, value).then(() => attempt.consumer.finished(attempt));
-    else attempt.consumer.finished(attempt);
+    const { consumer } = attempt;
+    if (attempt.settlement !== undefined && consumer.outcomes.needs(attempt))
+      void consumer.outcomes.keep(attempt, value).then(() => consumer.finished(attempt));
+    else consumer.finished(attempt);
   }
 
   #parsed(attempt: Attempt, go: () => void): void {
@@ -153,6 +153,7 @@ export class AttemptRunner {
     if (attempt.plan!.task.policy.ackMode === "after" || attempt.acknowledged) return this.#call(attempt);
     const { wheel } = this.#parts;
     wheel.remove(attempt);
+    attempt.consumer.outcomes.settlesFirst(attempt);
     attempt.consumer.settleFirst(attempt, (stored) => {
       if (!stored) return attempt.consumer.dropped(attempt);
       attempt.acknowledged = true;

@@ -10,6 +10,7 @@ import {
 } from "@lexigram/contracts";
 import type { JobPolicy } from "../job/envelope.ts";
 import type { ExecutionFacts } from "../middleware/execution-context.ts";
+import type { StoredResult } from "../results/result-store.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { CrewMember } from "./crew.ts";
 import type { QueueConsumer } from "./queue-consumer.ts";
@@ -86,6 +87,8 @@ export class Attempt extends WheelTimer implements ExecutionFacts {
   outcome: AttemptOutcome = COMPLETED;
   /** Whether its settlement was sent. */
   sent = false;
+  /** How it ended, while the queue has not said whether that counts; only where somebody else keeps it. */
+  unaccepted: StoredResult | undefined = undefined;
   /** Called once its settlement was stored, or refused. */
   onSettled: ((stored: boolean) => void) | undefined = undefined;
 

@@ -13,7 +13,8 @@ import { FairShare } from "./fair-share.ts";
 import { LoopTurn } from "./loop-turn.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { OutcomeReport } from "./outcome-report.ts";
-import { type ConsumerHost, QueueConsumer } from "./queue-consumer.ts";
+import type { ConsumerHost } from "./consumer-host.ts";
+import { QueueConsumer } from "./queue-consumer.ts";
 import { TimerWheel } from "./timer-wheel.ts";
 import type { WorkerServices } from "./worker-services.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
@@ -272,5 +273,6 @@ export class WorkerEngine implements ConsumerHost {
     }, LAST_SETTLE_MS);
     await Promise.all(this.#consumers.map((consumer) => consumer.line.quiet()));
     timer.cancel();
+    await Promise.all(this.#consumers.map((consumer) => consumer.outcomes.quiet()));
   }
 }

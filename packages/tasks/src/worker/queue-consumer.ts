@@ -16,12 +16,14 @@ import { Attempt, Stage } from "./attempt.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";
 import { ClaimAccount } from "./claim-account.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
+import type { ConsumerHost } from "./consumer-host.ts";
 import type { Crew } from "./crew.ts";
 import { ExchangeLine, type LineCall, type LineOwner, MAX_BATCH } from "./exchange-line.ts";
 import type { Contender } from "./fair-share.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { JobSupply } from "./job-supply.ts";
 import { type LeaseHost, LeaseKeeper } from "./lease-keeper.ts";
+import { OutcomeStores } from "./outcome-stores.ts";
 import { StoreAvailability } from "./store-availability.ts";
 import { TaskPlans } from "./task-plan.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
@@ -30,17 +32,6 @@ import type { WorkerSettings } from "./worker-settings.ts";
 import { ZombieCount } from "./zombie-count.ts";
 
 const CANCEL_REASON = "it was asked for";
-
-/** The engine, as consumers see it. */
-export interface ConsumerHost {
-  /** Hands free slots out, then sends what is to be sent. */
-  pump(): void;
-  /** A slot came free: hands it on at once, and asks for a pump in the next turn of the loop. */
-  slotFreed(): void;
-  askTurn(): void;
-  /** An attempt's outcome is stored. */
-  report(attempt: Attempt): void;
-}
 
 export interface ConsumerParts {
   readonly settings: WorkerSettings;
@@ -68,6 +59,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   readonly plans: TaskPlans;
   readonly supply: JobSupply;
   readonly zombies = new ZombieCount();
+  readonly outcomes: OutcomeStores;
   readonly #parts: ConsumerParts;
   readonly #clock: Clock;
   readonly #account: ClaimAccount;
@@ -88,6 +80,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.services = services;
     this.#parts = parts;
     this.#clock = clock;
+    this.outcomes = new OutcomeStores(binding, parts);
     this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity);
     const onError = (error: unknown): void => this.availability.failed(error);
     this.supply = new JobSupply({
@@ -338,6 +331,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   #settled(attempt: Attempt, stored: boolean): void {
     this.leases.remove(attempt);
     attempt.sent = false;
+    this.outcomes.answered(attempt, stored);
     if (attempt.onSettled !== undefined) return this.#tellFirst(attempt, stored);
     attempt.stage = Stage.Over;
     if (stored) this.#parts.host.report(attempt);

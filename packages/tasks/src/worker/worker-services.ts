@@ -34,7 +34,11 @@ export interface TaskWorkerServices {
   readonly container?: ScopeSource;
   /** Gets a copy of each job that policy gave up on, before its queue's own dead letters do. */
   readonly deadLetterQueue?: DeadLetterQueueProtocol;
-  /** Gets how each job ended, before its queue is told. Queues without results of their own need one. */
+  /**
+   * Gets how each job ended: before its queue is told; of a queue without results of its own, and when it is a
+   * `CacheBackendResultStore`, once the queue has accepted it. A queue without results that comes without a state
+   * store needs one.
+   */
   readonly resultStore?: ResultStore;
   readonly progress?: ProgressTrackerProtocol;
   readonly dashboard?: TaskDashboard;

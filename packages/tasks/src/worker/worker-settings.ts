@@ -39,6 +39,8 @@ export interface WorkerSettings {
   readonly heartbeatMs: number;
   /** Whether to warn when the event loop was blocked for more than a third of the lease. */
   readonly onBlocked: "warn" | "ignore";
+  /** How long results are kept of queues that keep none themselves, unless their task says otherwise; `null`: for ever. */
+  readonly resultTtlMs: number | null;
   /** How errors are turned into data. */
   readonly errors: SerializeErrorOptions;
 }
@@ -59,6 +61,7 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   requeueFloorMs: 1_000,
   heartbeatMs: 5_000,
   onBlocked: "warn",
+  resultTtlMs: 3_600_000,
   errors: {},
 };
 
@@ -91,7 +94,9 @@ export function workerSettings(given: Partial<WorkerSettings> = {}): WorkerSetti
     if (!(settings[name] > 0 && Number.isFinite(settings[name]))) refuse(name, "must be above 0");
   for (const name of NOT_NEGATIVE)
     if (!(settings[name] >= 0 && Number.isFinite(settings[name]))) refuse(name, "must be 0 or more");
-  const { prefetch, maxRetries, unknownTask } = settings;
+  const { prefetch, maxRetries, unknownTask, resultTtlMs } = settings;
+  if (resultTtlMs !== null && !(resultTtlMs > 0 && Number.isFinite(resultTtlMs)))
+    refuse("resultTtlMs", "must be above 0, or null");
   if (!(Number.isInteger(maxRetries) && maxRetries >= 0))
     refuse("maxRetries", "must be a whole number, 0 or more");
   if (prefetch !== "auto" && !(Number.isInteger(prefetch) && prefetch >= 0))

@@ -7,13 +7,13 @@ import {
   TaskDiscardedError,
   TaskExpiredError,
   type TaskValidationError,
-  UnsupportedError,
 } from "@lexigram/contracts";
 import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { task } from "../../src/define/task.ts";
 import { CacheBackendResultStore } from "../../src/results/cache-backend-result-store.ts";
 import { Producer, rejection } from "./producer.ts";
+import { resultless } from "./resultless-queue.ts";
 
 const ping = task({ name: "ping" }, (): unknown => undefined);
 
@@ -132,25 +132,16 @@ describe("result", () => {
 });
 
 describe("a queue that keeps no results", () => {
-  function resultless(lookup: boolean): Producer {
+  function producerWithout(lookup: boolean): Producer {
     const producer = new Producer();
-    const { queue } = producer;
-    const refused = (): never => {
-      throw new UnsupportedError({ subject: "the queue", capability: "results" });
-    };
-    Object.defineProperties(queue, {
-      capabilities: { value: { ...queue.capabilities, results: false, lookup } },
-      results: { value: refused },
-      onSettled: { value: refused },
-      ...(lookup ? {} : { getJob: { value: refused } }),
-    });
+    resultless(producer.queue, lookup);
     return producer;
   }
 
   test.each([true, false])(
     "tells who waits that its job was cancelled before it ran (lookup: %s)",
     async (lookup) => {
-      const { dispatcher, backend, clock } = resultless(lookup);
+      const { dispatcher, backend, clock } = producerWithout(lookup);
       const handle = await dispatcher.enqueue(ping);
       const early = rejection(dispatcher.handle("main", handle.id).result());
       await handle.cancel();
@@ -163,7 +154,7 @@ describe("a queue that keeps no results", () => {
   );
 
   test("is asked for jobs that ended without a worker, and what it says is stored", async () => {
-    const { dispatcher, backend, clock, queue } = resultless(true);
+    const { dispatcher, backend, clock, queue } = producerWithout(true);
     const expiring = await dispatcher.enqueue(ping, undefined, { expiresIn: "1s" });
     const cancelled = await dispatcher.enqueue(ping);
     const deleted = await dispatcher.enqueue(ping);
@@ -185,7 +176,7 @@ describe("a queue that keeps no results", () => {
   });
 
   test("lets a wait end in time, by the caller, and with what a worker wrote", async () => {
-    const producer = resultless(true);
+    const producer = producerWithout(true);
     const { dispatcher, backend, clock } = producer;
     const handle = await dispatcher.enqueue(ping);
     const late = rejection(handle.result({ timeout: "2s" }));
@@ -196,8 +187,8 @@ describe("a queue that keeps no results", () => {
     await clock.advance("3s");
     expect(await late).toBeInstanceOf(ResultTimeoutError);
     expect(await left).toMatchObject({ message: "no longer" });
-    await new CacheBackendResultStore(backend.state!, { clock }).store(handle.id, { status: "ok", value: 7 });
     await producer.complete(7);
+    await new CacheBackendResultStore(backend.state!, { clock }).store(handle.id, { status: "ok", value: 7 });
     expect(await patient).toBe(7);
   });
 });
