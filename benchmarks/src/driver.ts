@@ -1,9 +1,8 @@
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
-import { fileURLToPath } from "node:url";
-import type { RunReply, RunRequest } from "./runner.ts";
-import { findSubject, SYSTEMS } from "./systems.ts";
-import { type Measured, WORKLOADS } from "./workloads.ts";
+import { Child } from "./child.ts";
+import type { RunRequest } from "./runner.ts";
+import type { Subject } from "./subject.ts";
+import { loadSubject, SYSTEMS } from "./systems.ts";
+import { type Measured, sizeOf, WORKLOADS } from "./workloads.ts";
 
 /** One cell of the table: medians over the runs, with the spread of the rate. */
 export interface Cell extends Measured {
@@ -22,78 +21,55 @@ export interface Cell extends Measured {
 
 export interface DriveOptions {
   readonly store: string;
+  /** Where its server is; absent for one in memory. */
+  readonly url?: string;
   readonly quick: boolean;
   /** Counted runs; one more comes first and is thrown away. */
   readonly runs: number;
   readonly workloads?: ReadonlySet<string>;
   readonly systems?: ReadonlySet<string>;
   readonly onProgress: (line: string) => void;
-}
-
-/** A process that runs one system, one run at a time. */
-class Child {
-  readonly #process: ChildProcess;
-  #answer: (reply: RunReply) => void = () => {};
-
-  private constructor(child: ChildProcess) {
-    this.#process = child;
-    child.on("message", (reply: RunReply) => this.#answer(reply));
-    child.on("exit", (code) => this.#answer({ failed: `its process ended with ${code}` }));
-  }
-
-  static async start(): Promise<Child> {
-    const process = fork(fileURLToPath(new URL("runner.js", import.meta.url)), {
-      execArgv: ["--expose-gc"],
-      stdio: ["ignore", "ignore", "inherit", "ipc"],
-      // As deployed: outside production, input is also checked for what storing would change.
-      env: { ...globalThis.process.env, LEX_ENV: "production", NODE_ENV: "production" },
-    });
-    await once(process, "message");
-    return new Child(process);
-  }
-
-  async run(request: RunRequest): Promise<Measured> {
-    const reply = new Promise<RunReply>((resolve) => (this.#answer = resolve));
-    this.#process.send(request);
-    const answer = await reply;
-    if ("failed" in answer) throw new Error(`${request.subject} ${request.workload}: ${answer.failed}`);
-    return answer.measured;
-  }
-
-  async stop(): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    const gone = once(this.#process, "exit");
-    this.#process.kill();
-    await gone;
-  }
+  /** Told of a run that failed; its system takes no further part in the workload. */
+  readonly onFailure: (error: Error) => void;
 }
 
 /**
  * Runs every system of a store on the same workloads: for each workload each system in a fresh process of its own, so
  * that no workload is coloured by the one before, and in turn within each round, so that a slow minute of the machine
- * meets all of them.
- *
- * @throws Error when a run fails: a job that ran twice, or never.
+ * meets all of them. A run fails when a job ran twice, or never.
  */
 export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
-  const keys = Object.keys(SYSTEMS[options.store] ?? {})
-    .filter((name) => options.systems === undefined || options.systems.has(name.split(",")[0] ?? name))
-    .map((name) => `${options.store}/${name}`);
+  const subjects = new Map<string, Subject>();
+  for (const name of Object.keys(SYSTEMS[options.store] ?? {})) {
+    if (options.systems !== undefined && !options.systems.has(name.split(",")[0] ?? name)) continue;
+    const key = `${options.store}/${name}`;
+    subjects.set(key, await loadSubject(key));
+  }
   for (const workload of WORKLOADS) {
     if (options.workloads !== undefined && !options.workloads.has(workload.id)) continue;
-    const n = options.quick ? workload.quickN : workload.n;
-    const fitting = keys.filter((key) => workload.fits(findSubject(key)));
     for (const concurrency of workload.concurrencies) {
-      const request = { workload: workload.id, n, concurrency };
-      for (const [key, results] of await rounds(fitting, request, options)) {
-        const { system, version, store, variant } = findSubject(key);
+      const requests = new Map<RunRequest, Subject>();
+      for (const [key, subject] of subjects)
+        if (workload.needs.every((ability) => subject.abilities.includes(ability)))
+          requests.set(
+            {
+              subject: key,
+              workload: workload.id,
+              n: sizeOf(workload, subject, options.quick),
+              concurrency,
+              ...(options.url === undefined ? {} : { url: options.url }),
+            },
+            subject,
+          );
+      for (const [request, results] of await rounds([...requests.keys()], options)) {
+        const { system, version, store, variant } = requests.get(request)!;
         yield {
           system,
           store,
           ...(variant === undefined ? {} : { variant }),
           workload: workload.id,
           concurrency,
-          n,
+          n: request.n,
           ...medians(results),
           version,
           title: workload.title,
@@ -105,23 +81,28 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
   }
 }
 
-/** What each system measured in each counted round. */
+/** What was measured for each request in each counted round. */
 async function rounds(
-  keys: readonly string[],
-  request: Omit<RunRequest, "subject">,
+  requests: readonly RunRequest[],
   options: DriveOptions,
-): Promise<ReadonlyMap<string, readonly Measured[]>> {
-  const children = new Map<string, Child>();
-  const measured = new Map<string, Measured[]>();
+): Promise<ReadonlyMap<RunRequest, readonly Measured[]>> {
+  const children = new Map<RunRequest, Child>();
+  const measured = new Map<RunRequest, Measured[]>();
   try {
-    for (const key of keys) children.set(key, await Child.start());
+    for (const request of requests) children.set(request, await Child.start());
     for (let round = 0; round <= options.runs; round++)
-      for (const [key, child] of children) {
-        options.onProgress(
-          `${request.workload} at ${request.concurrency}, round ${round} of ${options.runs}: ${key}`,
-        );
-        const result = await child.run({ ...request, subject: key });
-        if (round > 0) measured.set(key, [...(measured.get(key) ?? []), result]);
+      for (const [request, child] of children) {
+        const { subject, workload, concurrency } = request;
+        options.onProgress(`${workload} at ${concurrency}, round ${round} of ${options.runs}: ${subject}`);
+        try {
+          const result = (await child.run(request)) as Measured;
+          if (round > 0) measured.set(request, [...(measured.get(request) ?? []), result]);
+        } catch (error) {
+          options.onFailure(error as Error);
+          measured.delete(request);
+          children.delete(request);
+          await child.stop();
+        }
       }
     return measured;
   } finally {

@@ -1,47 +1,73 @@
 import { parseArgs } from "node:util";
 import { type Cell, drive } from "./driver.ts";
-import { jsonLine, machineLine, tableOf } from "./report.ts";
+import { barsTable, jsonLine, machineLine, tableOf } from "./report.ts";
+import { startStore } from "./stores/stores.ts";
 import { SYSTEMS } from "./systems.ts";
 import { WORKLOADS } from "./workloads.ts";
 
-const USAGE = `usage: npm run bench -- STORE [--json] [--quick] [--only W4,W6] [--systems ours,plain] [--runs N]
+const SYNCS = ["always", "everysec"] as const;
 
-  STORE      ${Object.keys(SYSTEMS).join(" | ")}
-  --json     one line of JSON for each result, nothing else on standard output
-  --quick    fewer jobs and 3 runs: to see that it works, never to be quoted
-  --only     workloads: ${WORKLOADS.map((w) => w.id).join(", ")}
-  --systems  by name
-  --runs     counted runs, after one that is thrown away (default 5)`;
+const USAGE = `usage: npm run bench -- STORE [--json] [--quick] [--workloads W4,W6] [--systems ours,plain] [--runs N]
+
+  STORE          ${Object.keys(SYSTEMS).join(" | ")}
+  --json         one line of JSON for each result, nothing else on standard output
+  --quick        fewer jobs and 3 runs: to see that it works, never to be quoted
+  --workloads    ${WORKLOADS.map((w) => w.id).join(", ")}
+  --systems      by name
+  --runs         counted runs, after one that is thrown away (default 5)
+  --appendfsync  redis: keep a log and force it to the disk ${SYNCS.join(" | ")} (default: no log)`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     json: { type: "boolean", default: false },
     quick: { type: "boolean", default: false },
-    only: { type: "string" },
+    workloads: { type: "string" },
     systems: { type: "string" },
     runs: { type: "string" },
+    appendfsync: { type: "string" },
   },
 });
 const [store = ""] = positionals;
 const runs = values.runs === undefined ? (values.quick ? 3 : 5) : Number(values.runs);
-if (!Object.hasOwn(SYSTEMS, store) || !(Number.isInteger(runs) && runs > 0)) {
+const appendfsync = SYNCS.find((sync) => sync === values.appendfsync);
+if (
+  !Object.hasOwn(SYSTEMS, store) ||
+  !(Number.isInteger(runs) && runs > 0) ||
+  (values.appendfsync !== undefined && (appendfsync === undefined || store !== "redis"))
+) {
   console.error(USAGE);
   process.exit(2);
 }
 
-console.error(`${machineLine()}${values.quick ? "; quick run, not to be quoted" : ""}`);
+/** Over the line of progress, where there is one. */
+const say = (line: string): void => console.error(`${process.stderr.isTTY ? "\r\u001B[K" : ""}${line}`);
+
+const running = await startStore(store, appendfsync === undefined ? {} : { appendfsync });
+say(`${machineLine()}${values.quick ? "; quick run, not to be quoted" : ""}`);
+if (running !== undefined) say(running.line);
 const cells: Cell[] = [];
-for await (const cell of drive({
-  store,
-  runs,
-  quick: values.quick,
-  ...(values.only === undefined ? {} : { workloads: new Set(values.only.split(",")) }),
-  ...(values.systems === undefined ? {} : { systems: new Set(values.systems.split(",")) }),
-  onProgress: (line) => process.stderr.isTTY && process.stderr.write(`\r\u001B[K${line}`),
-})) {
-  cells.push(cell);
-  if (values.json) console.log(jsonLine(cell));
+try {
+  for await (const cell of drive({
+    store,
+    runs,
+    quick: values.quick,
+    ...(running === undefined ? {} : { url: running.url }),
+    ...(values.workloads === undefined ? {} : { workloads: new Set(values.workloads.split(",")) }),
+    ...(values.systems === undefined ? {} : { systems: new Set(values.systems.split(",")) }),
+    onProgress: (line) => process.stderr.isTTY && process.stderr.write(`\r\u001B[K${line}`),
+    onFailure: (error) => {
+      process.exitCode = 1;
+      say(`FAIL ${error.message}`);
+    },
+  })) {
+    cells.push(cell);
+    if (values.json) console.log(jsonLine(cell));
+  }
+} finally {
+  await running?.stop();
 }
 if (process.stderr.isTTY) process.stderr.write("\r\u001B[K");
 if (!values.json) console.log(tableOf(cells));
+const bars = barsTable(cells);
+if (bars !== undefined) (values.json ? console.error : console.log)(`\n${bars}`);

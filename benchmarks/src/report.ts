@@ -1,4 +1,5 @@
 import { cpus, totalmem } from "node:os";
+import { type Bar, judge, type Judged } from "./bars.ts";
 import type { Cell } from "./driver.ts";
 
 /** What a figure was measured on; a figure without it says nothing. */
@@ -39,11 +40,61 @@ function columnOf(cell: Cell): string {
 
 function shown(cell: Cell | undefined): string {
   if (cell === undefined) return "–";
-  const between = `(${cell.spread.map((n) => n.toLocaleString("en-US")).join("–")})`;
+  const between = `(${cell.spread.map(figure).join("–")})`;
   if (cell.bytesPerJob !== undefined) return `${cell.bytesPerJob} B ${between}`;
+  const server = cell.serverUs === undefined ? [] : [`server ${cell.serverUs} µs`];
   if (cell.allAfterDueMs !== undefined)
-    return `${cell.allAfterDueMs} ms, first ${cell.firstAfterDueMs} ms, early ${cell.early}`;
-  const rate = cell.perSecond === undefined ? [] : [`${cell.perSecond.toLocaleString("en-US")}/s`];
+    return [
+      `${cell.allAfterDueMs} ms`,
+      `first ${cell.firstAfterDueMs} ms`,
+      `early ${cell.early}`,
+      ...server,
+    ].join(", ");
+  if (cell.p50AtThousandMs !== undefined)
+    return `p50 ${cell.p50Ms} ms, with 1,000 waiting ${cell.p50AtThousandMs} ms ${between}`;
+  const rate = cell.perSecond === undefined ? [] : [`${figure(cell.perSecond)}/s`];
   const times = cell.p50Ms === undefined ? [] : [`p50 ${cell.p50Ms} ms, p99 ${cell.p99Ms} ms`];
-  return [...rate, ...times, between].join(" ");
+  return [...rate, ...times, between, ...server].join(" ");
+}
+
+const figure = (value: number): string => value.toLocaleString("en-US");
+
+const round = (value: number): number => Number(value.toPrecision(3));
+
+/**
+ * A Markdown table of what must be reached, with one column for each variant of ours.
+ *
+ * @returns nothing when no bar could be judged.
+ */
+export function barsTable(cells: readonly Cell[]): string | undefined {
+  const judged = judge(cells);
+  if (judged.length === 0) return undefined;
+  const variants = [...new Set(judged.map(({ variant }) => variant))];
+  const bars = [...new Set(judged.map(({ bar }) => bar))];
+  return [
+    `| | wanted | ${variants.map((variant) => (variant === undefined ? "ours" : `ours (${variant})`)).join(" | ")} |`,
+    `|---|---|${variants.map(() => "---:").join("|")}|`,
+    ...bars.map((bar) => {
+      const ofBar = judged.filter((one) => one.bar === bar);
+      const columns = variants.map((variant) => verdict(ofBar.find((one) => one.variant === variant)));
+      return `| ${barTitle(bar, ofBar[0]?.other?.name)} | ${wanted(bar)} | ${columns.join(" | ")} |`;
+    }),
+  ].join("\n");
+}
+
+function barTitle({ workload, concurrency, measure }: Bar, against: string | undefined): string {
+  return `${workload}, c=${concurrency}: ${measure}${against === undefined ? "" : ` against ${against}`}`;
+}
+
+function wanted({ least, most, goal, against, base }: Bar): string {
+  const times = against === undefined && base === undefined ? "" : "×";
+  const bar = least === undefined ? `≤ ${most}${times}` : `≥ ${least}${times}`;
+  return goal === undefined ? bar : `${bar}, goal ${goal}${times}`;
+}
+
+function verdict(judged: Judged | undefined): string {
+  if (judged === undefined) return "–";
+  const word = judged.isMet ? "met" : "MISSED";
+  if (judged.other === undefined) return `${judged.ours} ${word}`;
+  return `${round(judged.ratio)}× ${word} (${figure(judged.ours)} / ${figure(judged.other.value)})`;
 }

@@ -1,3 +1,5 @@
+import type { TaskQueueProtocol } from "@lexigram/contracts";
+
 /** What every benchmarked job carries: about 100 bytes as it is stored. */
 export interface Payload {
   readonly userId: number;
@@ -7,10 +9,21 @@ export interface Payload {
 
 export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n });
 
-interface OpenOptions {
+/**
+ * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned;
+ * the protocol of our own queues.
+ */
+export type Ability = "priorities" | "delays" | "results" | "queue";
+
+export interface OpenOptions {
+  /** Where the store is; absent for one in memory. */
+  readonly url?: string;
+  /** Handlers at once, after {@link OpenSubject.start}. */
   readonly concurrency: number;
   /** Called with the number of each job, when its handler starts. */
   readonly onStart: (n: number) => void;
+  /** What the workload will use: a system leaves off what it was not asked for. */
+  readonly needs: readonly Ability[];
 }
 
 export interface EnqueueSettings {
@@ -26,22 +39,32 @@ export interface OpenSubject {
   enqueueMany?(first: number, count: number, settings?: (n: number) => EnqueueSettings): Promise<void>;
   /** Enqueues and waits for the handler's result. */
   call?(n: number): Promise<unknown>;
-  /** Lets nothing start until `resume`. */
-  pause(): Promise<void>;
-  resume(): Promise<void>;
+  readonly queue?: TaskQueueProtocol;
+  /** Lets handlers start. Before it, and in a process that only produces, there is no worker. */
+  start(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface Subject {
-  /** `ours`, `plain`, or a rival's name. */
+  /** `ours`, `plain`, `spike`, or a rival's name. */
   readonly system: string;
   readonly version: string;
   readonly store: string;
   /** Settings that differ from the shipped defaults. */
   readonly variant?: string;
-  readonly priorities: boolean;
-  readonly delays: boolean;
-  /** Whether a caller can wait for what a handler returned. */
-  readonly results: boolean;
+  readonly abilities: readonly Ability[];
+  /** Whether each job costs it several turns with a server: where the others would be over at once, it gets fewer jobs. */
+  readonly isSlow?: boolean;
   open(options: OpenOptions): Promise<OpenSubject>;
+}
+
+/** Calls `take` with each part of `count` jobs from `first` on, `size` at a time. */
+export async function inParts(
+  first: number,
+  count: number,
+  size: number,
+  take: (numbers: readonly number[]) => Promise<unknown>,
+): Promise<void> {
+  for (let at = first; at < first + count; at += size)
+    await take(Array.from({ length: Math.min(size, first + count - at) }, (_, i) => at + i));
 }

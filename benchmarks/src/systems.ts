@@ -1,24 +1,45 @@
 import type { Subject } from "./subject.ts";
-import { fastqMemory } from "./systems/fastq-memory.ts";
-import { oursMemory } from "./systems/ours-memory.ts";
-import { pQueueMemory } from "./systems/p-queue-memory.ts";
-import { plainMemory } from "./systems/plain-memory.ts";
 
-/** Every system by store. A variant has a key of its own; rivals that keep no records are compared with `keepCompleted: 0`. */
-export const SYSTEMS: Readonly<Record<string, Readonly<Record<string, Subject>>>> = {
+type Load = () => Promise<Subject>;
+
+const ours =
+  (store: "memory" | "redis", variant?: { readonly label: string; readonly keepCompleted: 0 }): Load =>
+  async () =>
+    (await import("./systems/ours.ts")).ours(store, variant);
+
+const bullmq =
+  (variant?: "removeOnComplete"): Load =>
+  async () =>
+    (await import("./systems/bullmq-redis.ts")).bullmqRedis(variant);
+
+const keepingNothing = { label: "keepCompleted: 0", keepCompleted: 0 } as const;
+
+/**
+ * Every system by store, loaded when it is asked for: no system runs beside the code of another. A variant has a key
+ * of its own; rivals that keep no records are compared with `keepCompleted: 0`.
+ */
+export const SYSTEMS: Readonly<Record<string, Readonly<Record<string, Load>>>> = {
   memory: {
-    plain: plainMemory,
-    ours: oursMemory(),
-    "ours, keepCompleted: 0": oursMemory({ label: "keepCompleted: 0", keepCompleted: 0 }),
-    fastq: fastqMemory,
-    "p-queue": pQueueMemory,
+    plain: async () => (await import("./systems/plain-memory.ts")).plainMemory,
+    ours: ours("memory"),
+    "ours, keepCompleted: 0": ours("memory", keepingNothing),
+    fastq: async () => (await import("./systems/fastq-memory.ts")).fastqMemory,
+    "p-queue": async () => (await import("./systems/p-queue-memory.ts")).pQueueMemory,
+  },
+  redis: {
+    spike: async () => (await import("./systems/spike-redis.ts")).spikeRedis,
+    ours: ours("redis"),
+    "ours, keepCompleted: 0": ours("redis", keepingNothing),
+    bullmq: bullmq(),
+    "bullmq, removeOnComplete": bullmq("removeOnComplete"),
+    "bee-queue": async () => (await import("./systems/bee-queue-redis.ts")).beeQueueRedis,
   },
 };
 
 /** @param key `store/name`, as the driver names it. */
-export function findSubject(key: string): Subject {
+export async function loadSubject(key: string): Promise<Subject> {
   const [store = "", name = ""] = key.split("/", 2);
-  const subject = SYSTEMS[store]?.[name];
-  if (subject === undefined) throw new Error(`there is no system ${key}`);
-  return subject;
+  const load = SYSTEMS[store]?.[name];
+  if (load === undefined) throw new Error(`there is no system ${key}`);
+  return load();
 }

@@ -1,4 +1,6 @@
-import type { EnqueueSettings, OpenSubject, Subject } from "./subject.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Gauge } from "./stores/gauge.ts";
+import { type Ability, type EnqueueSettings, inParts, type OpenSubject, type Subject } from "./subject.ts";
 import { Tally } from "./tally.ts";
 
 /** What one run measured. Spans in milliseconds. */
@@ -12,6 +14,28 @@ export interface Measured {
   readonly firstAfterDueMs?: number;
   readonly allAfterDueMs?: number;
   readonly early?: number;
+  /** The median claim with 1,000 jobs waiting. */
+  readonly p50AtThousandMs?: number;
+  /** Microseconds of CPU that the server used for each job. */
+  readonly serverUs?: number;
+}
+
+export interface RunSettings {
+  readonly n: number;
+  readonly concurrency: number;
+  /** Where the store is; absent for one in memory. */
+  readonly url?: string;
+  readonly gauge: Gauge;
+  /** Runs the workload's `beside` in a second process, and resolves to what it returned. */
+  readonly beside: () => Promise<unknown>;
+}
+
+/** Jobs of a run, and of a quick one: in memory, on a server, and for systems that are slow on a server. */
+interface Sizes {
+  readonly memory: readonly [full: number, quick: number];
+  readonly server: readonly [full: number, quick: number];
+  /** Default: as `server`. */
+  readonly slow?: readonly [full: number, quick: number];
 }
 
 export interface Workload {
@@ -19,11 +43,18 @@ export interface Workload {
   readonly title: string;
   /** Worker concurrencies to run it at. */
   readonly concurrencies: readonly number[];
-  readonly n: number;
-  readonly quickN: number;
-  /** Whether a system can run it. */
-  readonly fits: (subject: Subject) => boolean;
-  run(subject: Subject, settings: { readonly n: number; readonly concurrency: number }): Promise<Measured>;
+  readonly sizes: Sizes;
+  /** What a system must be able to do to run it. */
+  readonly needs: readonly Ability[];
+  run(subject: Subject, settings: RunSettings): Promise<Measured>;
+  /** What belongs in a second process, where the store can be shared by two. */
+  beside?(subject: Subject, settings: Pick<RunSettings, "n" | "url">): Promise<unknown>;
+}
+
+export function sizeOf({ sizes }: Workload, subject: Subject, quick: boolean): number {
+  const served = subject.isSlow === true ? (sizes.slow ?? sizes.server) : sizes.server;
+  const [full, short] = subject.store === "memory" ? sizes.memory : served;
+  return quick ? short : full;
 }
 
 function percentile(sorted: readonly number[], share: number): number {
@@ -40,13 +71,29 @@ const latencies = (values: number[]): { p50Ms: number; p99Ms: number } => {
 
 const rate = (n: number, ms: number): number => (n / ms) * 1_000;
 
-async function opened<T>(
+/** Where a run only fills a queue, what empties it afterwards. */
+const EMPTYING_CONCURRENCY = 100;
+
+interface Opening {
+  readonly needs?: readonly Ability[];
+  /** Default: that of the run. */
+  readonly concurrency?: number;
+}
+
+/** Opens a system for a run of `n` jobs, and fails unless each of them started once. */
+async function opened(
   subject: Subject,
-  settings: { readonly n: number; readonly concurrency: number },
-  body: (open: OpenSubject, tally: Tally) => Promise<T>,
-): Promise<T> {
+  settings: RunSettings,
+  body: (open: OpenSubject, tally: Tally) => Promise<Measured>,
+  { needs = [], concurrency = settings.concurrency }: Opening = {},
+): Promise<Measured> {
   const tally = new Tally(settings.n);
-  const open = await subject.open({ concurrency: settings.concurrency, onStart: tally.started });
+  const open = await subject.open({
+    ...(settings.url === undefined ? {} : { url: settings.url }),
+    concurrency,
+    onStart: tally.started,
+    needs,
+  });
   try {
     const result = await body(open, tally);
     await tally.all();
@@ -58,6 +105,14 @@ async function opened<T>(
   }
 }
 
+/** Adds what the server spent. */
+async function metered({ gauge, n }: RunSettings, body: () => Promise<Measured>): Promise<Measured> {
+  if (gauge.cpuUs === undefined) return body();
+  const before = await gauge.cpuUs();
+  const measured = await body();
+  return { ...measured, serverUs: ((await gauge.cpuUs()) - before) / n };
+}
+
 async function fill(open: OpenSubject, n: number, settings?: (n: number) => EnqueueSettings): Promise<void> {
   if (open.enqueueMany !== undefined) await open.enqueueMany(0, n, settings);
   else for (let i = 0; i < n; i++) await open.enqueue(i, settings?.(i));
@@ -65,44 +120,143 @@ async function fill(open: OpenSubject, n: number, settings?: (n: number) => Enqu
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-function drain(settings?: (n: number) => EnqueueSettings): Workload["run"] {
-  return (subject, { n, concurrency }) =>
-    opened(subject, { n, concurrency }, async (open, tally) => {
-      await open.pause();
-      await fill(open, n, settings);
-      await turn();
-      await open.resume();
-      await tally.all();
-      return { perSecond: rate(n, tally.lastAt - tally.firstAt) };
-    });
+/** Until the worker waits again: in memory some turns of the loop, with a server more than a round trip. */
+async function idle({ url }: RunSettings): Promise<void> {
+  if (url !== undefined) await sleep(5);
+  else for (let turns = 0; turns < 20; turns++) await turn();
+}
+
+function drain(needs: readonly Ability[], jobSettings?: (n: number) => EnqueueSettings): Workload["run"] {
+  return (subject, settings) =>
+    opened(
+      subject,
+      settings,
+      async (open, tally) => {
+        await fill(open, settings.n, jobSettings);
+        await turn();
+        return metered(settings, async () => {
+          await open.start();
+          await tally.all();
+          return { perSecond: rate(settings.n, tally.lastAt - tally.firstAt) };
+        });
+      },
+      { needs },
+    );
 }
 
 /** Handlers start only after the measured enqueues. */
-function enqueueOnly(body: (open: OpenSubject, n: number) => Promise<Measured>): Workload["run"] {
-  return (subject, { n, concurrency }) =>
-    opened(subject, { n, concurrency }, async (open, tally) => {
-      await open.pause();
-      const measured = await body(open, n);
-      await open.resume();
-      await tally.all();
-      return measured;
-    });
+function enqueueOnly(body: (open: OpenSubject, settings: RunSettings) => Promise<Measured>): Workload["run"] {
+  return (subject, settings) =>
+    opened(
+      subject,
+      settings,
+      async (open, tally) => {
+        const measured = await body(open, settings);
+        await open.start();
+        await tally.all();
+        return measured;
+      },
+      { concurrency: EMPTYING_CONCURRENCY },
+    );
+}
+
+const meteredEnqueues = (
+  body: (open: OpenSubject, settings: RunSettings) => Promise<Measured>,
+): Workload["run"] => enqueueOnly((open, settings) => metered(settings, () => body(open, settings)));
+
+/** Loops that enqueue and await at once, in a process that only produces. */
+const PRODUCERS = 200;
+
+/** Milliseconds that mean the same in two processes of one machine. */
+const shared = (now: number): number => performance.timeOrigin + now;
+
+/** Enqueues all jobs. @returns when it began, on the shared clock. */
+async function produce(subject: Subject, { n, url }: Pick<RunSettings, "n" | "url">): Promise<number> {
+  const open = await subject.open({
+    ...(url === undefined ? {} : { url }),
+    concurrency: 1,
+    onStart: () => {},
+    needs: [],
+  });
+  try {
+    let next = 0;
+    const start = performance.now();
+    const loop = async (): Promise<void> => {
+      while (next < n) await open.enqueue(next++);
+    };
+    await Promise.all(Array.from({ length: PRODUCERS }, loop));
+    return shared(start);
+  } finally {
+    await open.close();
+  }
 }
 
 /** A fixed sequence, so that every system meets the same priorities. */
 const priorityOf = (n: number): EnqueueSettings => ({ priority: (n * 7_919) % 21 });
 
-const always = (): boolean => true;
+/** Milliseconds in which a system takes all delayed jobs, before the instant at which they are due. */
+const dueInMs = (subject: Subject): number => (subject.isSlow === true ? 4_000 : 2_000);
+
+const CLAIMS = 300;
+const FEW = 1_000;
+
+/** Claims one job at a time from our own queue, with few jobs waiting and with many. */
+async function claimBacklog(subject: Subject, settings: RunSettings): Promise<Measured> {
+  const open = await subject.open({ ...settings, onStart: () => {}, needs: ["queue"] });
+  try {
+    const { queue } = open;
+    if (queue === undefined) throw new Error(`${subject.system} shows no queue`);
+    let seq = 0;
+    const call = () => ({ session: "backlog", seq: ++seq });
+    const wait = (first: number, count: number): Promise<void> =>
+      inParts(first, count, 1_000, async (numbers) => {
+        const body = { data: JSON.stringify({ userId: 123, email: "a@b.c" }), encoding: "json" };
+        const results = await queue.enqueueMany(
+          numbers.map((n) => ({ id: `b${n}`, task: "bench.work", body, headers: {}, priority: 5 })),
+          { session: "filling", seq: ++seq },
+        );
+        if (!results.every((result) => result.ok)) throw new Error("a job was refused");
+      });
+    const claims = async (): Promise<number> => {
+      const took: number[] = [];
+      for (let i = 0; i < CLAIMS; i++) {
+        const request = { ...call(), settle: [], started: [] };
+        const at = performance.now();
+        const { deliveries } = await queue.exchange({
+          ...request,
+          claim: { slots: 1, ahead: 0, leaseMs: 30_000, maxBytes: 1_000_000 },
+        });
+        took.push(performance.now() - at);
+        const [delivery] = deliveries;
+        if (delivery === undefined || deliveries.length > 1)
+          throw new Error(`${deliveries.length} deliveries for one slot`);
+        const { lost } = await queue.exchange({
+          ...call(),
+          settle: [{ receipt: delivery.receipt, kind: "complete" }],
+          started: [],
+          claim: { slots: 0, ahead: 0, leaseMs: 30_000, maxBytes: 1_000_000 },
+        });
+        if (lost.length > 0) throw new Error("a claim was lost");
+      }
+      return latencies(took).p50Ms;
+    };
+    await wait(0, FEW);
+    const p50AtThousandMs = await claims();
+    await wait(FEW, settings.n);
+    return { p50Ms: await claims(), p50AtThousandMs };
+  } finally {
+    await open.close();
+  }
+}
 
 export const WORKLOADS: readonly Workload[] = [
   {
     id: "W1",
     title: "sequential awaited enqueue",
     concurrencies: [1],
-    n: 50_000,
-    quickN: 10_000,
-    fits: always,
-    run: enqueueOnly(async (open, n) => {
+    sizes: { memory: [50_000, 10_000], server: [10_000, 1_000] },
+    needs: [],
+    run: meteredEnqueues(async (open, { n }) => {
       const took: number[] = [];
       const start = performance.now();
       for (let i = 0; i < n; i++) {
@@ -117,10 +271,9 @@ export const WORKLOADS: readonly Workload[] = [
     id: "W2",
     title: "10,000 enqueues at once",
     concurrencies: [1],
-    n: 10_000,
-    quickN: 10_000,
-    fits: always,
-    run: enqueueOnly(async (open, n) => {
+    sizes: { memory: [10_000, 10_000], server: [10_000, 10_000] },
+    needs: [],
+    run: meteredEnqueues(async (open, { n }) => {
       const start = performance.now();
       await Promise.all(Array.from({ length: n }, (_, i) => open.enqueue(i)));
       return { perSecond: rate(n, performance.now() - start) };
@@ -130,10 +283,9 @@ export const WORKLOADS: readonly Workload[] = [
     id: "W3",
     title: "bulk enqueue",
     concurrencies: [1],
-    n: 200_000,
-    quickN: 50_000,
-    fits: always,
-    run: enqueueOnly(async (open, n) => {
+    sizes: { memory: [200_000, 50_000], server: [100_000, 10_000], slow: [20_000, 5_000] },
+    needs: [],
+    run: meteredEnqueues(async (open, { n }) => {
       const start = performance.now();
       await fill(open, n);
       return { perSecond: rate(n, performance.now() - start) };
@@ -143,120 +295,140 @@ export const WORKLOADS: readonly Workload[] = [
     id: "W4",
     title: "drain of preloaded jobs",
     concurrencies: [1, 10, 100],
-    n: 200_000,
-    quickN: 50_000,
-    fits: always,
-    run: drain(),
+    sizes: { memory: [200_000, 50_000], server: [50_000, 5_000], slow: [10_000, 2_000] },
+    needs: [],
+    run: drain([]),
   },
   {
     id: "W5",
     title: "end to end, producer beside the worker",
     concurrencies: [100],
-    n: 200_000,
-    quickN: 50_000,
-    fits: always,
+    sizes: { memory: [200_000, 50_000], server: [50_000, 5_000], slow: [20_000, 2_000] },
+    needs: [],
     run: (subject, settings) =>
       opened(subject, settings, async (open, tally) => {
-        const start = performance.now();
-        for (let at = 0; at < settings.n; at += 1_000)
-          await Promise.all(
-            Array.from({ length: Math.min(1_000, settings.n - at) }, (_, i) => open.enqueue(at + i)),
-          );
-        await tally.all();
-        return { perSecond: rate(settings.n, tally.lastAt - start) };
+        await open.start();
+        return metered(settings, async () => {
+          if (settings.url !== undefined) {
+            const [start] = await Promise.all([settings.beside() as Promise<number>, tally.all()]);
+            return { perSecond: rate(settings.n, shared(tally.lastAt) - start) };
+          }
+          const start = performance.now();
+          await inParts(0, settings.n, 1_000, (numbers) => Promise.all(numbers.map((n) => open.enqueue(n))));
+          await tally.all();
+          return { perSecond: rate(settings.n, tally.lastAt - start) };
+        });
       }),
+    beside: produce,
   },
   {
     id: "W6",
     title: "idle pickup: from enqueue to handler start",
     concurrencies: [10],
-    n: 1_000,
-    quickN: 300,
-    fits: always,
+    sizes: { memory: [1_000, 300], server: [300, 100] },
+    needs: [],
     run: (subject, settings) =>
       opened(subject, settings, async (open, tally) => {
-        const took: number[] = [];
-        for (let i = 0; i < settings.n; i++) {
-          for (let idle = 0; idle < 20; idle++) await turn();
-          const started = new Promise<number>((resolve) => (tally.onJob = () => resolve(performance.now())));
-          const at = performance.now();
-          await open.enqueue(i);
-          took.push((await started) - at);
-        }
-        return latencies(took);
+        await open.start();
+        return metered(settings, async () => {
+          const took: number[] = [];
+          for (let i = 0; i < settings.n; i++) {
+            await idle(settings);
+            const started = new Promise<number>((resolve) => {
+              tally.onJob = () => resolve(performance.now());
+            });
+            const at = performance.now();
+            await open.enqueue(i);
+            took.push((await started) - at);
+          }
+          return latencies(took);
+        });
       }),
   },
   {
     id: "W7",
     title: "round trip: enqueue and await the result",
     concurrencies: [10],
-    n: 5_000,
-    quickN: 1_000,
-    fits: (subject) => subject.results,
+    sizes: { memory: [5_000, 1_000], server: [1_000, 100] },
+    needs: ["results"],
     run: (subject, settings) =>
-      opened(subject, settings, async (open) => {
-        if (open.call === undefined) throw new Error(`${subject.system} cannot wait for results`);
-        const took: number[] = [];
-        for (let i = 0; i < settings.n; i++) {
-          const at = performance.now();
-          await open.call(i);
-          took.push(performance.now() - at);
-        }
-        return {
-          ...latencies(took),
-          perSecond: rate(
-            settings.n,
-            took.reduce((a, b) => a + b),
-          ),
-        };
-      }),
+      opened(
+        subject,
+        settings,
+        async (open) => {
+          const call = open.call?.bind(open);
+          if (call === undefined) throw new Error(`${subject.system} cannot wait for results`);
+          await open.start();
+          return metered(settings, async () => {
+            const took: number[] = [];
+            for (let i = 0; i < settings.n; i++) {
+              const at = performance.now();
+              await call(i);
+              took.push(performance.now() - at);
+            }
+            const sum = took.reduce((a, b) => a + b);
+            return { ...latencies(took), perSecond: rate(settings.n, sum) };
+          });
+        },
+        { needs: ["results"] },
+      ),
   },
   {
     id: "W8",
     title: "memory of a waiting job",
     concurrencies: [1],
-    n: 50_000,
-    quickN: 50_000,
-    fits: always,
-    run: enqueueOnly(async (open, n) => {
-      const collect = globalThis.gc;
-      if (collect === undefined) throw new Error("run with --expose-gc");
-      collect();
-      const before = process.memoryUsage().heapUsed;
+    sizes: { memory: [50_000, 50_000], server: [30_000, 5_000] },
+    needs: [],
+    run: enqueueOnly(async (open, { n, gauge }) => {
+      const before = await gauge.usedBytes();
       await fill(open, n);
-      collect();
-      return { bytesPerJob: (process.memoryUsage().heapUsed - before) / n };
+      return { bytesPerJob: ((await gauge.usedBytes()) - before) / n };
     }),
   },
   {
     id: "W9",
     title: "drain with priorities 0 to 20",
     concurrencies: [10],
-    n: 200_000,
-    quickN: 50_000,
-    fits: (subject) => subject.priorities,
-    run: drain(priorityOf),
+    sizes: { memory: [200_000, 50_000], server: [50_000, 5_000], slow: [10_000, 2_000] },
+    needs: ["priorities"],
+    run: drain(["priorities"], priorityOf),
   },
   {
     id: "W10",
     title: "delayed jobs that fall due together",
     concurrencies: [100],
-    n: 10_000,
-    quickN: 10_000,
-    fits: (subject) => subject.delays,
+    sizes: { memory: [10_000, 10_000], server: [10_000, 10_000] },
+    needs: ["delays"],
     run: (subject, settings) =>
-      opened(subject, settings, async (open, tally) => {
-        const due = Date.now() + 1_000;
-        let early = 0;
-        let firstAt = 0;
-        tally.onJob = () => {
-          const now = Date.now();
-          if (now < due) early++;
-          if (firstAt === 0) firstAt = now;
-        };
-        await fill(open, settings.n, () => ({ delayMs: Math.max(0, due - Date.now()) }));
-        await tally.all();
-        return { firstAfterDueMs: firstAt - due, allAfterDueMs: Date.now() - due, early };
-      }),
+      opened(
+        subject,
+        settings,
+        async (open, tally) => {
+          await open.start();
+          return metered(settings, async () => {
+            const due = Date.now() + dueInMs(subject);
+            let early = 0;
+            let firstAt = 0;
+            tally.onJob = () => {
+              const now = Date.now();
+              if (now < due) early++;
+              if (firstAt === 0) firstAt = now;
+            };
+            await fill(open, settings.n, () => ({ delayMs: Math.max(0, due - Date.now()) }));
+            if (Date.now() > due) throw new Error("the jobs were due before the last was accepted");
+            await tally.all();
+            return { firstAfterDueMs: firstAt - due, allAfterDueMs: Date.now() - due, early };
+          });
+        },
+        { needs: ["delays"] },
+      ),
+  },
+  {
+    id: "B1",
+    title: "claim of one job from a backlog",
+    concurrencies: [1],
+    sizes: { memory: [1_000_000, 100_000], server: [1_000_000, 100_000] },
+    needs: ["queue"],
+    run: claimBacklog,
   },
 ];

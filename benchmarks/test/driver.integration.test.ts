@@ -20,7 +20,7 @@ describe("the benchmark", () => {
   });
 
   test("prints one line of JSON for each result", { timeout: 120_000 }, () => {
-    const options = ["--only", "W2,W6", "--quick", "--systems", "ours,plain", "--runs", "1", "--json"];
+    const options = ["--workloads", "W2,W6", "--quick", "--systems", "ours,plain", "--runs", "1", "--json"];
     const { stdout, stderr, status } = node("benchmarks/dist/main.js", "memory", ...options);
     expect(stderr).toMatch(/^node v\d+.* GiB; quick run, not to be quoted\n$/);
     expect(status).toBe(0);
@@ -48,9 +48,37 @@ describe("the benchmark", () => {
       });
   });
 
-  test("refuses a store that it does not know", () => {
-    const { stderr, status } = node("benchmarks/dist/main.js", "papyrus");
-    expect(status).toBe(2);
-    expect(stderr).toContain("usage: npm run bench");
+  test("runs rivals and the spike on a server of its own", { timeout: 120_000 }, () => {
+    const options = ["--workloads", "W2,W5,W8", "--quick", "--systems", "spike,bee-queue", "--runs", "1"];
+    const { stdout, stderr, status } = node("benchmarks/dist/main.js", "redis", ...options, "--json");
+    expect(stderr).toMatch(
+      /^node .*\nredis \d+\.\d+\.\d+, a server of its own .*, appendonly no, appendfsync everysec, save ""\n$/,
+    );
+    expect(status).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.map(({ workload, system, n }) => [workload, system, n])).toEqual([
+      ["W2", "spike", 10_000],
+      ["W2", "bee-queue", 10_000],
+      ["W5", "spike", 5_000],
+      ["W5", "bee-queue", 2_000],
+      ["W8", "spike", 5_000],
+      ["W8", "bee-queue", 5_000],
+    ]);
+    for (const { workload, ...line } of lines)
+      expect(line).toMatchObject(
+        workload === "W8" ? { bytesPerJob: positive } : { perSecond: positive, serverUs: positive },
+      );
   });
+
+  test.each([["papyrus"], ["memory", "--appendfsync", "always"], ["redis", "--appendfsync", "never"]])(
+    "refuses a store that it does not know, or does not keep a log: %s",
+    (...args) => {
+      const { stderr, status } = node("benchmarks/dist/main.js", ...args);
+      expect(status).toBe(2);
+      expect(stderr).toContain("usage: npm run bench");
+    },
+  );
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { findSubject } from "../src/systems.ts";
+import { memoryGauge } from "../src/stores/gauge.ts";
+import { loadSubject } from "../src/systems.ts";
 import type { Subject } from "../src/subject.ts";
 import { Tally } from "../src/tally.ts";
 import { WORKLOADS } from "../src/workloads.ts";
@@ -54,8 +55,8 @@ describe("a workload", () => {
   };
 
   test.each(["W2", "W4", "W6", "W7"])("%s fails when a job runs twice", async (id) => {
-    const plain = findSubject("memory/plain");
-    const settings = { n: 10, concurrency: 2 };
+    const plain = await loadSubject("memory/plain");
+    const settings = { n: 10, concurrency: 2, gauge: memoryGauge, beside: () => Promise.resolve() };
     await expect(workload(id).run(plain, settings)).resolves.toBeTypeOf("object");
     await expect(workload(id).run(repeating(plain), settings)).rejects.toThrow("starts too many");
   });

@@ -9,11 +9,10 @@ export const fastqMemory: Subject = {
   system: "fastq",
   version,
   store: "memory",
-  priorities: false,
-  delays: false,
-  results: true,
+  abilities: ["results"],
   open: async ({ concurrency, onStart }) => {
     const queue = fastq.promise(async (job: Payload) => onStart(job.n), concurrency);
+    queue.pause();
     return {
       // Its promise resolves when the job is done; a job is accepted at once.
       enqueue: async (n) => void queue.push(payload(n)),
@@ -21,8 +20,7 @@ export const fastqMemory: Subject = {
         for (let n = first; n < first + count; n++) void queue.push(payload(n));
       },
       call: (n) => queue.push(payload(n)),
-      pause: async () => queue.pause(),
-      resume: async () => queue.resume(),
+      start: async () => queue.resume(),
       close: async () => queue.kill(),
     };
   },

@@ -9,11 +9,9 @@ export const pQueueMemory: Subject = {
   system: "p-queue",
   version,
   store: "memory",
-  priorities: true,
-  delays: false,
-  results: true,
+  abilities: ["priorities", "results"],
   open: async ({ concurrency, onStart }) => {
-    const queue = new PQueue({ concurrency });
+    const queue = new PQueue({ concurrency, autoStart: false });
     const add = (n: number, priority: number): Promise<unknown> => {
       const job = payload(n);
       return queue.add(async () => onStart(job.n), { priority });
@@ -24,8 +22,7 @@ export const pQueueMemory: Subject = {
         for (let n = first; n < first + count; n++) void add(n, settings?.(n).priority ?? 0);
       },
       call: (n) => add(n, 0),
-      pause: async () => queue.pause(),
-      resume: async () => void queue.start(),
+      start: async () => void queue.start(),
       close: async () => queue.clear(),
     };
   },

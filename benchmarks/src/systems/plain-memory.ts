@@ -6,17 +6,15 @@ export const plainMemory: Subject = {
   system: "plain",
   version: process.version,
   store: "memory",
-  priorities: false,
-  delays: false,
-  results: true,
+  abilities: ["results"],
   open: ({ concurrency, onStart }) => {
     const waiting: { payload: Payload; resolve: ((result: unknown) => void) | undefined }[] = [];
     let head = 0;
     let running = 0;
-    let paused = false;
+    let started = false;
     const handle = async (job: Payload): Promise<void> => onStart(job.n);
     const pump = (): void => {
-      while (!paused && running < concurrency && head < waiting.length) {
+      while (started && running < concurrency && head < waiting.length) {
         const job = waiting[head++];
         if (job === undefined) continue;
         running++;
@@ -42,11 +40,8 @@ export const plainMemory: Subject = {
           waiting.push({ payload: payload(n), resolve });
           pump();
         }),
-      pause: async () => {
-        paused = true;
-      },
-      resume: async () => {
-        paused = false;
+      start: async () => {
+        started = true;
         pump();
       },
       close: async () => {},

@@ -1,0 +1,116 @@
+import type { Cell } from "./driver.ts";
+import type { Measured } from "./workloads.ts";
+
+/** What our system must reach, beside another in the same run. */
+export interface Bar {
+  readonly workload: string;
+  readonly concurrency: number;
+  readonly measure: keyof Measured;
+  /** The system to compare with, its better variant counting; absent: our own `base`, or nothing. */
+  readonly against?: string;
+  /** Another figure of our own result to compare with. */
+  readonly base?: keyof Measured;
+  readonly least?: number;
+  readonly most?: number;
+  readonly goal?: number;
+}
+
+/** A bar and how our system, or a variant of it, stands to it. */
+export interface Judged {
+  readonly bar: Bar;
+  /** The variant of ours; absent: as shipped. */
+  readonly variant?: string;
+  readonly ours: number;
+  /** What it was compared with. */
+  readonly other?: { readonly name: string; readonly value: number };
+  readonly ratio: number;
+  readonly isMet: boolean;
+}
+
+const rate = (workload: string, concurrency: number, against: string, least: number, goal?: number): Bar => ({
+  workload,
+  concurrency,
+  measure: "perSecond",
+  against,
+  least,
+  ...(goal === undefined ? {} : { goal }),
+});
+
+const cost = (
+  workload: string,
+  concurrency: number,
+  measure: keyof Measured,
+  against: string,
+  most: number,
+): Bar => ({ workload, concurrency, measure, against, most });
+
+export const BARS: Readonly<Record<string, readonly Bar[]>> = {
+  redis: [
+    rate("W1", 1, "bullmq", 1.3),
+    rate("W1", 1, "bee-queue", 0.9),
+    rate("W1", 1, "spike", 0.6),
+    rate("W2", 1, "bullmq", 3),
+    rate("W2", 1, "spike", 0.6),
+    rate("W3", 1, "bullmq", 8),
+    rate("W3", 1, "bee-queue", 2.5),
+    rate("W3", 1, "spike", 0.6),
+    rate("W4", 1, "bullmq", 10),
+    rate("W4", 1, "spike", 0.6),
+    rate("W4", 10, "spike", 0.6),
+    rate("W4", 100, "bullmq", 4, 5),
+    rate("W4", 100, "spike", 0.6),
+    rate("W5", 100, "bullmq", 2.5, 3),
+    rate("W5", 100, "spike", 0.6),
+    cost("W6", 10, "p50Ms", "bullmq", 0.6),
+    cost("W7", 10, "p50Ms", "bullmq", 0.4),
+    cost("W8", 1, "bytesPerJob", "bullmq", 0.75),
+    cost("W8", 1, "bytesPerJob", "bee-queue", 1),
+    cost("W10", 100, "allAfterDueMs", "bullmq", 0.4),
+    { workload: "W10", concurrency: 100, measure: "early", most: 0 },
+    { workload: "B1", concurrency: 1, measure: "p50Ms", base: "p50AtThousandMs", most: 1.5 },
+  ],
+};
+
+/** Holds our system as shipped, and each variant of it, against the bars of its store. A bar whose systems did not run is left out. */
+export function judge(cells: readonly Cell[]): readonly Judged[] {
+  const [store = ""] = cells.map((cell) => cell.store);
+  return (BARS[store] ?? []).flatMap((bar) => {
+    const beside = cells.filter(
+      (cell) => cell.workload === bar.workload && cell.concurrency === bar.concurrency,
+    );
+    return beside.flatMap((cell) => {
+      const ours = cell[bar.measure];
+      if (cell.system !== "ours" || ours === undefined) return [];
+      const other = comparedWith(bar, cell, beside);
+      const stands = bar.against === undefined && bar.base === undefined;
+      if (other === undefined && !stands) return [];
+      const ratio = other === undefined ? ours : ours / other.value;
+      return [
+        {
+          bar,
+          ...(cell.variant === undefined ? {} : { variant: cell.variant }),
+          ours,
+          ...(other === undefined ? {} : { other }),
+          ratio,
+          isMet: ratio >= (bar.least ?? -Infinity) && ratio <= (bar.most ?? Infinity),
+        },
+      ];
+    });
+  });
+}
+
+function comparedWith(bar: Bar, ours: Cell, beside: readonly Cell[]): Judged["other"] {
+  if (bar.base !== undefined) {
+    const value = ours[bar.base];
+    return value === undefined ? undefined : { name: bar.base, value };
+  }
+  const candidates = beside.flatMap((cell) => {
+    const value = cell[bar.measure];
+    if (cell.system !== bar.against || value === undefined) return [];
+    return [{ name: cell.variant === undefined ? cell.system : `${cell.system} (${cell.variant})`, value }];
+  });
+  const [best] = candidates.toSorted((a, b) =>
+    bar.least === undefined ? a.value - b.value : b.value - a.value,
+  );
+  return best;
+}

@@ -1,0 +1,24 @@
+import { type Gauge, memoryGauge } from "./gauge.ts";
+import { redisGauge, startRedis } from "./redis-store.ts";
+
+export interface StoreSettings {
+  /** Lets Redis keep a log, and says when the log is forced to the disk. Absent: it keeps nothing. */
+  readonly appendfsync?: "always" | "everysec";
+}
+
+/** A store that was started for one benchmark. */
+export interface RunningStore {
+  readonly url: string;
+  /** Version and durability; a figure without them says nothing. */
+  readonly line: string;
+  stop(): Promise<void>;
+}
+
+/** @returns nothing for a store that lives in the process. */
+export async function startStore(store: string, settings: StoreSettings): Promise<RunningStore | undefined> {
+  return store === "redis" ? startRedis(settings) : undefined;
+}
+
+export function gaugeOf(url: string | undefined): Gauge {
+  return url === undefined ? memoryGauge : redisGauge(url);
+}

@@ -1,0 +1,90 @@
+import { createRequire } from "node:module";
+import { TaskQueueProtocol } from "@lexigram/contracts";
+import { Application } from "@lexigram/kernel";
+import { task, TaskDispatcher, TasksModule, WorkerPool } from "@lexigram/tasks";
+import { z } from "zod";
+import { type Ability, type EnqueueSettings, inParts, payload, type Subject } from "../subject.ts";
+
+const { version } = createRequire(import.meta.url)("@lexigram/tasks/package.json") as { version: string };
+
+const Input = z.object({ userId: z.number(), email: z.string(), n: z.number() });
+
+/** Jobs per call of `enqueueMany`. */
+const BULK = 1_000;
+
+interface Variant {
+  readonly label: string;
+  readonly keepCompleted: 0;
+}
+
+/** What a store adds to the entry of its backend. */
+const ENTRIES = {
+  memory: () => ({ type: "memory" }),
+  redis: (redisUrl: string) => ({ type: "redis", redisUrl, queueName: "bench" }),
+};
+
+const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
+  memory: ["priorities", "delays", "results"],
+  redis: ["priorities", "delays", "results", "queue"],
+};
+
+/** The whole framework on one of its backends, as shipped: validation, middleware, timeouts, results. */
+export function ours(store: keyof typeof ENTRIES, variant?: Variant): Subject {
+  return {
+    system: "ours",
+    version,
+    store,
+    ...(variant === undefined ? {} : { variant: variant.label }),
+    // What keeps no records has no results, and its queue claims as the other's does.
+    abilities: variant === undefined ? ABILITIES[store] : ["priorities", "delays"],
+    open: async ({ url = "", concurrency, onStart }) => {
+      const work = task({ name: "bench.work", input: Input }, async (input) => {
+        onStart(input.n);
+        return input.n;
+      });
+      const app = await Application.boot({
+        modules: [
+          TasksModule.configure({
+            // The workload says when the worker comes.
+            workerCount: 0,
+            backends: [
+              {
+                name: "bench",
+                ...ENTRIES[store](url),
+                ...(variant === undefined ? {} : { keepCompleted: variant.keepCompleted }),
+              },
+            ],
+            config: { worker: { maxConcurrentTasks: concurrency } },
+          }),
+          TasksModule.scope(work),
+        ],
+        config: { logging: { level: "error" } },
+      });
+      const tasks = app.get(TaskDispatcher);
+      const optionsOf = (settings: EnqueueSettings): { priority?: number; delay?: number } => ({
+        ...(settings.priority === undefined ? {} : { priority: settings.priority }),
+        ...(settings.delayMs === undefined ? {} : { delay: settings.delayMs }),
+      });
+      return {
+        enqueue: (n, settings) =>
+          settings === undefined
+            ? tasks.enqueue(work, payload(n))
+            : tasks.enqueue(work, payload(n), optionsOf(settings)),
+        enqueueMany: (first, count, settings) =>
+          inParts(first, count, BULK, (numbers) =>
+            tasks.enqueueMany(
+              numbers.map((n) =>
+                settings === undefined
+                  ? { task: work, input: payload(n) }
+                  : { task: work, input: payload(n), options: optionsOf(settings(n)) },
+              ),
+            ),
+          ),
+        call: async (n) => (await tasks.enqueue(work, payload(n))).result(),
+        queue: app.get(TaskQueueProtocol),
+        start: () => app.get(WorkerPool).scaleTo(1),
+        close: () => app.close(),
+      };
+    },
+  };
+}
