@@ -44,7 +44,7 @@ const cost = (
   most: number,
 ): Bar => ({ workload, concurrency, measure, against, most });
 
-export const BARS: Readonly<Record<string, readonly Bar[]>> = {
+const BARS: Readonly<Record<string, readonly Bar[]>> = {
   redis: [
     rate("W1", 1, "bullmq", 1.3),
     rate("W1", 1, "bee-queue", 0.9),

@@ -68,6 +68,6 @@ try {
   await running?.stop();
 }
 if (process.stderr.isTTY) process.stderr.write("\r\u001B[K");
-if (!values.json) console.log(tableOf(cells));
+if (!values.json && cells.length > 0) console.log(tableOf(cells));
 const bars = barsTable(cells);
 if (bars !== undefined) (values.json ? console.error : console.log)(`\n${bars}`);

@@ -57,7 +57,8 @@ function shown(cell: Cell | undefined): string {
   return [...rate, ...times, between, ...server].join(" ");
 }
 
-const figure = (value: number): string => value.toLocaleString("en-US");
+/** Three digits, as measured, and all that stand before the point. */
+const figure = (value: number): string => (value < 1_000 ? String(value) : value.toLocaleString("en-US"));
 
 const round = (value: number): number => Number(value.toPrecision(3));
 

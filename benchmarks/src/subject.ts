@@ -15,7 +15,7 @@ export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n
  */
 export type Ability = "priorities" | "delays" | "results" | "queue";
 
-export interface OpenOptions {
+interface OpenOptions {
   /** Where the store is; absent for one in memory. */
   readonly url?: string;
   /** Handlers at once, after {@link OpenSubject.start}. */

@@ -20,7 +20,7 @@ export interface Measured {
   readonly serverUs?: number;
 }
 
-export interface RunSettings {
+interface RunSettings {
   readonly n: number;
   readonly concurrency: number;
   /** Where the store is; absent for one in memory. */
