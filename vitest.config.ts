@@ -8,7 +8,7 @@ const base = {
   ssr: { resolve: { conditions: ["@lexigram/source"] } },
 };
 
-const rooms = "{{packages,internal,examples}/*,benchmarks}/test";
+const rooms = "{{packages,internal,examples}/*,benchmarks,chaos}/test";
 
 export default defineConfig({
   test: {

@@ -19,7 +19,7 @@ const outcome = (name, { code, output }) => ({
 /** Files of the workspace whose path ends in `suffix`. */
 export function files(suffix) {
   const skipped = /(^|\/)(node_modules|dist|plants)(\/|$)/;
-  return ["packages", "internal", "examples", "benchmarks"]
+  return ["packages", "internal", "examples", "benchmarks", "chaos"]
     .filter((folder) => existsSync(join(root, folder)))
     .flatMap((folder) =>
       readdirSync(join(root, folder), { recursive: true, encoding: "utf8" }).map((path) =>

@@ -30,6 +30,7 @@ function sayLeftOut(args) {
 const jobs = {
   start: (args) => launch("examples/file-index", args),
   bench: (args) => launch("benchmarks", args),
+  chaos: (args) => launch("chaos", args),
   build: async () => (await pnpm(["exec", "turbo", "run", "build", "--output-logs=errors-only"])).code,
   "pack:check": () => runChecks([packages]),
   check: () => runChecks(statics),

@@ -12,7 +12,7 @@ function manifests() {
   const inside = ["packages", "internal", "examples"].flatMap((folder) =>
     existsSync(join(root, folder)) ? readdirSync(join(root, folder)).map((name) => join(folder, name)) : [],
   );
-  return [".", "benchmarks", ...inside].map((folder) => join(folder, "package.json"));
+  return [".", "benchmarks", "chaos", ...inside].map((folder) => join(folder, "package.json"));
 }
 
 function fingerprint() {

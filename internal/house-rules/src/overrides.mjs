@@ -161,7 +161,7 @@ export const houseRules = {
     // As a test does, a benchmark speaks to the server itself: it reads what was spent, and what it holds us against.
     { files: ["benchmarks/src/**"], rules: imports({}, doors, shutWindows(undefined, { tests: true })) },
     {
-      files: ["{packages,internal,examples}/*/test/**", "benchmarks/test/**"],
+      files: ["{packages,internal,examples}/*/test/**", "{benchmarks,chaos}/test/**"],
       rules: {
         ...globals(sleeps.globals),
         ...imports(sleeps.modules, doorsFromTests, shutWindows(undefined, { tests: true })),

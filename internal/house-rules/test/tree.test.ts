@@ -8,7 +8,9 @@ const root = fileURLToPath(new URL("../../..", import.meta.url));
 const folders = ["packages", "internal", "examples"].flatMap((floor) =>
   readdirSync(join(root, floor)).map((name) => `${floor}/${name}`),
 );
-const rooms = [...folders, "benchmarks"].filter((room) => existsSync(join(root, room, "package.json")));
+const rooms = [...folders, "benchmarks", "chaos"].filter((room) =>
+  existsSync(join(root, room, "package.json")),
+);
 
 function* walk(folder: string): Generator<string> {
   for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
@@ -21,7 +23,7 @@ const files = rooms.flatMap((room) => [...walk(room)]);
 
 test("every test lies where its tier runs it", () => {
   const tests = files.filter((path) => /\.(test|spec)(-d)?\.[cm]?[jt]sx?$/.test(path));
-  const runs = /^((packages|internal|examples)\/[^/]+|benchmarks)\/test\/.*\.test(-d)?\.ts$/;
+  const runs = /^((packages|internal|examples)\/[^/]+|benchmarks|chaos)\/test\/.*\.test(-d)?\.ts$/;
   expect(tests.filter((path) => !runs.test(path))).toEqual([]);
 });
 

@@ -1,0 +1,84 @@
+import { Application } from "@lexigram/kernel";
+import {
+  type NamedBackendOptions,
+  task,
+  type TaskDefinition,
+  TasksModule,
+  type WorkerOptions,
+} from "@lexigram/tasks";
+import { z } from "zod";
+
+/** How an application under test is set up. */
+export interface AppSettings {
+  /** The queue, as an application names it in its configuration. */
+  readonly queue: NamedBackendOptions;
+  readonly worker: WorkerOptions;
+}
+
+/** What a worker process is told, as JSON in its first argument. */
+export interface WorkerSettings extends AppSettings {
+  /** The folder of the run's ledgers. */
+  readonly ledgers: string;
+}
+
+/** What a producer process is told, as JSON in its first argument. */
+export interface ProducerSettings extends AppSettings {
+  readonly ledgers: string;
+  /** Begins the ids of its jobs; unique in the run. */
+  readonly prefix: string;
+  readonly seed: number;
+  /** Enqueues under way at once. */
+  readonly lanes: number;
+}
+
+/** What a producer process is asked: to enqueue, to stop for now, to stop for good. */
+export type ProducerOrder = "flow" | "hold" | "finish";
+
+/** What a process tells its parent: that it is up, or what it met that nobody expects. */
+export type ProcessReport = { readonly ready: true } | { readonly problem: string };
+
+/** The one task, in the words that producers and workers share. A job takes as long as its input says. */
+export const jobOptions = {
+  name: "chaos.job",
+  input: z.object({ ms: z.number() }),
+  // Some runs kill workers more often than policy forgives one job; giving up on it is not what they look for.
+  maxRecoveries: 1_000,
+};
+
+/** The task as producers know it. */
+export const chaosJob = task(jobOptions);
+
+/** Boots the application of one process. @param work what its workers run; absent: it has no workers. */
+export function bootApp(
+  { queue, worker }: AppSettings,
+  work?: TaskDefinition<{ ms: number }, { ms: number }, void>,
+): Promise<Application> {
+  return Application.boot({
+    modules: [
+      TasksModule.configure({
+        backends: [queue],
+        ...(work === undefined ? { workerCount: 0 } : {}),
+        config: { worker },
+      }),
+      ...(work === undefined ? [] : [TasksModule.scope(work)]),
+    ],
+    config: { logging: { level: "warn" } },
+  });
+}
+
+/** The settings that the parent gave this process. */
+export function givenSettings<T extends AppSettings>(): T {
+  // Whatever way the parent ends, this process does not outlive it.
+  process.once("disconnect", () => process.exit(1));
+  return JSON.parse(process.argv[2] ?? "{}") as T;
+}
+
+export function report(message: ProcessReport): void {
+  process.send?.(message);
+}
+
+/** Lets a process end that has done its work. */
+export function leave(): void {
+  process.removeAllListeners("disconnect");
+  process.disconnect();
+}

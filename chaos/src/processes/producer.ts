@@ -1,0 +1,52 @@
+// A producer process of the application under test: enqueues when told to, and writes down the fate of each job.
+import { join } from "node:path";
+import { QueueUnavailableError, TaskDispatcher } from "@lexigram/tasks";
+import { ledgerName, ProducerLedger } from "../accounts/ledger.ts";
+import { SeededRandom } from "../seeded-random.ts";
+import {
+  bootApp,
+  chaosJob,
+  givenSettings,
+  leave,
+  type ProducerOrder,
+  type ProducerSettings,
+  report,
+} from "./chaos-app.ts";
+
+const settings = givenSettings<ProducerSettings>();
+const random = new SeededRandom(settings.seed, settings.prefix);
+const app = await bootApp(settings);
+const tasks = app.get(TaskDispatcher);
+const ledger = new ProducerLedger(join(settings.ledgers, ledgerName("producer", process.pid)));
+
+let order: ProducerOrder = "hold";
+let held: (() => void)[] = [];
+process.on("message", (given: ProducerOrder) => {
+  order = given;
+  if (order === "hold") return;
+  for (const goOn of held) goOn();
+  held = [];
+});
+
+let made = 0;
+async function lane(): Promise<void> {
+  for (;;) {
+    if (order === "hold") await new Promise<void>((resolve) => held.push(resolve));
+    if (order === "finish") return;
+    const id = `${settings.prefix}-${++made}`;
+    try {
+      await tasks.enqueue(chaosJob, { ms: random.between(1, 50) }, { id });
+      ledger.record("accepted", id);
+    } catch (error) {
+      const unavailable = error instanceof QueueUnavailableError;
+      ledger.record(unavailable && error.fields.accepted === "no" ? "refused" : "unknown", id);
+      if (!unavailable) report({ problem: `enqueue ${id}: ${String(error)}` });
+    }
+  }
+}
+
+report({ ready: true });
+await Promise.all(Array.from({ length: settings.lanes }, lane));
+await app.close();
+ledger[Symbol.dispose]();
+leave();

@@ -1,0 +1,33 @@
+// A worker process of the application under test. Started by its parent, which may kill, freeze or drain it.
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { runApplication } from "@lexigram/kernel";
+import { task, TaskEmitter } from "@lexigram/tasks";
+import { HandlerLedger, ledgerName } from "../accounts/ledger.ts";
+import { bootApp, givenSettings, jobOptions, leave, report, type WorkerSettings } from "./chaos-app.ts";
+
+const settings = givenSettings<WorkerSettings>();
+const ledger = new HandlerLedger(join(settings.ledgers, ledgerName("handler", process.pid)));
+
+// It does not look at its signal: a handler that goes on after its lease has ended is the harder case.
+const work = task(jobOptions, async ({ ms }, ctx) => {
+  const { id } = ctx.job;
+  ledger.started(id, ctx.attempt);
+  await sleep(ms);
+  ledger.ended(id);
+});
+
+const app = await bootApp(settings, work);
+const emitter = app.get(TaskEmitter);
+emitter.on("task.completed", ({ jobId }) => ledger.settled(jobId));
+emitter.on("task.lease-lost", ({ jobId }) => ledger.fenced(jobId));
+for (const event of ["task.failed", "task.dead"] as const)
+  emitter.on(event, ({ jobId, error }) =>
+    report({ problem: `${event} ${jobId}: ${error.name} ${error.message}` }),
+  );
+
+const ended = runApplication(app);
+report({ ready: true });
+await ended;
+ledger[Symbol.dispose]();
+leave();

@@ -1,0 +1,271 @@
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TaskQueueProtocol } from "@lexigram/tasks";
+import { type Fault, type Figures, figuresOf } from "../accounts/figures.ts";
+import { LedgerFolder } from "../accounts/ledger-folder.ts";
+import { missedBars } from "../accounts/verdict.ts";
+import { now } from "../moment.ts";
+import { bootApp } from "../processes/chaos-app.ts";
+import { FAULTS_IN_FLIGHT, type Scenario, type Size, type Stage } from "../scenario.ts";
+import { SeededRandom } from "../seeded-random.ts";
+import { AppProcess } from "./app-process.ts";
+import { Cleanup } from "./cleanup.ts";
+import { Crew } from "./crew.ts";
+import { Load } from "./load.ts";
+
+/** What a run of one scenario showed. */
+export interface Outcome extends Figures {
+  readonly scenario: string;
+  readonly store: string;
+  readonly seed: number;
+  readonly safe: boolean;
+  readonly workers: number;
+  /** Accepted jobs that the store does not call completed; `null` when it could not be asked. */
+  readonly unsettled: number | null;
+  readonly seconds: number;
+  /** The bars that were missed, in words. */
+  readonly missed: readonly string[];
+  /** Where ledgers and logs were kept; only of a run that missed a bar. */
+  readonly kept?: string;
+}
+
+export interface DriveOptions {
+  readonly store: string;
+  readonly size: Size;
+  readonly seed: number;
+  /** Calls the run off. */
+  readonly signal: AbortSignal;
+  readonly onProgress: (faults: number, completed: number, what: string) => void;
+}
+
+/** Milliseconds between two looks at the ledgers. */
+const LOOK = 25;
+/** How long consumers may take to be back before the next fault strikes anyway. */
+const BACK_WITHIN = 20_000;
+/** Attempts at once of each worker process, and enqueues at once of each producer process. */
+const SLOTS = 8;
+const LANES = 32;
+
+/**
+ * Runs one scenario: brings servers, workers and producers up, strikes, waits until the store holds no unfinished job,
+ * and judges what the ledgers say. Everything it started is gone when it settles.
+ *
+ * @throws Error when something could not be started, or a ledger cannot be read; the reason of `signal`.
+ */
+export async function drive(scenario: Scenario, options: DriveOptions): Promise<Outcome> {
+  const folder = mkdtempSync(join(tmpdir(), `chaos-${scenario.name}-`));
+  let keep = true;
+  try {
+    await using cleanup = new Cleanup();
+    const outcome = await new Run(scenario, options, folder, cleanup).outcome();
+    keep = outcome.missed.length > 0;
+    return keep ? { ...outcome, kept: folder } : outcome;
+  } catch (error) {
+    keep = !options.signal.aborted;
+    throw error;
+  } finally {
+    if (!keep) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The same stage, with queues that keep every record: the store is asked for each job at the end. */
+function remembering(stage: Stage): Stage {
+  const keepCompleted = { age: "1h", count: 1_000_000 } as const;
+  return {
+    queue: { ...stage.queue, keepCompleted },
+    observed: { ...(stage.observed ?? stage.queue), keepCompleted },
+    strike: (scene) => stage.strike(scene),
+  };
+}
+
+class Run {
+  readonly #scenario: Scenario;
+  readonly #options: DriveOptions;
+  readonly #folder: string;
+  readonly #ledgers: string;
+  readonly #cleanup: Cleanup;
+  readonly #random: SeededRandom;
+  readonly #began = now();
+  readonly #reader: LedgerFolder;
+  readonly #faults: Fault[] = [];
+  #outOfTime = false;
+
+  constructor(scenario: Scenario, options: DriveOptions, folder: string, cleanup: Cleanup) {
+    this.#scenario = scenario;
+    this.#options = options;
+    this.#folder = folder;
+    this.#cleanup = cleanup;
+    this.#ledgers = join(folder, "ledgers");
+    mkdirSync(this.#ledgers);
+    this.#reader = new LedgerFolder(this.#ledgers);
+    cleanup.defer(() => this.#reader[Symbol.dispose]());
+    this.#random = new SeededRandom(options.seed, scenario.name);
+  }
+
+  async outcome(): Promise<Outcome> {
+    const { size, store, seed } = this.#options;
+    const { bars, name } = this.#scenario;
+    this.#say("servers");
+    const stage = remembering(await this.#scenario.open(this.#cleanup));
+    const crew = await this.#crew(stage);
+    const producers = await this.#producers(stage);
+    const load = new Load(producers, now());
+    const steering = setInterval(() => load.steer(this.#reader.books, now()), LOOK);
+    this.#cleanup.defer(() => clearInterval(steering));
+
+    await this.#strikes(stage, crew);
+    const loadEnd = now();
+    load.finish();
+    const unsettled = await this.#drained(stage);
+    await this.#atMost(5_000, Promise.all(producers.map(({ ended }) => ended)));
+    await this.#atMost(30_000, crew.drainAll());
+    this.#reader.refresh();
+
+    const figures = figuresOf(this.#reader.books, this.#faults, crew.deaths, loadEnd);
+    const crashes = [
+      ...crew.crashes,
+      ...producers.flatMap(({ problems }) => problems),
+      ...producers.filter(({ alive }) => alive).map(() => "a producer did not stop"),
+    ];
+    return {
+      ...figures,
+      scenario: name,
+      store,
+      seed,
+      safe: bars.safe,
+      workers: size.workers,
+      unsettled: unsettled ?? null,
+      seconds: Math.round((now() - this.#began) / 1_000),
+      missed: missedBars(
+        figures,
+        { unsettled, crashes: [...new Set(crashes)].slice(0, 5), outOfTime: this.#outOfTime },
+        { ...bars, accepted: size.accepted, faultsInFlight: FAULTS_IN_FLIGHT },
+      ),
+    };
+  }
+
+  async #crew({ queue }: Stage): Promise<Crew> {
+    const settings = { queue, worker: this.#worker(), ledgers: this.#ledgers };
+    const crew = new Crew(() => AppProcess.start("worker", settings, this.#folder));
+    this.#cleanup.defer(() => crew.dismissAll());
+    this.#say("workers");
+    await Promise.all(Array.from({ length: this.#options.size.workers }, () => crew.hire()));
+    return crew;
+  }
+
+  async #producers({ queue }: Stage): Promise<readonly AppProcess[]> {
+    const { size, seed } = this.#options;
+    this.#say("producers");
+    const producers: AppProcess[] = [];
+    this.#cleanup.defer(() => Promise.all(producers.map((producer) => producer.kill())));
+    for (let i = 0; i < size.producers; i++)
+      producers.push(
+        await AppProcess.start(
+          "producer",
+          { queue, worker: {}, ledgers: this.#ledgers, prefix: `p${i}`, seed, lanes: LANES },
+          this.#folder,
+        ),
+      );
+    return producers;
+  }
+
+  #worker(): { workerCount: number; maxConcurrentTasks: number } {
+    return { workerCount: 1, maxConcurrentTasks: SLOTS, ...this.#scenario.worker };
+  }
+
+  /** All faults, one after the other, and then the load up to its size. */
+  async #strikes(stage: Stage, crew: Crew): Promise<void> {
+    const { size } = this.#options;
+    const [least, most] = this.#scenario.every ?? [500, 2_000];
+    const scene = { crew, random: this.#random, pause: (ms: number) => this.#pause(ms) };
+    await this.#consuming(crew, now());
+    for (let i = 0; i < size.faults && !this.#late(); i++) {
+      await this.#pause(this.#random.between(least, most));
+      this.#say("fault");
+      const fault = await stage.strike(scene);
+      this.#faults.push(fault);
+      this.#say("recovery");
+      await this.#consuming(crew, fault.reachableAt);
+    }
+    this.#say("load");
+    const rest = now() + most;
+    await this.#until(() => now() > rest && this.#reader.books.accepted.size >= size.accepted);
+  }
+
+  /** Waits until each worker has started something a while after the moment: what it held before is done by then. */
+  async #consuming(crew: Crew, since: number): Promise<void> {
+    const enough = since + 1_000;
+    const { lastStart } = this.#reader.books;
+    await this.#until(() => crew.pids.every((pid) => (lastStart.get(pid) ?? 0) > enough), BACK_WITHIN);
+  }
+
+  /**
+   * Waits until the store holds no unfinished job.
+   *
+   * @returns accepted jobs that it does not call completed; `undefined` when it could not be asked.
+   */
+  async #drained(stage: Stage): Promise<number | undefined> {
+    this.#say("drain");
+    try {
+      const app = await bootApp({ queue: stage.observed ?? stage.queue, worker: {} });
+      try {
+        return await this.#storeView(app.get(TaskQueueProtocol));
+      } finally {
+        await app.close();
+      }
+    } catch (error) {
+      this.#options.signal.throwIfAborted();
+      this.#say(`the store cannot be asked: ${String(error)}`);
+      return undefined;
+    }
+  }
+
+  async #storeView(queue: TaskQueueProtocol): Promise<number> {
+    for (let rest = 0; rest < 2 && !this.#late();) {
+      await this.#pause(250);
+      const { counts } = await queue.stats();
+      this.#say("drain");
+      const unfinished = counts.pending + counts.running + counts.scheduled + counts.waiting;
+      rest = unfinished === 0 ? rest + 1 : 0;
+    }
+    const ids = [...this.#reader.books.accepted.keys()];
+    let completed = 0;
+    for (let at = 0; at < ids.length; at += 500)
+      for (const { status } of await queue.results(ids.slice(at, at + 500)))
+        if (status === "completed") completed++;
+    return ids.length - completed;
+  }
+
+  #late(): boolean {
+    this.#outOfTime ||= now() - this.#began > this.#options.size.limitMs;
+    return this.#outOfTime;
+  }
+
+  async #pause(ms: number): Promise<void> {
+    const end = now() + ms;
+    await this.#until(() => now() >= end);
+  }
+
+  /** Looks at the ledgers until the condition holds, or the time is over. */
+  async #until(condition: () => boolean, withinMs = Infinity): Promise<void> {
+    const end = now() + withinMs;
+    for (;;) {
+      this.#reader.refresh();
+      if (condition() || now() > end || this.#late()) return;
+      await sleep(LOOK, undefined, { signal: this.#options.signal });
+    }
+  }
+
+  async #atMost(ms: number, done: Promise<unknown>): Promise<void> {
+    const waiting = new AbortController();
+    const limit = sleep(ms, undefined, { signal: waiting.signal }).catch(() => {});
+    await Promise.race([done, limit]);
+    waiting.abort();
+  }
+
+  #say(what: string): void {
+    this.#options.onProgress(this.#faults.length, this.#reader.books.completed, what);
+  }
+}

@@ -1,0 +1,53 @@
+import type { NamedBackendOptions, WorkerOptions } from "@lexigram/tasks";
+import type { Bars } from "./accounts/verdict.ts";
+import type { Fault } from "./accounts/figures.ts";
+import type { Cleanup } from "./run/cleanup.ts";
+import type { Crew } from "./run/crew.ts";
+import type { SeededRandom } from "./seeded-random.ts";
+
+/** What a fault is made with. */
+export interface Scene {
+  readonly crew: Crew;
+  readonly random: SeededRandom;
+  /** Waits; rejects when the run is called off. */
+  readonly pause: (ms: number) => Promise<void>;
+}
+
+/** The servers of a run, up and ready, and what is done to them and to their clients. */
+export interface Stage {
+  /** The queue, as the workers and producers of the run name it. */
+  readonly queue: NamedBackendOptions;
+  /** The queue as whoever looks on names it, around what stands in the way of the others. Default: the same. */
+  readonly observed?: NamedBackendOptions;
+  /** Strikes once. Resolves when the store can be reached again. */
+  strike(scene: Scene): Promise<Fault>;
+}
+
+/** One way to hurt a system, and what it has to show under it. */
+export interface Scenario {
+  readonly name: string;
+  /** What it shows, in one line. */
+  readonly title: string;
+  readonly worker?: WorkerOptions;
+  /** From the end of one fault to the next, in milliseconds. Default 500 to 2,000. */
+  readonly every?: readonly [least: number, most: number];
+  readonly bars: Omit<Bars, "accepted" | "faultsInFlight">;
+  /** Brings the servers up; what it starts is ended by `cleanup`. */
+  open(cleanup: Cleanup): Promise<Stage>;
+}
+
+/** How much of everything a run takes. */
+export interface Size {
+  readonly accepted: number;
+  readonly faults: number;
+  readonly workers: number;
+  readonly producers: number;
+  /** Of one scenario, in milliseconds. */
+  readonly limitMs: number;
+}
+
+export const QUICK: Size = { accepted: 5_000, faults: 6, workers: 2, producers: 1, limitMs: 150_000 };
+export const FULL: Size = { accepted: 30_000, faults: 20, workers: 3, producers: 2, limitMs: 900_000 };
+
+/** Faults that must find a job in flight, whatever the size of the run. */
+export const FAULTS_IN_FLIGHT = 5;

@@ -1,0 +1,5 @@
+import { redis } from "./redis.ts";
+import type { ChaosStore } from "./store.ts";
+
+/** Every store that scenarios run on, by its name on the command line. */
+export const STORES: Readonly<Record<string, ChaosStore>> = { redis };

@@ -1,0 +1,88 @@
+import { privateRedis } from "@lexigram/services";
+import type { NamedBackendOptions } from "@lexigram/tasks";
+import { now } from "../moment.ts";
+import type { Cleanup } from "../run/cleanup.ts";
+import type { Scenario } from "../scenario.ts";
+import { killAndRestart, serverScenarios } from "../scenarios/servers.ts";
+import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
+import { workerScenarios } from "../scenarios/workers.ts";
+import { redisCommand } from "./redis-command.ts";
+import type { ChaosStore } from "./store.ts";
+
+const ALWAYS = ["--appendonly", "yes", "--appendfsync", "always"];
+const EVERY_SECOND = ["--appendonly", "yes", "--appendfsync", "everysec"];
+const NOTHING = ["--appendonly", "no"];
+
+const queueAt = (port: number): NamedBackendOptions => ({
+  name: "chaos",
+  type: "redis",
+  redisUrl: `redis://127.0.0.1:${port}`,
+});
+
+/** Opens a standalone server with these settings. */
+const standalone =
+  (settings: readonly string[]): OpenServer =>
+  async (cleanup: Cleanup): Promise<StoreServer> => {
+    const server = await privateRedis(...settings);
+    cleanup.defer(() => server.stop());
+    const port = Number(new URL(server.url).port);
+    return {
+      port,
+      queue: queueAt(port),
+      through: queueAt,
+      kill: () => server.kill(),
+      start: () => server.start(),
+    };
+  };
+
+/** The restarts of {@link serverScenarios} on a server that may forget. */
+const unsafeRestart = (name: string, title: string, settings: readonly string[]): Scenario => ({
+  name,
+  title,
+  bars: { safe: false, duplicates: "any" },
+  open: async (cleanup) => {
+    const server = await standalone(settings)(cleanup);
+    return { queue: server.queue, strike: (scene) => killAndRestart(server, scene) };
+  },
+});
+
+const clientKill: Scenario = {
+  name: "client-kill",
+  title: "storms of CLIENT KILL TYPE normal and pubsub",
+  bars: { safe: true, duplicates: "in flight", resumeMs: 5_000 },
+  open: async (cleanup) => {
+    const { queue, port } = await standalone(ALWAYS)(cleanup);
+    return {
+      queue,
+      async strike({ crew, random, pause }) {
+        const at = now();
+        for (let left = random.between(3, 10); left > 0; left--) {
+          await redisCommand(port, "CLIENT", "KILL", "TYPE", "normal");
+          await redisCommand(port, "CLIENT", "KILL", "TYPE", "pubsub");
+          await pause(random.between(0, 150));
+        }
+        return { at, reachableAt: now(), consumers: crew.pids };
+      },
+    };
+  },
+};
+
+export const redis: ChaosStore = {
+  name: "redis",
+  safeSettings: "appendfsync always; with replicas waitReplicas: 1",
+  scenarios: [
+    ...workerScenarios(standalone(ALWAYS)),
+    ...serverScenarios(standalone(ALWAYS)),
+    clientKill,
+    unsafeRestart(
+      "restart-everysec",
+      "SIGKILL of the server with appendfsync everysec: its loss is measured",
+      EVERY_SECOND,
+    ),
+    unsafeRestart(
+      "restart-no-persistence",
+      "SIGKILL of a server that keeps nothing on disk: its loss is measured",
+      NOTHING,
+    ),
+  ],
+};
