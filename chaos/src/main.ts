@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { jsonLine, tableOf } from "./report.ts";
 import { drive, type Outcome } from "./run/drive.ts";
@@ -39,6 +40,9 @@ ${list.join("\n")}`,
   );
   process.exit(2);
 }
+
+// Applications look for their backends from where they stand.
+process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 
 // The first signal calls the run off, and everything it started is ended; the second leaves at once, and guards do it.
 const off = new AbortController();

@@ -4,6 +4,7 @@ import { booksOf, ordinary, series } from "./books-of.ts";
 
 const ALIVE = new Map<number, number>();
 const strike = (fault: Partial<Fault> & { at: number }): Fault => ({
+  struckAt: fault.at,
   reachableAt: fault.at,
   consumers: [],
   ...fault,
@@ -80,6 +81,10 @@ describe("in flight at a fault", () => {
       inFlightAtFaults: inFlight,
       faultsInFlight: inFlight > 0 ? 1 : 0,
     });
+  });
+
+  test("are all that were at work at any moment while it struck", () => {
+    expect(figuresOf(books(), [strike({ at: 17, struckAt: 32 })], ALIVE, 100).inFlightAtFaults).toBe(3);
   });
 
   test("are those of the victims alone, when there are any", () => {

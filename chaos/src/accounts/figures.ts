@@ -2,8 +2,10 @@ import type { Books } from "./books.ts";
 
 /** One thing that was done to the servers, the network or the workers, on the machine's monotonic clock. */
 export interface Fault {
-  /** The moment before it began. */
+  /** The moment before it struck. */
   readonly at: number;
+  /** When it surely had struck: a signal takes a moment to arrive. */
+  readonly struckAt: number;
   /** When the store could be reached again, as seen from outside; the same as `at` where it always could. */
   readonly reachableAt: number;
   /** Processes whose handlers it hit. Absent: all of them. */
@@ -25,7 +27,7 @@ export interface Figures {
   readonly lost: number;
   /** Ends beyond the first of each job. */
   readonly duplicates: number;
-  /** Handlers that had started and not ended at the moment of each fault, summed over the faults. */
+  /** Handlers that had started and not ended while each fault struck, summed over the faults. */
   readonly inFlightAtFaults: number;
   readonly faults: number;
   /** Faults that found at least one handler at work. */
@@ -77,10 +79,10 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 const longest = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.round(Math.max(...values));
 
-function inFlightAt(books: Books, { at, victims }: Fault, deaths: Deaths): number {
+function inFlightAt(books: Books, { at, struckAt, victims }: Fault, deaths: Deaths): number {
   return books.executions.filter(
     ({ pid, startedAt, endedAt }) =>
-      startedAt <= at &&
+      startedAt <= struckAt &&
       (endedAt === undefined || endedAt > at) &&
       (deaths.get(pid) ?? Infinity) > at &&
       (victims === undefined || victims.includes(pid)),
@@ -144,12 +146,12 @@ function rerunTime(books: Books, faults: readonly Fault[], deaths: Deaths): numb
     if (own === undefined) starts.set(id, [startedAt]);
     else own.push(startedAt);
   }
-  const times = faults.flatMap(({ at, victims }) =>
+  const times = faults.flatMap(({ at, struckAt, victims }) =>
     books.executions
       .filter(
         ({ pid, startedAt, endedAt }) =>
           victims?.includes(pid) === true &&
-          startedAt <= at &&
+          startedAt <= struckAt &&
           endedAt === undefined &&
           (deaths.get(pid) ?? 0) >= at,
       )

@@ -91,6 +91,8 @@ class Run {
   readonly #reader: LedgerFolder;
   readonly #faults: Fault[] = [];
   #outOfTime = false;
+  /** Why a ledger could not be read. */
+  #unreadable: unknown;
 
   constructor(scenario: Scenario, options: DriveOptions, folder: string, cleanup: Cleanup) {
     this.#scenario = scenario;
@@ -112,8 +114,7 @@ class Run {
     const crew = await this.#crew(stage);
     const producers = await this.#producers(stage);
     const load = new Load(producers, now());
-    const steering = setInterval(() => load.steer(this.#reader.books, now()), LOOK);
-    this.#cleanup.defer(() => clearInterval(steering));
+    this.#watch(load);
 
     await this.#strikes(stage, crew);
     const loadEnd = now();
@@ -144,6 +145,19 @@ class Run {
         { ...bars, accepted: size.accepted, faultsInFlight: FAULTS_IN_FLIGHT },
       ),
     };
+  }
+
+  /** Reads the ledgers as they grow, whatever else goes on, and keeps the load even. */
+  #watch(load: Load): void {
+    const watching = setInterval(() => {
+      try {
+        this.#reader.refresh();
+        load.steer(this.#reader.books, now());
+      } catch (error) {
+        this.#unreadable ??= error;
+      }
+    }, LOOK);
+    this.#cleanup.defer(() => clearInterval(watching));
   }
 
   async #crew({ queue }: Stage): Promise<Crew> {
@@ -248,11 +262,12 @@ class Run {
     await this.#until(() => now() >= end);
   }
 
-  /** Looks at the ledgers until the condition holds, or the time is over. */
+  /** Waits until the condition holds, or the time is over. @throws when a ledger cannot be read. */
   async #until(condition: () => boolean, withinMs = Infinity): Promise<void> {
     const end = now() + withinMs;
     for (;;) {
-      this.#reader.refresh();
+      if (this.#unreadable !== undefined)
+        throw new Error("the ledgers cannot be read", { cause: this.#unreadable });
       if (condition() || now() > end || this.#late()) return;
       await sleep(LOOK, undefined, { signal: this.#options.signal });
     }

@@ -20,9 +20,10 @@ export function workerScenarios(open: OpenServer): readonly Scenario[] {
           const victim = random.pick(crew.alive);
           const at = now();
           await crew.kill(victim);
+          const struckAt = now();
           const consumers = crew.pids;
           await crew.hire();
-          return { at, reachableAt: at, victims: [victim.pid], consumers };
+          return { at, struckAt, reachableAt: at, victims: [victim.pid], consumers };
         },
       }),
     },
@@ -35,10 +36,12 @@ export function workerScenarios(open: OpenServer): readonly Scenario[] {
         async strike({ crew, random }) {
           const leaver = random.pick(crew.alive);
           const at = now();
-          await crew.drain(leaver);
-          const consumers = crew.pids;
+          const left = crew.drain(leaver);
+          const struckAt = now();
+          const consumers = crew.pids.filter((pid) => pid !== leaver.pid);
+          await left;
           await crew.hire();
-          return { at, reachableAt: at, victims: [leaver.pid], consumers };
+          return { at, struckAt, reachableAt: at, victims: [leaver.pid], consumers };
         },
       }),
     },
@@ -53,12 +56,15 @@ export function workerScenarios(open: OpenServer): readonly Scenario[] {
           const zombie = random.pick(crew.alive);
           const at = now();
           zombie.signal("SIGSTOP");
+          let struckAt = at;
           try {
             await pause(ZOMBIE_LEASE + random.between(1_000, 2_000));
+            // Frozen by now, it wrote nothing since the signal arrived.
+            struckAt = now();
           } finally {
             zombie.signal("SIGCONT");
           }
-          return { at, reachableAt: now(), victims: [zombie.pid], consumers: crew.pids };
+          return { at, struckAt, reachableAt: now(), victims: [zombie.pid], consumers: crew.pids };
         },
       }),
     },

@@ -1,12 +1,12 @@
-import { privateRedis } from "@lexigram/services";
+import { privateRedis, redisCommand, redisSays } from "@lexigram/services";
 import type { NamedBackendOptions } from "@lexigram/tasks";
 import { now } from "../moment.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario } from "../scenario.ts";
-import { killAndRestart, serverScenarios } from "../scenarios/servers.ts";
+import { killAndRestart, RESUME_MS, serverScenarios } from "../scenarios/servers.ts";
 import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
-import { redisCommand } from "./redis-command.ts";
+import { failoverScenario } from "./redis-failover.ts";
 import type { ChaosStore } from "./store.ts";
 
 const ALWAYS = ["--appendonly", "yes", "--appendfsync", "always"];
@@ -25,13 +25,17 @@ const standalone =
   async (cleanup: Cleanup): Promise<StoreServer> => {
     const server = await privateRedis(...settings);
     cleanup.defer(() => server.stop());
-    const port = Number(new URL(server.url).port);
+    const { port } = server;
     return {
       port,
       queue: queueAt(port),
       through: queueAt,
       kill: () => server.kill(),
-      start: () => server.start(),
+      async start() {
+        await server.start();
+        // A server that still reads its file takes connections and refuses commands.
+        await redisSays(port, "PING", /^\+PONG/);
+      },
     };
   };
 
@@ -49,19 +53,24 @@ const unsafeRestart = (name: string, title: string, settings: readonly string[])
 const clientKill: Scenario = {
   name: "client-kill",
   title: "storms of CLIENT KILL TYPE normal and pubsub",
-  bars: { safe: true, duplicates: "in flight", resumeMs: 5_000 },
+  bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS },
   open: async (cleanup) => {
     const { queue, port } = await standalone(ALWAYS)(cleanup);
     return {
       queue,
       async strike({ crew, random, pause }) {
+        const kill = async (): Promise<void> => {
+          await redisCommand(port, "CLIENT KILL TYPE normal");
+          await redisCommand(port, "CLIENT KILL TYPE pubsub");
+        };
         const at = now();
-        for (let left = random.between(3, 10); left > 0; left--) {
-          await redisCommand(port, "CLIENT", "KILL", "TYPE", "normal");
-          await redisCommand(port, "CLIENT", "KILL", "TYPE", "pubsub");
+        await kill();
+        const struckAt = now();
+        for (let left = random.between(2, 9); left > 0; left--) {
           await pause(random.between(0, 150));
+          await kill();
         }
-        return { at, reachableAt: now(), consumers: crew.pids };
+        return { at, struckAt, reachableAt: now(), consumers: crew.pids };
       },
     };
   },
@@ -74,9 +83,16 @@ export const redis: ChaosStore = {
     ...workerScenarios(standalone(ALWAYS)),
     ...serverScenarios(standalone(ALWAYS)),
     clientKill,
+    failoverScenario({
+      name: "failover",
+      title: "SIGKILL of the primary under Sentinel, with waitReplicas: 1",
+      settings: ALWAYS,
+      waitReplicas: 1,
+      bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS },
+    }),
     unsafeRestart(
       "restart-everysec",
-      "SIGKILL of the server with appendfsync everysec: its loss is measured",
+      "SIGKILL of a server with appendfsync everysec: its loss is measured",
       EVERY_SECOND,
     ),
     unsafeRestart(
@@ -84,5 +100,12 @@ export const redis: ChaosStore = {
       "SIGKILL of a server that keeps nothing on disk: its loss is measured",
       NOTHING,
     ),
+    failoverScenario({
+      name: "failover-no-wait",
+      title: "the same failover without WAIT: its loss is measured",
+      settings: ALWAYS,
+      waitReplicas: 0,
+      bars: { safe: false, duplicates: "any" },
+    }),
   ],
 };

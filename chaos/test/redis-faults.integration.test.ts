@@ -1,0 +1,91 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { redisCommand } from "@lexigram/services";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { now } from "../src/moment.ts";
+import { Cleanup } from "../src/run/cleanup.ts";
+import type { Crew } from "../src/run/crew.ts";
+import type { Scenario, Stage } from "../src/scenario.ts";
+import { SeededRandom } from "../src/seeded-random.ts";
+import { redis } from "../src/stores/redis.ts";
+
+/** Everybody who would have to consume, and nobody there. */
+const crew = { pids: [7] } as unknown as Crew;
+const scene = { crew, random: new SeededRandom(1), pause: async () => {} };
+
+async function opened(name: string): Promise<Stage> {
+  const scenario: Scenario | undefined = redis.scenarios.find((one) => one.name === name);
+  if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
+  const cleanup = new Cleanup();
+  onTestFinished(() => cleanup[Symbol.asyncDispose]());
+  return scenario.open(cleanup);
+}
+
+const portOf = ({ queue, observed }: Stage): number =>
+  Number(new URL((observed ?? queue).redisUrl ?? "").port);
+
+const extraOf = ({ queue }: Stage): { sentinel: { sentinels: { port: number }[]; name: string } } =>
+  queue.extra as never;
+
+async function strikes(stage: Stage): Promise<void> {
+  const before = now();
+  const fault = await stage.strike(scene);
+  expect(fault.consumers).toEqual([7]);
+  const moments = [before, fault.at, fault.struckAt, fault.reachableAt, now()];
+  expect(moments).toEqual(moments.toSorted((a, b) => a - b));
+}
+
+describe("a fault of Redis", () => {
+  test("restarts a server that keeps what it accepted", async () => {
+    const stage = await opened("server-restart");
+    await redisCommand(portOf(stage), "SET kept yes");
+    await strikes(stage);
+    expect(await redisCommand(portOf(stage), "GET kept")).toContain("yes");
+  });
+
+  test("restarts a server that forgets, where nothing is kept", async () => {
+    const stage = await opened("restart-no-persistence");
+    await redisCommand(portOf(stage), "SET kept yes");
+    await strikes(stage);
+    expect(await redisCommand(portOf(stage), "GET kept")).toBe("$-1\r\n");
+  });
+
+  test("ends every client's connection", async () => {
+    const stage = await opened("client-kill");
+    const client = connect({ host: "127.0.0.1", port: portOf(stage) });
+    await once(client, "connect");
+    const closed = once(client, "close");
+    client.resume();
+    await strikes(stage);
+    await closed;
+  });
+
+  test("silences the connections that stand, and lets new ones pass", async () => {
+    const stage = await opened("half-open");
+    const proxied = Number(new URL(stage.queue.redisUrl ?? "").port);
+    const client = connect({ host: "127.0.0.1", port: proxied });
+    onTestFinished(() => void client.destroy());
+    client.write("PING\r\n");
+    await once(client, "data");
+    let heard = false;
+    client.on("data", () => (heard = true));
+    await strikes(stage);
+    client.write("PING\r\n");
+    expect(await redisCommand(proxied, "PING")).toBe("+PONG\r\n");
+    expect(await redisCommand(portOf(stage), "PING")).toBe("+PONG\r\n");
+    expect([heard, client.closed]).toEqual([false, false]);
+  });
+
+  test("makes a replica the primary, again and again", { timeout: 60_000 }, async () => {
+    const stage = await opened("failover");
+    const { sentinels, name } = extraOf(stage).sentinel;
+    const primary = async (): Promise<string> =>
+      redisCommand(sentinels[0]?.port ?? 0, `SENTINEL get-master-addr-by-name ${name}`);
+    const first = await primary();
+    await strikes(stage);
+    const second = await primary();
+    expect(second).not.toBe(first);
+    await strikes(stage);
+    expect(await primary()).not.toBe(second);
+  });
+});
