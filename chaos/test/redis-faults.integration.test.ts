@@ -50,14 +50,21 @@ describe("a fault of Redis", () => {
     expect(await redisCommand(portOf(stage), "GET kept")).toBe("$-1\r\n");
   });
 
+  test("takes from a file what was written in its last second", async () => {
+    const stage = await opened("power-cut-everysec");
+    await redisCommand(portOf(stage), "SET kept yes");
+    await strikes(stage);
+    expect(await redisCommand(portOf(stage), "GET kept")).toBe("$-1\r\n");
+  });
+
   test("ends every client's connection", async () => {
     const stage = await opened("client-kill");
     const client = connect({ host: "127.0.0.1", port: portOf(stage) });
     await once(client, "connect");
-    const closed = once(client, "close");
+    const ended = once(client, "end");
     client.resume();
     await strikes(stage);
-    await closed;
+    expect(await ended).toEqual([]);
   });
 
   test("silences the connections that stand, and lets new ones pass", async () => {
@@ -76,16 +83,13 @@ describe("a fault of Redis", () => {
     expect([heard, client.closed]).toEqual([false, false]);
   });
 
-  test("makes a replica the primary, again and again", { timeout: 60_000 }, async () => {
+  test("makes a replica the primary", { timeout: 60_000 }, async () => {
     const stage = await opened("failover");
     const { sentinels, name } = extraOf(stage).sentinel;
     const primary = async (): Promise<string> =>
       redisCommand(sentinels[0]?.port ?? 0, `SENTINEL get-master-addr-by-name ${name}`);
-    const first = await primary();
+    const before = await primary();
     await strikes(stage);
-    const second = await primary();
-    expect(second).not.toBe(first);
-    await strikes(stage);
-    expect(await primary()).not.toBe(second);
+    expect(await primary()).not.toBe(before);
   });
 });

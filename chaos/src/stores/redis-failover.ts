@@ -80,7 +80,26 @@ async function failOver(
   await redisCommand(primary.port, `REPLICAOF 127.0.0.1 ${port}`);
   for (const node of nodes)
     if (node.port !== port) await redisSays(node.port, "INFO replication", /master_link_status:up/);
+  // Sentinels that have not ended one failover do not begin the next.
+  for (const sentinel of sentinels) await settled(sentinel, name, port, nodes.length - 1);
   return { at, struckAt, reachableAt, consumers: crew.pids };
+}
+
+/** Waits until a sentinel takes this server for the primary, and sees nothing wrong with it and its replicas. */
+async function settled(sentinel: PrivateServer, name: string, port: number, replicas: number): Promise<void> {
+  const quiet = (flags: string): RegExp => new RegExp(`\\r\\nflags\\r\\n\\$\\d+\\r\\n${flags}\\r\\n`, "g");
+  await redisSays(
+    sentinel.port,
+    `SENTINEL get-master-addr-by-name ${name}`,
+    new RegExp(`\\r\\n${port}\\r\\n$`),
+  );
+  await redisSays(sentinel.port, `SENTINEL master ${name}`, quiet("master"));
+  await redisSays(
+    sentinel.port,
+    `SENTINEL replicas ${name}`,
+    /flags/,
+    (reply) => [...reply.matchAll(quiet("slave"))].length === replicas,
+  );
 }
 
 async function primaryOf(nodes: readonly PrivateServer[]): Promise<PrivateServer> {

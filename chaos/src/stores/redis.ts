@@ -1,3 +1,5 @@
+import { statSync, truncateSync } from "node:fs";
+import { join } from "node:path";
 import { privateRedis, redisCommand, redisSays } from "@lexigram/services";
 import type { NamedBackendOptions } from "@lexigram/tasks";
 import { now } from "../moment.ts";
@@ -50,6 +52,40 @@ const unsafeRestart = (name: string, title: string, settings: readonly string[])
   },
 });
 
+/** What the disk holds for sure under `appendfsync everysec` was written this long ago, in milliseconds. */
+const SYNCED_BEFORE = 1_000;
+
+const powerCut: Scenario = {
+  name: "power-cut-everysec",
+  title: "the same, and the file loses its last second as in a power cut: its loss is measured",
+  bars: { safe: false, duplicates: "any" },
+  open: async (cleanup) => {
+    const server = await privateRedis(...EVERY_SECOND, "--auto-aof-rewrite-percentage", "0");
+    cleanup.defer(() => server.stop());
+    const file = join(server.directory, "appendonlydir", "appendonly.aof.1.incr.aof");
+    let sizes = [{ at: -Infinity, size: 0 }];
+    const look = setInterval(() => {
+      sizes.push({ at: now(), size: statSync(file).size });
+      sizes = sizes.slice(-100);
+    }, 50);
+    cleanup.defer(() => clearInterval(look));
+    return {
+      queue: queueAt(server.port),
+      async strike({ crew, random, pause }) {
+        const at = now();
+        await server.kill();
+        const struckAt = now();
+        truncateSync(file, sizes.findLast((sample) => sample.at <= at - SYNCED_BEFORE)?.size ?? 0);
+        sizes = [{ at: -Infinity, size: statSync(file).size }];
+        await pause(random.between(0, 2_000));
+        await server.start();
+        await redisSays(server.port, "PING", /^\+PONG/);
+        return { at, struckAt, reachableAt: now(), consumers: crew.pids };
+      },
+    };
+  },
+};
+
 const clientKill: Scenario = {
   name: "client-kill",
   title: "storms of CLIENT KILL TYPE normal and pubsub",
@@ -95,6 +131,7 @@ export const redis: ChaosStore = {
       "SIGKILL of a server with appendfsync everysec: its loss is measured",
       EVERY_SECOND,
     ),
+    powerCut,
     unsafeRestart(
       "restart-no-persistence",
       "SIGKILL of a server that keeps nothing on disk: its loss is measured",
