@@ -163,7 +163,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   }
 
   takeSlot(): void {
-    const attempt = this.#held.shift();
+    let attempt = this.#held.shift();
+    // A process that stood still gets here before the timer that would tell.
+    for (; attempt !== undefined && attempt.leaseDeadline <= this.now(); attempt = this.#held.shift())
+      this.#release([attempt]);
     if (attempt === undefined) return this.#account.grant(1);
     this.line.nameStarted(attempt);
     this.#begin(attempt);

@@ -62,6 +62,28 @@ describe("a lease", () => {
     expect(shop.began).toEqual(ids);
   });
 
+  test("that ended while the process stood still begins nothing that was held ready", async () => {
+    const shop = new Workshop();
+    const { clock } = shop;
+    let stoodStill = 0;
+    const services = {
+      clock: {
+        now: () => clock.now(),
+        monotonic: () => clock.monotonic() + stoodStill,
+        setTimer: clock.setTimer.bind(clock),
+      },
+    };
+    const gate = new Gate();
+    shop.define("t", () => gate.promise);
+    const [first] = await shop.enqueueAll("t", 3);
+    await shop.start({ settings: { prefetch: 2 }, services });
+    shop.onCall = () => "refuse";
+    stoodStill = 16_000;
+    gate.open();
+    await shop.settle();
+    expect(shop.began).toEqual([first]);
+  });
+
   test("covers a handler in its grace period", async () => {
     const shop = new Workshop();
     const gate = new Gate();
