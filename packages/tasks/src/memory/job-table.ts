@@ -83,7 +83,8 @@ export class JobTable {
     this.#mask = room - 1;
     for (let slot = 0; slot < hashes.length; slot++) {
       const entry = entries[slot];
-      if (entry !== undefined) this.#put(entry, entry.hash);
+      // By the hash kept here: that of the entry lies elsewhere in memory, and reading it costs more than the move.
+      if (entry !== undefined) this.#put(entry, hashes[slot] as number);
     }
   }
 

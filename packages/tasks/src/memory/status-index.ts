@@ -97,24 +97,25 @@ export class StatusIndex {
     return low;
   }
 
-  /** Closes the gaps, in a ring that leaves as much room again. */
+  /** Closes the gaps, in a ring that leaves as much room again. Entries before the first gap keep their positions. */
   #rebuild(): void {
     let room = SMALLEST;
     while (room < this.size * 2) room *= 2;
     const entries = new Array<JobEntry | undefined>(room);
     const stamps = new Array<number>(room).fill(0);
-    let tail = 0;
+    const mask = room - 1;
+    let tail = this.#head;
     for (let at = this.#head; at < this.#tail; at++) {
       const entry = this.#entries[at & this.#mask];
       if (entry === undefined) continue;
-      entries[tail] = entry;
-      stamps[tail] = this.#stamps[at & this.#mask] as number;
-      entry.indexAt = tail++;
+      entries[tail & mask] = entry;
+      stamps[tail & mask] = this.#stamps[at & this.#mask] as number;
+      if (tail !== at) entry.indexAt = tail;
+      tail++;
     }
     this.#entries = entries;
     this.#stamps = stamps;
-    this.#mask = room - 1;
-    this.#head = 0;
+    this.#mask = mask;
     this.#tail = tail;
   }
 }
