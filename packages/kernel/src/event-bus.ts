@@ -29,7 +29,7 @@ export class EventBus {
 
   /** Whether anyone listens to the type; ask before building a costly event. */
   hasSubscribers(type: AbstractConstructor | string): boolean {
-    return this.#subscribers.has(type);
+    return this.#subscribers.size > 0 && this.#subscribers.has(type);
   }
 
   /**

@@ -3,7 +3,7 @@ import { type Logger, serializeError, type TaskEventName, type TaskEvents } from
 type Listener<E extends TaskEventName> = (payload: TaskEvents[E]) => unknown;
 
 /** `task.enqueued` is another name of `task.queued`; both are heard under one. */
-const ALIASES: Partial<Record<TaskEventName, TaskEventName>> = { "task.enqueued": "task.queued" };
+const heardAs = (event: TaskEventName): TaskEventName => (event === "task.enqueued" ? "task.queued" : event);
 
 /** Somebody who hands facts on, and who has listeners of his own that come and go. */
 export interface TaskRelay {
@@ -27,7 +27,7 @@ export class TaskEmitter {
   }
 
   on<E extends TaskEventName>(event: E, listener: Listener<E>): Disposable {
-    const name = ALIASES[event] ?? event;
+    const name = heardAs(event);
     // Copied on change, so that a listener may add or remove others while an event is being told.
     this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener]);
     return {
@@ -49,14 +49,14 @@ export class TaskEmitter {
 
   /** Whether anybody listens; ask before making a payload on a hot path. */
   has(event: TaskEventName): boolean {
-    const name = ALIASES[event] ?? event;
+    const name = heardAs(event);
     if (this.#listeners.has(name)) return true;
     for (const relay of this.#relays) if (relay.wants(name)) return true;
     return false;
   }
 
   emit<E extends TaskEventName>(event: E, payload: TaskEvents[E]): void {
-    const name = (ALIASES[event] ?? event) as E;
+    const name = heardAs(event) as E;
     const listeners = this.#listeners.get(name) as Listener<E>[] | undefined;
     if (listeners !== undefined)
       for (const listener of listeners) {

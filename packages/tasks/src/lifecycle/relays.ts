@@ -36,6 +36,11 @@ const DOMAIN_EVENTS: { readonly [E in TaskEventName]?: DomainEventClass } = {
   "task.dead": TaskFailedEvent,
 };
 
+/** What a subscriber to each domain event may have named. */
+const SUBSCRIBED = new Map(
+  Object.entries(DOMAIN_EVENTS).map(([event, type]) => [event, [type, type.name, DomainEvent]] as const),
+);
+
 /** Publishes the domain events of jobs on the application's event bus. */
 export function eventBusRelay(events: EventBus, clock: Clock): TaskRelay {
   const make = (event: TaskEventName, payload: TaskEvents[TaskEventName]): DomainEvent | undefined => {
@@ -53,11 +58,8 @@ export function eventBusRelay(events: EventBus, clock: Clock): TaskRelay {
   };
   return {
     wants: (event) => {
-      const type = DOMAIN_EVENTS[event];
-      if (type === undefined) return false;
-      return (
-        events.hasSubscribers(type) || events.hasSubscribers(type.name) || events.hasSubscribers(DomainEvent)
-      );
+      for (const named of SUBSCRIBED.get(event) ?? []) if (events.hasSubscribers(named)) return true;
+      return false;
     },
     tell: (event, payload) => {
       const domainEvent = make(event, payload);
