@@ -61,15 +61,16 @@ export class OutcomeReport {
 
   #count(attempt: Attempt): void {
     if (attempt.outcome.kind === "cancelled") return;
-    attempt.member?.stats.recordJob(attempt);
-    this.#services.dashboard?.recordExecution({
-      taskName: attempt.taskName,
-      jobId: attempt.jobId,
-      durationMs: attempt.durationMs,
-      success: attempt.success,
-      ...(attempt.success ? {} : { error: serializeError(attempt.outcome.error, this.#settings.errors) }),
-      ...(attempt.member === undefined ? {} : { workerId: attempt.member.id }),
-    });
+    const { taskName, jobId, durationMs, success, member } = attempt;
+    member?.stats.recordJob(attempt);
+    const { dashboard } = this.#services;
+    if (dashboard === undefined) return;
+    const workerId = member?.id ?? "";
+    if (success) dashboard.recordExecution({ taskName, jobId, durationMs, success, workerId });
+    else {
+      const error = serializeError(attempt.outcome.error, this.#settings.errors);
+      dashboard.recordExecution({ taskName, jobId, durationMs, success, workerId, error });
+    }
   }
 
   #messageOf(error: unknown): string {
