@@ -25,6 +25,12 @@ export function functionLayer(middleware: TaskMiddlewareFunction, inside: Around
   };
 }
 
+/** Tells one hook how a job ended. Not made per job: a closure for each would be most of what a layer allocates. */
+type TellEnd = (hook: TaskMiddleware, context: TaskExecutionContext, thrown: unknown) => void | Promise<void>;
+
+const tellResult: TellEnd = (hook, context) => hook.afterExecute!(context);
+const tellError: TellEnd = (hook, context, thrown) => hook.onError!(context, thrown);
+
 /** A layer made of neighbouring middleware in the ancestor's form; costs no promise when nothing in it needs one. */
 export function hookLayer(
   list: readonly TaskMiddleware[],
@@ -36,9 +42,9 @@ export function hookLayer(
   const after = list.filter((one) => one.afterExecute !== undefined).toReversed();
   const onError = list.filter((one) => one.onError !== undefined).toReversed();
 
-  const fault = (hook: string, context: TaskExecutionContext, error: unknown): void =>
+  const fault = (tell: TellEnd, context: TaskExecutionContext, error: unknown): void =>
     logger.error("a middleware failed", {
-      hook,
+      hook: tell === tellError ? "onError" : "afterExecute",
       task: context.taskName,
       job: context.jobId,
       error: serializeError(error),
@@ -46,35 +52,42 @@ export function hookLayer(
 
   /** Runs hooks one after the other, from `from` on; what they throw is logged only. */
   const isolated = (
-    name: string,
-    hooks: readonly TaskMiddleware[],
-    call: (hook: TaskMiddleware) => void | Promise<void>,
+    tell: TellEnd,
     context: TaskExecutionContext,
+    thrown: unknown,
     from = 0,
   ): Promise<void> | undefined => {
+    const hooks = tell === tellError ? onError : after;
     for (let i = from; i < hooks.length; i++) {
       try {
-        const told = call(hooks[i]!);
-        if (told instanceof Promise)
-          return told
-            .catch((error: unknown) => fault(name, context, error))
-            .then(() => isolated(name, hooks, call, context, i + 1));
+        const told = tell(hooks[i]!, context, thrown);
+        if (told instanceof Promise) return isolatedLater(told, tell, context, thrown, i + 1);
       } catch (error) {
-        fault(name, context, error);
+        fault(tell, context, error);
       }
     }
     return undefined;
+  };
+  const isolatedLater = async (
+    told: Promise<void>,
+    tell: TellEnd,
+    context: TaskExecutionContext,
+    thrown: unknown,
+    from: number,
+  ): Promise<void> => {
+    await told.catch((error: unknown) => fault(tell, context, error));
+    await isolated(tell, context, thrown, from);
   };
 
   const succeeded = (context: TaskExecutionContext, result: unknown): unknown => {
     context.result = result;
     context.endTime ??= clock.monotonic();
-    const told = isolated("afterExecute", after, (hook) => hook.afterExecute!(context), context);
+    const told = isolated(tellResult, context, undefined);
     return told === undefined ? result : told.then(() => result);
   };
   const failed = (context: TaskExecutionContext, error: unknown): unknown => {
     context.endTime ??= clock.monotonic();
-    const told = isolated("onError", onError, (hook) => hook.onError!(context, error), context);
+    const told = isolated(tellError, context, error);
     if (told === undefined) throw error;
     return told.then(() => Promise.reject(error));
   };
@@ -97,16 +110,22 @@ export function hookLayer(
     for (let i = from; i < before.length; i++) {
       try {
         const told = before[i]!.beforeExecute!(context);
-        if (told instanceof Promise)
-          return told.then(
-            () => begin(context, innermost, i + 1),
-            (error: unknown) => failed(context, error),
-          );
+        if (told instanceof Promise) return beginLater(told, context, innermost, i + 1);
       } catch (error) {
         return failed(context, error);
       }
     }
     return run(context, innermost);
   };
+  const beginLater = (
+    told: Promise<void>,
+    context: TaskExecutionContext,
+    innermost: Inside,
+    from: number,
+  ): Promise<unknown> =>
+    told.then(
+      () => begin(context, innermost, from),
+      (error: unknown) => failed(context, error),
+    );
   return (context, innermost) => begin(context, innermost, 0);
 }
