@@ -1,8 +1,9 @@
 import type { JobId, Random } from "@lexigram/contracts";
 
-const DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz".split("");
-/** Every text of two base-36 digits, so that most ids cost one concatenation; `toString(36)` takes as long as storing a job. */
-const PAIRS: readonly string[] = DIGITS.flatMap((a) => DIGITS.map((b) => a + b));
+/** The character codes of the base-36 digits. */
+const DIGITS: readonly number[] = Array.from("0123456789abcdefghijklmnopqrstuvwxyz", (d) => d.charCodeAt(0));
+/** Ids that differ in their last two digits only. */
+const BLOCK = 36 * 36;
 const HALF = 36 ** 6;
 
 /** Twelve base-36 digits by chance (62 bits): enough to tell processes apart, no secret. */
@@ -21,19 +22,29 @@ export function randomName(random: Random): string {
 export class JobIds {
   readonly prefix: string;
   #block = 0;
-  #head: string;
   #next = 0;
+  /** The character codes of the latest id of the block. */
+  #codes: number[];
 
   constructor(random: Random) {
     this.prefix = randomName(random);
-    this.#head = `${this.prefix}0`;
+    this.#codes = this.#codesOf(0);
   }
 
   next(): JobId {
-    if (this.#next === PAIRS.length) {
+    if (this.#next === BLOCK) {
       this.#next = 0;
-      this.#head = this.prefix + (++this.#block).toString(36);
+      this.#codes = this.#codesOf(++this.#block);
     }
-    return this.#head + (PAIRS[this.#next++] as string);
+    const codes = this.#codes;
+    codes[codes.length - 2] = DIGITS[Math.floor(this.#next / 36)] as number;
+    codes[codes.length - 1] = DIGITS[this.#next % 36] as number;
+    this.#next++;
+    // Not put together of texts: such a text is two until it is read, and joining them then costs more than this.
+    return String.fromCharCode(...codes);
+  }
+
+  #codesOf(block: number): number[] {
+    return Array.from(`${this.prefix}${block.toString(36)}00`, (digit) => digit.charCodeAt(0));
   }
 }

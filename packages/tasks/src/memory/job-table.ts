@@ -41,7 +41,8 @@ export class JobTable {
   /** Adds an entry whose id is not there. */
   add(entry: JobEntry): void {
     if (++this.size * 2 > this.#mask) this.#resize((this.#mask + 1) * 2);
-    entry.hash = this.#hashOf(entry.id);
+    // A new id was looked up just before.
+    entry.hash = entry.id === this.#hashedId ? this.#hashed : this.#hashOf(entry.id);
     this.#put(entry, entry.hash);
   }
 
@@ -88,9 +89,8 @@ export class JobTable {
     }
   }
 
-  /** Never 0, which marks a free slot. An id is looked up and then added, so the last hash is kept. */
+  /** Never 0, which marks a free slot. Kept for the id that was hashed last. */
   #hashOf(id: JobId): number {
-    if (id === this.#hashedId) return this.#hashed;
     let hash = this.#seed;
     for (let i = 0; i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 0x01000193);
     hash = Math.imul(hash ^ (hash >>> 15), 0x2c1b3c6d);
