@@ -93,12 +93,21 @@ function Q.parse(id, record)
     created = tonumber(string.sub(record, -24, -12)), order = tonumber(string.sub(record, -11)) }
 end
 
+-- A state is packed; that of a plain completed job, of which there are most, is a text: !started,finished,encoding,result.
+function Q.state(raw)
+  if string.byte(raw, 1) ~= 33 then return cmsgpack.unpack(raw) end
+  local started, finished, encoding, result = string.match(raw, '^!(%d+),(%d+),([^,]*),(.*)$')
+  local s = { c = 'c', a = 1, b = 1, st = tonumber(started), fi = tonumber(finished) }
+  if encoding ~= '' then s.re, s.rb = encoding, result end
+  return s
+end
+
 function Q.load(id, record)
   record = record or call('HGET', JOBS, id)
   if not record then return nil end
   local e = Q.parse(id, record)
   local raw = call('HGET', STATE, id)
-  e.s = raw and cmsgpack.unpack(raw) or {}
+  e.s = raw and Q.state(raw) or {}
   e.c = e.s.c
   if not e.c then
     e.fence = call('HGET', FENCE, id)

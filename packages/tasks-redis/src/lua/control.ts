@@ -95,7 +95,12 @@ local function firstOf(c, n)
   end
   local sets = { w = WAITING, s = SCHED, r = RETRY }
   if sets[c] then return call('ZRANGE', sets[c], 0, n - 1) end
-  local ids = call('ZRANGE', TERMINAL[c], 0, n - 1)
+  local ids = {}
+  if c == 'c' then
+    for _, id in ipairs(call('LRANGE', COMPLETED, 0, n - 1)) do
+      if call('HEXISTS', AUX, 'cs:' .. id) == 0 then ids[#ids + 1] = id end
+    end
+  else ids = call('ZRANGE', TERMINAL[c], 0, n - 1) end
   if #ids == 0 then
     for i, member in ipairs(under('K' .. c, n)) do ids[i] = string.sub(member, 19) end
   end

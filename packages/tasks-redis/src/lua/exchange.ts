@@ -44,25 +44,19 @@ end
 
 -- Completions of jobs that nothing else concerns, all at once.
 local function completePlain(list)
-  local zs, states, ids = {}, {}, {}
-  local stamp = max(now * STAMPS, meta.stamp + 1) - 1
+  local states, ids = {}, {}
   for i, item in ipairs(list) do
-    stamp = stamp + 1
     ids[i] = item.id
     ended[#ended + 1] = item.id
-    zs[2 * i - 1] = text(stamp)
-    zs[2 * i] = item.id
     states[2 * i - 1] = item.id
-    states[2 * i] = cmsgpack.pack({ c = 'c', a = 1, b = 1, st = item.at, fi = now,
-      re = item.x ~= '' and item.x or nil, rb = item.x ~= '' and item.y or nil })
+    states[2 * i] = '!' .. text(item.at) .. ',' .. text(now) .. ',' .. item.x .. ',' .. item.y
   end
   many('ZREM', LEASE, ids)
   many('HDEL', FENCE, ids)
   if meta.keepCount == 0 and call('EXISTS', AWAITED) == 0 then many('HDEL', JOBS, ids)
   else
-    set('stamp', stamp)
     many('HSET', STATE, states)
-    many('ZADD', COMPLETED, zs)
+    many('RPUSH', COMPLETED, ids)
   end
 end
 
@@ -108,10 +102,10 @@ local function dataLength(record)
   return #record - TAIL - string.find(record, '\n', 2, true)
 end
 
--- Gives out one pending job that was taken from its line.
+-- Gives out one pending job that was taken from its line. The deliveries of a call share its number: no job is given
+-- out twice in one call.
 local function claimOne(e, candidate, session, started, deadline, leaseMs)
   set('pending', meta.pending - 1)
-  set('deliveries', meta.deliveries + 1)
   e.c = 'R'
   e.lease = { n = text(meta.deliveries), started = false, began = false, special = Q.special(e), state = next(e.s) ~= nil,
     session = session }
@@ -158,6 +152,7 @@ end
 local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
   local deadline = text(nowUp + leaseMs)
   local got, bytes, leases, fences = 0, 0, {}, {}
+  local number = text(meta.deliveries)
   local startedFence = ':SBNN:' .. text(now) .. ':' .. session
   local aheadFence = ':UNNN::' .. session
   local goesOn = true
@@ -182,8 +177,7 @@ local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
         end
         if isPlain then
           bytes = bytes + size
-          local n = text(meta.deliveries + 1)
-          meta.deliveries = meta.deliveries + 1
+          local n = number
           leases[#leases + 1] = deadline
           leases[#leases + 1] = id
           fences[#fences + 1] = id
@@ -225,7 +219,7 @@ local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
       end
     end
   end
-  written.deliveries, written.pending = true, true
+  written.pending = true
   if #leases > 0 then
     many('ZADD', LEASE, leases)
     many('HSET', FENCE, fences)
@@ -235,6 +229,7 @@ end
 local function claim(session, slots, ahead, leaseMs, maxBytes, budget)
   local most = slots + ahead
   if most == 0 or meta.paused == 1 or meta.refile ~= '' or meta.pending == 0 then return end
+  set('deliveries', meta.deliveries + 1)
   if call('EXISTS', LEASE) == 0 then
     call('ZADD', LEASE, '+inf', SENTINEL)
     call('HSET', FENCE, SENTINEL, '')
@@ -294,7 +289,6 @@ end
 
 local budget = max(500, 2 * (settles + slots + ahead))
 Q.begin(budget)
-if meta.refile ~= '' then Q.refile(1000) end
 
 local at = 12 + settles * 5
 for i = 1, starts do
@@ -325,7 +319,7 @@ if settles > 0 then
     local isPlain = false
     if kind == 'c' and allHeld and fence and not done[id] and not byTask then
       local number, started, began, special, state, startedAt = string.match(fence, '^(%d+):(%u)(%u)(%u)(%u):(%d*):')
-      if number == n and special == 'N' and state == 'N' and started == 'S' then
+      if number == n and special == 'N' and state == 'N' and started == 'S' and not string.find(ARGV[base + 3], ',', 1, true) then
         isPlain = true
         plain[#plain + 1] = { id = id, at = tonumber(startedAt), x = ARGV[base + 3], y = ARGV[base + 4] }
       end
@@ -378,7 +372,7 @@ if #ids > 0 then
       renewed[#renewed + 1] = id
       if string.sub(flags, 4, 4) == 'Y' then
         local raw = call('HGET', STATE, id)
-        if raw and cmsgpack.unpack(raw).cr then cancelled[#cancelled + 1] = n .. '.' .. id end
+        if raw and Q.state(raw).cr then cancelled[#cancelled + 1] = n .. '.' .. id end
       end
     end
   end

@@ -25,7 +25,7 @@ const NAMES = [
   "waiting",
   // ZSET of unstarted jobs by the end of their time.
   "expiry",
-  // ZSETs of terminal records, by when they ended.
+  // LIST of completed records, and ZSETs of the other terminal ones, by when they ended.
   "completed",
   "cancelled",
   "expired",
@@ -59,7 +59,9 @@ const LEVELS = Array.from({ length: 21 }, (_, level) => level);
 
 /** The keys of one queue. */
 export class QueueKeys {
-  /** For all scripts. */
+  /** What the hot calls touch. */
+  readonly hot: readonly string[];
+  /** What any script touches. */
   readonly all: readonly string[];
   /** Where ends of jobs, and work, are announced. */
   readonly settledChannel: string;
@@ -67,12 +69,12 @@ export class QueueKeys {
 
   constructor(namespace: string, queue: string) {
     const prefix = `{${namespace}:${queue}}:`;
-    this.all = [
+    this.hot = [
       ...NAMES.map((name) => prefix + name),
       ...LEVELS.map((level) => `${prefix}level:${level}`),
-      // Free jobs stand here while new rules are applied to those that are there.
-      ...LEVELS.map((level) => `${prefix}kept:${level}`),
     ];
+    // Free jobs stand there while new rules are applied to those that are there.
+    this.all = [...this.hot, ...LEVELS.map((level) => `${prefix}kept:${level}`)];
     this.settledChannel = `${prefix}settled`;
     this.wakeChannel = `${prefix}wake`;
   }

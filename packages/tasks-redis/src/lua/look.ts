@@ -30,6 +30,7 @@ local function kept(c) return call('ZLEXCOUNT', INDEX, '[K' .. c, '[K' .. c .. '
 local function countOf(c)
   if c == 'p' then return meta.pending end
   if c == 'R' then return Q.running() end
+  if c == 'c' then return Q.completed() + kept(c) end
   if TERMINAL[c] then return call('ZCARD', TERMINAL[c]) + kept(c) end
   return call('ZCARD', c == 'w' and WAITING or c == 's' and SCHED or RETRY)
 end
@@ -111,17 +112,18 @@ local function ofSet(set)
     return items, #found > n * 2
   end
 end
-local function ofLevel(p)
+-- Positions in a list last because it is known how many entries ever left its head.
+local function ofList(list, name, staleSet, staleName)
   return function(position, n)
-    local popped = tonumber(call('HGET', META, 'popped:' .. p) or 0)
+    local popped = tonumber(call('HGET', META, 'popped:' .. name) or 0)
     local from = position == '' and 0 or max(0, tonumber(position) + 1 - popped)
-    local found, items, stale = call('LRANGE', KEYS[LEVEL0 + p], from, from + n), {}, {}
-    local anyStale = call('EXISTS', STALE) == 1
+    local found, items, stale = call('LRANGE', list, from, from + n), {}, {}
+    local anyStale = call('EXISTS', staleSet) == 1
     for i = 1, min(#found, n) do
       local id = found[i]
       local isStale = false
       if anyStale then
-        if stale[id] == nil then stale[id] = tonumber(call('HGET', STALE, p .. ':' .. id) or 0) end
+        if stale[id] == nil then stale[id] = tonumber(call('HGET', staleSet, staleName .. ':' .. id) or 0) end
         isStale = stale[id] > 0
         if isStale then stale[id] = stale[id] - 1 end
       end
@@ -142,10 +144,15 @@ end
 local function ofTerminal(c, backwards)
   return function(position, n)
     local items = {}
+    -- Completed records that are not kept apart stand in a list, which is a part of its own.
     local set = TERMINAL[c]
     local plain, apart
     local prefix = 'K' .. c
-    if backwards then
+    if c == 'c' then
+      plain = {}
+      apart = call('ZRANGEBYLEX', INDEX, position == '' and '[' .. prefix or '(' .. prefix .. order16(tonumber(position)) .. '\255',
+        '[' .. prefix .. '\255', 'LIMIT', 0, n + 1)
+    elseif backwards then
       plain = call('ZREVRANGEBYSCORE', set, position == '' and '+inf' or '(' .. position, '-inf', 'WITHSCORES', 'LIMIT', 0, n + 1)
       apart = call('ZREVRANGEBYLEX', INDEX, position == '' and '[' .. prefix .. '\255' or '(' .. prefix .. order16(tonumber(position)),
         '[' .. prefix, 'LIMIT', 0, n + 1)
@@ -171,11 +178,12 @@ end
 local function partsOf(c, backwards)
   if c == 'p' then
     local parts = { ofSet(EARLY) }
-    for p = TOP, 0, -1 do parts[#parts + 1] = ofLevel(p) end
+    for p = TOP, 0, -1 do parts[#parts + 1] = ofList(KEYS[LEVEL0 + p], p, STALE, p) end
     parts[#parts + 1] = ofSet(PEND)
     return parts
   end
   if c == 'R' then return { ofRunning } end
+  if c == 'c' then return { ofList(COMPLETED, 'c', AUX, 'cs'), ofTerminal(c, false) } end
   if TERMINAL[c] then return { ofTerminal(c, backwards) } end
   return { ofSet(c == 'w' and WAITING or c == 's' and SCHED or RETRY) }
 end

@@ -32,7 +32,14 @@ local function fetch(key, fields)
 end
 local function called(field)
   local raw = call('HGET', CALLS, field)
-  return raw and cmsgpack.unpack(raw).q
+  return raw and cmsgpack.unpack(raw) or nil
+end
+-- Where a call is remembered until is written now and then, and a little further ahead than asked for.
+local AHEAD = 1000
+local function endsOf(last, forMs)
+  local ends = nowUp + forMs
+  if last and last.e and last.e >= ends then return last.e, false end
+  return ends + AHEAD, true
 end
 local function has(mask, p) return floor(mask / 2 ^ p) % 2 == 1 end
 `;
@@ -42,7 +49,7 @@ local function plainEnqueue()
   ${HEAD}
   local field, seq, rememberMs = 'e' .. ARGV[3], tonumber(ARGV[4]), ARGV[5]
   local last = called(field)
-  if last and seq <= last then return nil end
+  if last and seq <= last.q then return nil end
   local meta = call('HMGET', META, 'mask', 'idle', 'places', 'pending', 'maxSize', 'concerns')
   if (meta[5] and meta[5] ~= '-1') or (meta[6] and meta[6] ~= '') then return nil end
   local n = (#ARGV - 5) / 4
@@ -98,8 +105,9 @@ local function plainEnqueue()
     call('HSET', META, 'mask', format('%.0f', mask), 'places', format('%.0f', places),
       'pending', format('%.0f', tonumber(meta[4] or 0) + pending))
   end
-  call('HSET', CALLS, field, cmsgpack.pack({ q = seq }))
-  call('ZADD', CALLENDS, format('%.0f', nowUp + rememberMs), field)
+  local ends, isNew = endsOf(last, tonumber(rememberMs))
+  call('HSET', CALLS, field, cmsgpack.pack({ q = seq, e = ends }))
+  if isNew then call('ZADD', CALLENDS, format('%.0f', ends), field) end
   if meta[2] == '1' then
     call('HSET', META, 'idle', '0')
     call('PUBLISH', ARGV[1], '1')
@@ -124,7 +132,7 @@ local function plainExchange()
   if (meta[9] or '') ~= '' or (meta[10] or '') ~= '' or now - tonumber(meta[8] or 0) >= 1000 then return nil end
   if call('EXISTS', EARLY, STALE, PEND, RELEASES, NOTICES) > 0 then return nil end
   local last = called('x' .. session)
-  if last and seq <= last then return nil end
+  if last and seq <= last.q then return nil end
   local nextAt = nil
   for _, set in ipairs({ SCHED, RETRY, EXPIRY, LEASE }) do
     local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
@@ -136,10 +144,11 @@ local function plainExchange()
   end
 
   -- Outcomes and starts of plain deliveries: only completions, each once.
+  local nowText = format('%.0f', now)
   local ids, numbers, done = {}, {}, {}
   for i = 1, settles do
     local base = 7 + i * 5
-    if ARGV[base] ~= 'c' or done[ARGV[base + 2]] then return nil end
+    if ARGV[base] ~= 'c' or done[ARGV[base + 2]] or string.find(ARGV[base + 3], ',', 1, true) then return nil end
     numbers[i], ids[i] = ARGV[base + 1], ARGV[base + 2]
     done[ids[i]] = true
   end
@@ -152,24 +161,30 @@ local function plainExchange()
   if #ids > 0 then
     local fences = fetch(FENCE, ids)
     for i = 1, #ids do
-      local n, started, instant, rest = string.match(fences[i] or '', '^(%d+):(%u)%uNN:(%d*):(.*)$')
-      if n ~= numbers[i] then return nil end
-      local isStarted = started == 'S'
-      startedAt[i] = isStarted and tonumber(instant) or now
-      if i > settles and not isStarted and not done[ids[i]] then
-        begun[#begun + 1] = ids[i]
-        begun[#begun + 1] = n .. ':SBNN:' .. format('%.0f', now) .. ':' .. rest
-      end
+      local fence, number = fences[i] or '', numbers[i]
+      local at = #number + 2
+      local flags = string.sub(fence, at, at + 4)
+      if string.sub(fence, 1, at - 1) ~= number .. ':' then return nil end
+      if flags == 'SBNN:' then startedAt[i] = string.sub(fence, at + 5, at + 17)
+      elseif flags == 'UNNN:' then
+        startedAt[i] = nowText
+        if i > settles and not done[ids[i]] then
+          begun[#begun + 1] = ids[i]
+          begun[#begun + 1] = number .. ':SBNN:' .. nowText .. string.sub(fence, at + 5)
+        end
+      else return nil end
     end
   end
 
   -- Claims, as far as the levels hold plain jobs.
   local most = slots + ahead
-  local mask, deliveries = tonumber(meta[2] or 0), tonumber(meta[4] or 0)
+  local mask = tonumber(meta[2] or 0)
+  -- The deliveries of a call share its number: no job is given out twice in one call.
+  local number = format('%.0f', tonumber(meta[4] or 0) + 1)
   local out, given, leases, fences, taken = {}, {}, {}, {}, {}
   local got, bytes, goesOn = 0, 0, meta[1] ~= '1' and most > 0
-  local deadline, nowText = format('%.0f', nowUp + leaseMs), format('%.0f', now)
-  local startedFence, aheadFence = ':SBNN:' .. nowText .. ':' .. session, ':UNNN::' .. session
+  local deadline = format('%.0f', nowUp + leaseMs)
+  local startedFence, aheadFence = number .. ':SBNN:' .. nowText .. ':' .. session, number .. ':UNNN::' .. session
   local aheadCounters = '1,0,0,0,' .. format('%.0f', leaseMs)
   local p = 20
   while goesOn and got < most and mask > 0 and p >= 0 do
@@ -190,13 +205,11 @@ local function plainExchange()
             break
           end
           bytes = bytes + size
-          deliveries = deliveries + 1
-          local number = format('%.0f', deliveries)
           local id = found[i]
           local started = got < slots
           got = got + 1
           leases[2 * got - 1], leases[2 * got] = deadline, id
-          fences[2 * got - 1], fences[2 * got] = id, number .. (started and startedFence or aheadFence)
+          fences[2 * got - 1], fences[2 * got] = id, started and startedFence or aheadFence
           given[2 * got - 1], given[2 * got] = id, number
           out[4 * got - 3], out[4 * got - 2], out[4 * got - 1] = id, number, record
           out[4 * got] = started and '' or aheadCounters
@@ -212,18 +225,12 @@ local function plainExchange()
 
   -- Nothing stands in the way: from here on it is written.
   if settles > 0 then
-    local settled, states, scores = {}, {}, {}
-    local stamp = math.max(now * 4096, tonumber(meta[5] or 0) + 1)
+    local settled, states = {}, {}
     for i = 1, settles do
-      local base = 7 + i * 5
-      local encoding = ARGV[base + 3]
+      local base = 10 + i * 5
       settled[i] = ids[i]
       states[2 * i - 1] = ids[i]
-      states[2 * i] = cmsgpack.pack({ c = 'c', a = 1, b = 1, st = startedAt[i], fi = now,
-        re = encoding ~= '' and encoding or nil, rb = encoding ~= '' and ARGV[base + 4] or nil })
-      scores[2 * i - 1] = format('%.0f', stamp)
-      scores[2 * i] = ids[i]
-      stamp = stamp + 1
+      states[2 * i] = '!' .. startedAt[i] .. ',' .. nowText .. ',' .. ARGV[base] .. ',' .. ARGV[base + 1]
     end
     slices('ZREM', LEASE, settled)
     slices('HDEL', FENCE, settled)
@@ -232,23 +239,15 @@ local function plainExchange()
     if keep == 0 and not awaited then slices('HDEL', JOBS, settled)
     else
       slices('HSET', STATE, states)
-      slices('ZADD', COMPLETED, scores)
-      call('HSET', META, 'stamp', format('%.0f', stamp))
+      slices('RPUSH', COMPLETED, settled)
       if awaited then for i = 1, settles do call('ZADD', AWAITED, 'XX', format('%.0f', now + 2000), ids[i]) end end
-      -- Other records count as well; when there are any, the sweep of each second sees to it.
-      local over = call('ZCARD', COMPLETED) - keep
-      if over > 0 and (keep > 0 or not awaited) and call('EXISTS', CANCELLED, EXPIRED) == 0 then
-        local old = call('ZRANGE', COMPLETED, 0, math.min(over, MOST) - 1)
-        if awaited then
-          local free = {}
-          for _, id in ipairs(old) do if not call('ZSCORE', AWAITED, id) then free[#free + 1] = id end end
-          old = free
-        end
-        if #old > 0 then
-          call('ZREM', COMPLETED, unpack(old))
-          call('HDEL', JOBS, unpack(old))
-          call('HDEL', STATE, unpack(old))
-        end
+      -- Whatever is out of the ordinary about old records, the sweep of each second sees to it.
+      local over = call('LLEN', COMPLETED) - keep
+      if over > 0 and not awaited and call('EXISTS', CANCELLED, EXPIRED) == 0 and call('HEXISTS', AUX, 'cstale') == 0 then
+        local old = call('LPOP', COMPLETED, math.min(over, MOST))
+        call('HDEL', JOBS, unpack(old))
+        call('HDEL', STATE, unpack(old))
+        call('HINCRBY', META, 'popped:c', #old)
       end
     end
     for from = 1, settles, MOST do
@@ -270,12 +269,15 @@ local function plainExchange()
     end
     slices('ZADD', LEASE, leases)
     slices('HSET', FENCE, fences)
-    call('HSET', META, 'mask', format('%.0f', mask), 'deliveries', format('%.0f', deliveries),
+    call('HSET', META, 'mask', format('%.0f', mask), 'deliveries', number,
       'pending', format('%.0f', tonumber(meta[6]) - got))
   end
-  call('HSET', CALLS, 'x' .. session, cmsgpack.pack({ q = seq, l = {}, d = given, m = leaseMs }))
-  call('ZADD', CALLENDS, 'GT', format('%.0f', nowUp + math.max(leaseMs, rememberMs)), 'x' .. session)
-  call('ZADD', CONSUMERS, 'GT', format('%.0f', nowUp + leaseMs), session)
+  local ends, isNew = endsOf(last, math.max(leaseMs, rememberMs))
+  local until_ = nowUp + leaseMs
+  local seen = last and last.u and last.u > until_ - 50 and last.u <= until_ and last.u or until_
+  call('HSET', CALLS, 'x' .. session, cmsgpack.pack({ q = seq, l = {}, d = given, m = leaseMs, e = ends, u = seen }))
+  if isNew then call('ZADD', CALLENDS, format('%.0f', ends), 'x' .. session) end
+  if seen == until_ then call('ZADD', CONSUMERS, 'GT', format('%.0f', until_), session) end
   if got > 0 and (not nextAt or nowUp + leaseMs < nextAt) then nextAt = nowUp + leaseMs end
   return { {}, {}, tonumber(meta[1] or 0), nextAt and nextAt < math.huge and floor(nextAt - exact) or -1, out }
 end

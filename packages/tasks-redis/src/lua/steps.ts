@@ -131,16 +131,48 @@ local STAMPS = 4096
 local function kept(e, stamp)
   return 'K' .. e.c .. order16(stamp) .. e.id
 end
+-- Completed records stand in a list, which costs least; what is taken out of its middle is counted as stale.
+function Q.completed()
+  return call('LLEN', COMPLETED) - tonumber(call('HGET', AUX, 'cstale') or 0)
+end
+local function countOffCompleted(id)
+  local field = 'cs:' .. id
+  local n = call('HGET', AUX, field)
+  if not n then return false end
+  if tonumber(n) <= 1 then call('HDEL', AUX, field) else call('HINCRBY', AUX, field, -1) end
+  if call('HINCRBY', AUX, 'cstale', -1) <= 0 then call('HDEL', AUX, 'cstale') end
+  return true
+end
+-- The oldest completed record, without the stale ones before it.
+local function oldestCompleted(budget)
+  for _ = 1, budget do
+    local id = call('LINDEX', COMPLETED, 0)
+    if not id or call('HEXISTS', AUX, 'cstale') == 0 or not countOffCompleted(id) then return id end
+    call('LPOP', COMPLETED)
+    call('HINCRBY', META, 'popped:c', 1)
+  end
+  return nil
+end
+
 function Q.keepAgain(e)
   if not TERMINAL[e.c] then return end
+  local ttl = Q.special(e) and not e.s.tl and Q.head(e).l or nil
+  local pinned = (Q.special(e) or e.linked or e.stamp) and Q.pins(e.id) > 0
+  local isPlain = not ttl and not pinned and not e.s.aw
+  if isPlain and e.c == 'c' then
+    if not e.stamp then call('RPUSH', COMPLETED, e.id)
+    else
+      call('LPUSH', COMPLETED, e.id)
+      call('HINCRBY', META, 'popped:c', -1)
+    end
+    return
+  end
   local stamp = e.stamp
   if not stamp then
     stamp = max(now * STAMPS, meta.stamp + 1)
     set('stamp', stamp)
   end
-  local ttl = Q.special(e) and not e.s.tl and Q.head(e).l or nil
-  local pinned = (Q.special(e) or e.linked or e.stamp) and Q.pins(e.id) > 0
-  if not ttl and not pinned and not e.s.aw then
+  if isPlain then
     call('ZADD', TERMINAL[e.c], text(stamp), e.id)
     return
   end
@@ -160,6 +192,10 @@ function Q.unkeep(e)
     call('ZREM', UNTIL, e.id)
     e.s.kp = nil
     Q.save(e)
+  elseif e.c == 'c' then
+    e.stamp = e.s.fi * STAMPS
+    call('HINCRBY', AUX, 'cs:' .. e.id, 1)
+    call('HINCRBY', AUX, 'cstale', 1)
   else
     e.stamp = tonumber(call('ZSCORE', TERMINAL[e.c], e.id) or 0)
     call('ZREM', TERMINAL[e.c], e.id)
@@ -213,7 +249,7 @@ end
 -- A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough.
 local WAITED_FOR = 2000
 
--- Lets records go whose time is over.
+-- Lets a record go whose time is over.
 local function letRecordGo(id)
   local e = Q.load(id)
   if not e then return end
@@ -231,46 +267,63 @@ local function head(set)
   local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
   return first[1], tonumber(first[2] or 0)
 end
+-- Nothing else knows of a completed record in the list.
 local function trimCompleted(n, awaited)
   local ids = {}
-  for _, id in ipairs(call('ZRANGE', COMPLETED, 0, n - 1)) do
-    if awaited and call('ZSCORE', AWAITED, id) then letRecordGo(id) else ids[#ids + 1] = id end
+  local mayBeStale = call('HEXISTS', AUX, 'cstale') == 1
+  for _, id in ipairs(call('LPOP', COMPLETED, n) or {}) do
+    call('HINCRBY', META, 'popped:c', 1)
+    if not (mayBeStale and countOffCompleted(id)) then
+      local e = awaited and call('ZSCORE', AWAITED, id) and Q.load(id)
+      if e and e.s.fi + WAITED_FOR > now then
+        e.s.aw, e.stamp = e.s.fi + WAITED_FOR, e.s.fi * STAMPS
+        Q.keepAgain(e)
+      else ids[#ids + 1] = id end
+    end
   end
-  if #ids == 0 then return end
-  many('ZREM', COMPLETED, ids)
   many('HDEL', JOBS, ids)
   many('HDEL', STATE, ids)
 end
-local function trimSet(sets, count, age, budget)
+local function isOld(finishedAt, age)
+  return finishedAt + age <= now
+end
+local function trimFailed(budget)
   while budget > 0 do
-    local total, oldest, stamp = 0, nil, nil
-    for _, set in ipairs(sets) do
-      total = total + call('ZCARD', set)
-      local id, at = head(set)
-      if id and (not stamp or at < stamp) then oldest, stamp = id, at end
-    end
-    if not oldest then return end
-    if total <= count and floor(stamp / STAMPS) + age > now then return end
-    letRecordGo(oldest)
+    local id, stamp = head(FAILED)
+    if not id then return end
+    if call('ZCARD', FAILED) <= meta.keepFailedCount and not isOld(floor(stamp / STAMPS), meta.keepFailedAge) then return end
+    letRecordGo(id)
     budget = budget - 1
   end
 end
+-- Completed, cancelled and expired records count together, the oldest of all first to go.
+local function trimDone(budget, awaited)
+  if call('EXISTS', CANCELLED, EXPIRED) == 0 then
+    local over = Q.completed() - meta.keepCount
+    if over > 0 then trimCompleted(min(over, budget), awaited) end
+  end
+  while budget > 0 do
+    budget = budget - 1
+    local oldest, finished, source = oldestCompleted(budget + 1), nil, COMPLETED
+    if oldest then finished = Q.state(call('HGET', STATE, oldest)).fi end
+    for _, set in ipairs({ CANCELLED, EXPIRED }) do
+      local id, stamp = head(set)
+      if id and (not oldest or floor(stamp / STAMPS) < finished) then oldest, finished, source = id, floor(stamp / STAMPS), set end
+    end
+    if not oldest then return end
+    local total = Q.completed() + call('ZCARD', CANCELLED) + call('ZCARD', EXPIRED)
+    if total <= meta.keepCount and not isOld(finished, meta.keepAge) then return end
+    if source == COMPLETED then trimCompleted(1, awaited) else letRecordGo(oldest) end
+  end
+end
 function Q.trim(budget)
-  local completed = call('ZCARD', COMPLETED)
   local awaited = call('EXISTS', AWAITED) == 1
   if awaited then
     call('ZREMRANGEBYSCORE', AWAITED, '-inf', now)
     awaited = call('EXISTS', AWAITED) == 1
   end
-  local others = call('EXISTS', CANCELLED, EXPIRED)
-  if others == 0 then
-    if completed > meta.keepCount then trimCompleted(min(completed - meta.keepCount, budget), awaited) end
-    local id, stamp = head(COMPLETED)
-    if id and floor(stamp / STAMPS) + meta.keepAge <= now then
-      trimSet({ COMPLETED }, meta.keepCount, meta.keepAge, budget)
-    end
-  else trimSet({ COMPLETED, CANCELLED, EXPIRED }, meta.keepCount, meta.keepAge, budget) end
-  trimSet({ FAILED }, meta.keepFailedCount, meta.keepFailedAge, budget)
+  trimDone(budget, awaited)
+  trimFailed(budget)
   local due = call('ZRANGEBYSCORE', UNTIL, '-inf', now, 'LIMIT', 0, budget)
   for _, id in ipairs(due) do
     local e = Q.load(id)
@@ -358,17 +411,16 @@ function Q.close(budget, goesIdle)
 end
 
 function Q.remember(field, answer, forMs)
-  local ends = nowUp + forMs
+  answer.e = nowUp + forMs
   call('HSET', CALLS, field, cmsgpack.pack(answer))
-  call('ZADD', CALLENDS, 'GT', text(ends), field)
+  call('ZADD', CALLENDS, 'GT', text(answer.e), field)
 end
 -- What a call was answered; nothing when it is new; false when a later one of its session was applied.
 function Q.recall(field, seq)
   local raw = call('HGET', CALLS, field)
   if not raw then return nil end
-  local ends = call('ZSCORE', CALLENDS, field)
-  if not ends or tonumber(ends) <= now then return nil end
   local answer = cmsgpack.unpack(raw)
+  if answer.e <= now then return nil end
   if seq > answer.q then return nil end
   if seq < answer.q then return false, answer.q end
   return answer

@@ -184,7 +184,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     const args = enqueueArguments(this.#keys, options, this.#rememberMs, judged.valid);
     let answers: readonly string[];
     try {
-      answers = (await this.#connection.run(QUEUE_SCRIPTS.enqueue, this.#keys.all, args, {
+      answers = (await this.#connection.run(QUEUE_SCRIPTS.enqueue, this.#keys.hot, args, {
         subject: this.name,
         durable: true,
       })) as readonly string[];
@@ -201,7 +201,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     if (!this.#isOpen) await this.open();
     const reply = (await this.#connection.run(
       QUEUE_SCRIPTS.exchange,
-      this.#keys.all,
+      this.#keys.hot,
       exchangeArguments(this.#keys, request, this.#rememberMs),
       { subject: this.name, durable: request.settle.length > 0 },
     )) as ExchangeTuple;
@@ -215,7 +215,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     if (!this.#isOpen) await this.open();
     const { wakeChannel, settledChannel } = this.#keys;
     const args = [wakeChannel, settledChannel, Math.ceil(leaseMs), ...receiptArguments(receipts)];
-    const [lost, cancelled] = (await this.#connection.run(QUEUE_SCRIPTS.extend, this.#keys.all, args, {
+    const [lost, cancelled] = (await this.#connection.run(QUEUE_SCRIPTS.extend, this.#keys.hot, args, {
       subject: this.name,
     })) as [Receipt[], Receipt[]];
     return { lost, cancelled };
@@ -421,7 +421,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   async look(question: string, ...args: readonly ScriptArgument[]): Promise<unknown> {
     if (this.#closed) throw this.#closedError();
     if (!this.#isOpen) await this.open();
-    return this.#connection.read(QUEUE_SCRIPTS.look, this.#keys.all, ["", "", question, ...args], {
+    return this.#connection.read(QUEUE_SCRIPTS.look, this.#keys.hot, ["", "", question, ...args], {
       subject: this.name,
     });
   }
