@@ -53,7 +53,7 @@ export async function privateReplica(primary: PrivateServer, ...args: string[]):
   return replica;
 }
 
-export interface SentinelOptions {
+interface SentinelOptions {
   readonly primary: PrivateServer;
   /** Under which name it is asked for. Default `main`. */
   readonly name?: string;

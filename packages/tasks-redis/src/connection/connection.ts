@@ -17,7 +17,7 @@ import { checkServer, NotYetError, type ServerReport } from "./server-check.ts";
 import { Subscriptions } from "./subscriptions.ts";
 
 const LONGEST_PULSE_MS = 500;
-const LOOK_MS = 4_000;
+const LOOK_MS = 3_000;
 const PROBE_MS = 3_000;
 const CONNECT_MS = 3_000;
 /** What a call waits for a link that is not there, before it fails. */
@@ -107,10 +107,8 @@ export class Connection {
     const timeoutMs = Math.ceil(Math.min(LONGEST_WAIT_FOR_REPLICAS_MS, callTimeoutMs / 2));
     const call = new ScriptCall(link, script, keys, args, subject, false);
     let wait = new WaitCall(link, keys, subject, waitReplicas, timeoutMs);
-    client.together(() => {
-      client.send(call);
-      client.send(wait);
-    });
+    client.send(call);
+    client.send(wait);
     // Whatever the script's call ends with is told first.
     wait.promise.catch(() => {});
     const reply = await call.promise;

@@ -39,9 +39,8 @@ export interface RedisClient {
   readonly divisible: boolean;
   /** Resolves when calls may be sent. */
   connect(): Promise<void>;
+  /** Calls of one turn go out in one packet where they go to one server. */
   send(call: Call): void;
-  /** What is sent inside goes out in one packet. */
-  together(send: () => void): void;
   /** Servers with an open socket. */
   nodes(): readonly ServerNode[];
   /** The servers that jobs may be stored on. */
@@ -182,13 +181,21 @@ class SingleClient extends Incarnation<Redis> implements RedisClient {
   readonly cluster = false;
   readonly divisible = false;
 
-  together(send: () => void): void {
-    this.client.stream.cork();
-    try {
-      send();
-    } finally {
-      this.client.stream.uncork();
+  #corked: Redis["stream"] | undefined;
+
+  // A system call costs more than all else of a call, so those of one turn share theirs.
+  readonly #uncork = (): void => {
+    this.#corked?.uncork();
+    this.#corked = undefined;
+  };
+
+  override send(call: Call): void {
+    if (this.#corked === undefined) {
+      this.#corked = this.client.stream;
+      this.#corked.cork();
+      process.nextTick(this.#uncork);
     }
+    super.send(call);
   }
   nodes(): readonly ServerNode[] {
     return [nodeOf(this.client)];
@@ -215,9 +222,6 @@ class ClusterClient extends Incarnation<Cluster> implements RedisClient {
     return !this.borrowed;
   }
 
-  together(send: () => void): void {
-    send();
-  }
   nodes(): readonly ServerNode[] {
     return this.client
       .nodes()

@@ -7,7 +7,11 @@ export type ScriptArgument = string | number;
 export interface RunOptions {
   /** Whom the call is for, in errors: the queue's name, or `state`. */
   readonly subject: string;
-  /** Resolve only when as many replicas have it as the connection's `waitReplicas` says. Default false. */
+  /**
+   * Resolve only when as many replicas have it as the connection's `waitReplicas` says. Default false. Such a script
+   * writes something at every run, also when it answers a resend from what it remembers: the server counts the
+   * replicas from what the socket wrote last, and on a fresh socket that is nothing.
+   */
   readonly durable?: boolean;
 }
 
@@ -24,10 +28,14 @@ export interface ChannelListener {
  */
 export interface RedisConnection {
   /**
-   * Runs a script as one atomic step. Texts come back as texts.
+   * Runs a script as one atomic step. Texts come back as texts. While there is no link it waits a second at most.
+   * Nothing is ever sent twice: a resend is the caller's.
    *
+   * @param keys all of one slot; when the same array serves many calls, freeze it: what goes out is then made once.
    * @throws QueueUnavailableError when the server cannot be reached or does not answer in time; `accepted` is `"no"`
-   *   when it cannot have applied the call. An error that the script itself raised is thrown as it is.
+   *   when it cannot have applied the call, `retryable` is false when asking again cannot help, as with a wrong
+   *   password. TaskConfigError when the server is too old. ClosedError after `close`. An error that the script itself
+   *   raised is thrown as it is.
    */
   run(
     script: RedisScript,

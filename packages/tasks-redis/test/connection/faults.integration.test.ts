@@ -299,7 +299,7 @@ describe("what the server says of itself", () => {
     const texts: string[] = [];
     const keep = (error: Error | undefined): void => {
       for (let e: unknown = error; e instanceof Error; e = e.cause)
-        texts.push(e.message, e.stack ?? "", JSON.stringify({ ...e }), JSON.stringify(e));
+        texts.push(e.message, e.stack ?? "", JSON.stringify(Object.entries(e)), JSON.stringify(e));
     };
     const wrong = open({ ...at(server.url.replace("//", "//:hunter2wrong@")), logger });
     const refused = await unavailability(wrong.run(ping, [], [], { subject }));

@@ -37,9 +37,6 @@ class FakeClient implements RedisClient {
     call.toWritable(this);
     this.sent.push(call);
   }
-  together(send: () => void): void {
-    send();
-  }
   nodes(): readonly ServerNode[] {
     return this.nodeNames.map((address) => ({
       address,

@@ -211,7 +211,7 @@ describe("a cluster", () => {
     });
     const write = { subject, durable: true };
     expect(await connection.run(append, ["{a}k"], ["x"], write)).toBe(1);
-    const [other] = ["{b}", "{c}", "{d}", "{e}"].filter(
+    const other = ["{b}", "{c}", "{d}", "{e}"].find(
       (key) => cluster.primaryOf(keySlot(key)) !== cluster.primaryOf(keySlot("{a}")),
     );
     const dead = cluster.primaryOf(keySlot("{a}"));
