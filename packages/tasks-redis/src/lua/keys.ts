@@ -69,12 +69,13 @@ export class QueueKeys {
 
   constructor(namespace: string, queue: string) {
     const prefix = `{${namespace}:${queue}}:`;
-    this.hot = [
+    // Frozen, so that what is sent of them is made once.
+    this.hot = Object.freeze([
       ...NAMES.map((name) => prefix + name),
       ...LEVELS.map((level) => `${prefix}level:${level}`),
-    ];
+    ]);
     // Free jobs stand there while new rules are applied to those that are there.
-    this.all = [...this.hot, ...LEVELS.map((level) => `${prefix}kept:${level}`)];
+    this.all = Object.freeze([...this.hot, ...LEVELS.map((level) => `${prefix}kept:${level}`)]);
     this.settledChannel = `${prefix}settled`;
     this.wakeChannel = `${prefix}wake`;
   }

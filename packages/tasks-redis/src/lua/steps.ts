@@ -423,6 +423,8 @@ function Q.recall(field, seq)
   if answer.e <= now then return nil end
   if seq > answer.q then return nil end
   if seq < answer.q then return false, answer.q end
+  -- Replicas are waited for from the last write of a link, so a call that is sent again writes too.
+  call('HSET', META, 'recalled', text(now))
   return answer
 end
 `;
