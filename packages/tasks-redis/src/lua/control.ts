@@ -98,7 +98,7 @@ local function firstOf(c, n)
   local ids = {}
   if c == 'c' then
     for _, id in ipairs(call('LRANGE', COMPLETED, 0, n - 1)) do
-      if call('HEXISTS', AUX, 'cs:' .. id) == 0 then ids[#ids + 1] = id end
+      if call('HEXISTS', STALEDONE, id) == 0 then ids[#ids + 1] = id end
     end
   else ids = call('ZRANGE', TERMINAL[c], 0, n - 1) end
   if #ids == 0 then

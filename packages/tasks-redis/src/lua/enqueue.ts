@@ -1,7 +1,6 @@
 import { BASE } from "./base.ts";
 import { LANES } from "./lanes.ts";
 import { LINKS } from "./links.ts";
-import { PLAIN_ENQUEUE } from "./plain.ts";
 import { READY } from "./ready.ts";
 import { REFILE } from "./refile.ts";
 import { STEPS } from "./steps.ts";
@@ -103,7 +102,6 @@ end
  * delay, content. Answers {} when all are accepted, else one answer for each.
  */
 export const ENQUEUE: string =
-  PLAIN_ENQUEUE +
   LIBRARY +
   ACCEPT +
   String.raw`

@@ -38,6 +38,8 @@ const NAMES = [
   "notices",
   // HASH of what belongs to single jobs, keys or lanes and is rare.
   "aux",
+  // HASH of entries in the list of completed records whose record is no longer there.
+  "staleDone",
   // ZSETs of token buckets by the instant at which they are full, and of keys by when they have a token again.
   "bucket",
   "refill",
@@ -46,8 +48,7 @@ const NAMES = [
   "uniqueEnds",
   // LIST of ends of jobs that have to be carried to those that wait for them.
   "releases",
-  // HASH session -> last call and its answer, and ZSET of when they may be forgotten.
-  "calls",
+  // ZSET of sessions, by when their last call may be forgotten; the calls themselves are fields of meta.
   "callEnds",
   // ZSET of sessions that claim, by the end of their lease.
   "consumers",
@@ -59,6 +60,11 @@ const LEVELS = Array.from({ length: 21 }, (_, level) => level);
 
 /** The keys of one queue. */
 export class QueueKeys {
+  /** Position of the first level among the keys of the short way, counted from 1. */
+  static readonly FIRST_PLAIN_LEVEL = 6;
+  /** What the short way of an enqueue touches: for jobs of one priority, by that, and for jobs of any. */
+  readonly plainLevel: readonly (readonly string[])[];
+  readonly plain: readonly string[];
   /** What the hot calls touch. */
   readonly hot: readonly string[];
   /** What any script touches. */
@@ -70,10 +76,11 @@ export class QueueKeys {
   constructor(namespace: string, queue: string) {
     const prefix = `{${namespace}:${queue}}:`;
     // Frozen, so that what is sent of them is made once.
-    this.hot = Object.freeze([
-      ...NAMES.map((name) => prefix + name),
-      ...LEVELS.map((level) => `${prefix}level:${level}`),
-    ]);
+    const enqueued = ["meta", "jobs", "state", "sched", "callEnds"].map((name) => prefix + name);
+    const levels = LEVELS.map((level) => `${prefix}level:${level}`);
+    this.plainLevel = levels.map((level) => Object.freeze([...enqueued, level]));
+    this.plain = Object.freeze([...enqueued, ...levels]);
+    this.hot = Object.freeze([...NAMES.map((name) => prefix + name), ...levels]);
     // Free jobs stand there while new rules are applied to those that are there.
     this.all = Object.freeze([...this.hot, ...LEVELS.map((level) => `${prefix}kept:${level}`)]);
     this.settledChannel = `${prefix}settled`;

@@ -123,7 +123,7 @@ local function ofList(list, name, staleSet, staleName)
       local id = found[i]
       local isStale = false
       if anyStale then
-        if stale[id] == nil then stale[id] = tonumber(call('HGET', staleSet, staleName .. ':' .. id) or 0) end
+        if stale[id] == nil then stale[id] = tonumber(call('HGET', staleSet, staleName .. id) or 0) end
         isStale = stale[id] > 0
         if isStale then stale[id] = stale[id] - 1 end
       end
@@ -178,12 +178,12 @@ end
 local function partsOf(c, backwards)
   if c == 'p' then
     local parts = { ofSet(EARLY) }
-    for p = TOP, 0, -1 do parts[#parts + 1] = ofList(KEYS[LEVEL0 + p], p, STALE, p) end
+    for p = TOP, 0, -1 do parts[#parts + 1] = ofList(KEYS[LEVEL0 + p], p, STALE, p .. ':') end
     parts[#parts + 1] = ofSet(PEND)
     return parts
   end
   if c == 'R' then return { ofRunning } end
-  if c == 'c' then return { ofList(COMPLETED, 'c', AUX, 'cs'), ofTerminal(c, false) } end
+  if c == 'c' then return { ofList(COMPLETED, 'c', STALEDONE, ''), ofTerminal(c, false) } end
   if TERMINAL[c] then return { ofTerminal(c, backwards) } end
   return { ofSet(c == 'w' and WAITING or c == 's' and SCHED or RETRY) }
 end

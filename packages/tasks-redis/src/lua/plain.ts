@@ -1,18 +1,15 @@
 import { KEY_LOCALS, LEVEL0 } from "./keys.ts";
 
-/**
- * The short ways through the two hot calls, for jobs that concern nothing but themselves in a queue without rules. They
- * stand at the head of their scripts: each looks first, and when anything is out of the ordinary it writes nothing and
- * falls through to the long way, whose functions are only made then.
- */
-const HEAD = String.raw`
-${KEY_LOCALS}
-local LEVEL0 = ${LEVEL0}
+const CLOCK = String.raw`
 local call, floor, format, byte = redis.call, math.floor, string.format, string.byte
 local clock = call('TIME')
 local exact = clock[1] * 1000 + clock[2] / 1000
 local now, nowUp = floor(exact), math.ceil(exact)
 local MOST = 2000
+`;
+
+/** Lua hands over so many arguments at most. */
+const SLICES = String.raw`
 local function slices(command, key, list)
   if #list <= MOST then
     if #list > 0 then call(command, key, unpack(list)) end
@@ -30,116 +27,122 @@ local function fetch(key, fields)
   end
   return values
 end
-local function called(field)
-  local raw = call('HGET', CALLS, field)
-  return raw and cmsgpack.unpack(raw) or nil
-end
--- Where a call is remembered until is written now and then, and a little further ahead than asked for.
-local AHEAD = 1000
-local function endsOf(last, forMs)
-  local ends = nowUp + forMs
-  if last and last.e and last.e >= ends then return last.e, false end
-  return ends + AHEAD, true
-end
-local function has(mask, p) return floor(mask / 2 ^ p) % 2 == 1 end
 `;
 
-export const PLAIN_ENQUEUE: string = String.raw`
-local function plainEnqueue()
-  ${HEAD}
-  local field, seq, rememberMs = 'e' .. ARGV[3], tonumber(ARGV[4]), ARGV[5]
-  local last = called(field)
-  if last and seq <= last.q then return nil end
-  local meta = call('HMGET', META, 'mask', 'idle', 'places', 'pending', 'maxSize', 'concerns')
-  if (meta[5] and meta[5] ~= '-1') or (meta[6] and meta[6] ~= '') then return nil end
-  local n = (#ARGV - 5) / 4
-  if n == 0 then return nil end
-  local ids = {}
-  for i = 1, n do
-    local at = 2 + i * 4
-    if byte(ARGV[at + 3], 1) == 83 then return nil end
-    ids[i] = ARGV[at]
-  end
-  local known = fetch(JOBS, ids)
-  local seen = {}
-  for i = 1, n do
-    if known[i] or seen[ids[i]] then return nil end
-    seen[ids[i]] = true
-  end
+/** Until when a call is remembered is written now and then, and a little further ahead than asked for. */
+const REMEMBERED_AHEAD_MS = 1_000;
 
-  local mask, places = tonumber(meta[1] or 0), tonumber(meta[3] or 0)
-  local created = format('%013.0f', now)
-  local fields, levels, due, states, pending = {}, {}, {}, {}, 0
+/**
+ * The short way through an enqueue, for jobs that concern nothing but themselves. KEYS meta, jobs, state, sched, callEnds,
+ * and levels. ARGV: wake channel, session, seq, how long it is remembered, priority of the first level (those after it
+ * rise by one), then for each job id, position of its level among KEYS, delay or nothing, content with its priority in
+ * two digits. Answers 1 when all are accepted, and nothing when the long way has to judge.
+ */
+export const PLAIN_ENQUEUE: string = String.raw`
+${CLOCK}
+local META, JOBS = KEYS[1], KEYS[2]
+local field, seq, rememberMs, first = 'call:e' .. ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local meta = call('HMGET', META, field, 'mask', 'idle', 'places', 'pending', 'maxSize', 'concerns')
+if (meta[6] or '-1') ~= '-1' or (meta[7] or '') ~= '' then return nil end
+local ends, isNew = nowUp + rememberMs, true
+if meta[1] then
+  local last = cmsgpack.unpack(meta[1])
+  if seq <= last.q then return nil end
+  if last.e >= ends then ends, isNew = last.e, false end
+end
+if isNew then ends = ends + ${REMEMBERED_AHEAD_MS} end
+local places, pending = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
+local mask, created = tonumber(meta[2] or 0), format('%013.0f', now)
+local n = (#ARGV - 5) / 4
+
+if n == 1 and ARGV[8] == '' then
+  places = places + 1
+  if call('HSETNX', JOBS, ARGV[6], ARGV[9] .. created .. format('%011.0f', places)) == 0 then return nil end
+  call('RPUSH', KEYS[tonumber(ARGV[7])], ARGV[6])
+  pending = pending + 1
+  local level = 2 ^ (first + ARGV[7] - 6)
+  if floor(mask / level) % 2 == 0 then mask = mask + level end
+else
+  ${SLICES}
+  local ids, seen = {}, {}
+  for i = 1, n do
+    local id = ARGV[2 + i * 4]
+    if seen[id] then return nil end
+    seen[id] = true
+    ids[i] = id
+  end
+  for _, known in pairs(fetch(JOBS, ids)) do if known then return nil end end
+  local fields, levels, due, states = {}, {}, {}, {}
   for i = 1, n do
     local at = 2 + i * 4
-    local priority, delay, place = ARGV[at + 1], ARGV[at + 2], 0
+    local slot, delay, place = ARGV[at + 1], ARGV[at + 2], 0
     if delay == '' then
       places = places + 1
       place = places
       pending = pending + 1
-      local level = levels[priority]
+      local level = levels[slot]
       if not level then
         level = {}
-        levels[priority] = level
+        levels[slot] = level
       end
       level[#level + 1] = ids[i]
     else
-      local runAt = now + tonumber(delay)
+      local runAt = now + delay
       due[#due + 1] = format('%.0f', runAt)
       due[#due + 1] = ids[i]
       states[#states + 1] = ids[i]
       states[#states + 1] = cmsgpack.pack({ c = 's', ru = runAt })
     end
     fields[2 * i - 1] = ids[i]
-    fields[2 * i] = ARGV[at + 3] .. format('%02d', priority) .. created .. format('%011.0f', place)
+    fields[2 * i] = ARGV[at + 3] .. created .. format('%011.0f', place)
   end
   slices('HSET', JOBS, fields)
-  slices('HSET', STATE, states)
-  slices('ZADD', SCHED, due)
-  for priority, level in pairs(levels) do
-    local p = tonumber(priority)
-    slices('RPUSH', KEYS[LEVEL0 + p], level)
-    if not has(mask, p) then mask = mask + 2 ^ p end
+  slices('HSET', KEYS[3], states)
+  slices('ZADD', KEYS[4], due)
+  for slot, level in pairs(levels) do
+    slices('RPUSH', KEYS[tonumber(slot)], level)
+    local bit = 2 ^ (first + slot - 6)
+    if floor(mask / bit) % 2 == 0 then mask = mask + bit end
   end
-  if pending > 0 then
-    call('HSET', META, 'mask', format('%.0f', mask), 'places', format('%.0f', places),
-      'pending', format('%.0f', tonumber(meta[4] or 0) + pending))
-  end
-  local ends, isNew = endsOf(last, tonumber(rememberMs))
-  call('HSET', CALLS, field, cmsgpack.pack({ q = seq, e = ends }))
-  if isNew then call('ZADD', CALLENDS, format('%.0f', ends), field) end
-  if meta[2] == '1' then
-    call('HSET', META, 'idle', '0')
-    call('PUBLISH', ARGV[1], '1')
-  end
-  return {}
 end
-do
-  local answer = plainEnqueue()
-  if answer then return answer end
-end
+call('HSET', META, field, cmsgpack.pack({ q = seq, e = ends }), 'mask', format('%.0f', mask), 'places',
+  format('%.0f', places), 'pending', format('%.0f', pending), 'idle', '0')
+if isNew then call('ZADD', KEYS[5], format('%.0f', ends), string.sub(field, 6)) end
+if meta[3] == '1' then call('PUBLISH', ARGV[1], '1') end
+return 1
 `;
 
+/**
+ * The short way through an exchange, for jobs that concern nothing but themselves in a queue without rules. It stands at
+ * the head of the script: it looks first, and when anything is out of the ordinary it writes nothing and falls through to
+ * the long way, whose functions are only made then.
+ */
 export const PLAIN_EXCHANGE: string = String.raw`
 local function plainExchange()
-  ${HEAD}
+  ${KEY_LOCALS}
+  local LEVEL0 = ${LEVEL0}
+  ${CLOCK}
+  ${SLICES}
+  local function has(mask, p) return floor(mask / 2 ^ p) % 2 == 1 end
   local session, seq, rememberMs = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
   local slots, ahead, leaseMs, maxBytes = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9])
   local settles, starts = tonumber(ARGV[10]), tonumber(ARGV[11])
 
-  local meta = call('HMGET', META, 'paused', 'mask', 'idle', 'deliveries', 'stamp', 'pending', 'keepCount', 'swept', 'rules',
+  local field = 'call:x' .. session
+  local meta = call('HMGET', META, 'paused', 'mask', field, 'deliveries', 'popped:c', 'pending', 'keepCount', 'swept', 'rules',
     'refile')
   if (meta[9] or '') ~= '' or (meta[10] or '') ~= '' or now - tonumber(meta[8] or 0) >= 1000 then return nil end
   if call('EXISTS', EARLY, STALE, PEND, RELEASES, NOTICES) > 0 then return nil end
-  local last = called('x' .. session)
+  local last = meta[3] and cmsgpack.unpack(meta[3]) or nil
   if last and seq <= last.q then return nil end
-  local nextAt = nil
-  for _, set in ipairs({ SCHED, RETRY, EXPIRY, LEASE }) do
-    local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
-    local score = tonumber(first[2])
-    if score then
+  local firstLease = call('ZRANGE', LEASE, 0, 0, 'WITHSCORES')
+  local nextAt = tonumber(firstLease[2] or math.huge)
+  if nextAt <= now then return nil end
+  if call('EXISTS', SCHED, RETRY, EXPIRY) > 0 then
+    for _, set in ipairs({ SCHED, RETRY, EXPIRY }) do
+      local score = tonumber(call('ZRANGE', set, 0, 0, 'WITHSCORES')[2] or math.huge)
       if score <= now then return nil end
-      if not nextAt or score < nextAt then nextAt = score end
+      if score < nextAt then nextAt = score end
     end
   end
 
@@ -239,24 +242,26 @@ local function plainExchange()
     if keep == 0 and not awaited then slices('HDEL', JOBS, settled)
     else
       slices('HSET', STATE, states)
-      slices('RPUSH', COMPLETED, settled)
-      if awaited then for i = 1, settles do call('ZADD', AWAITED, 'XX', format('%.0f', now + 2000), ids[i]) end end
+      local over = call('RPUSH', COMPLETED, unpack(settled, 1, math.min(settles, MOST))) - keep
+      if settles > MOST then over = call('RPUSH', COMPLETED, unpack(settled, MOST + 1)) - keep end
       -- Whatever is out of the ordinary about old records, the sweep of each second sees to it.
-      local over = call('LLEN', COMPLETED) - keep
-      if over > 0 and not awaited and call('EXISTS', CANCELLED, EXPIRED) == 0 and call('HEXISTS', AUX, 'cstale') == 0 then
+      if over > 0 and not awaited and call('EXISTS', CANCELLED, EXPIRED, STALEDONE) == 0 then
         local old = call('LPOP', COMPLETED, math.min(over, MOST))
         call('HDEL', JOBS, unpack(old))
         call('HDEL', STATE, unpack(old))
-        call('HINCRBY', META, 'popped:c', #old)
+        meta[5] = tonumber(meta[5] or 0) + #old
       end
     end
-    for from = 1, settles, MOST do
-      call('PUBLISH', ARGV[2], cjson.encode({ unpack(settled, from, math.min(from + MOST - 1, settles)) }))
+    if awaited then
+      for i = 1, settles do call('ZADD', AWAITED, 'XX', format('%.0f', now + 2000), ids[i]) end
+      for from = 1, settles, MOST do
+        call('PUBLISH', ARGV[2], cjson.encode({ unpack(settled, from, math.min(from + MOST - 1, settles)) }))
+      end
     end
   end
   slices('HSET', FENCE, begun)
   if got > 0 then
-    if call('EXISTS', LEASE) == 0 then
+    if not firstLease[1] then
       local sentinel = string.rep('~', 70)
       call('ZADD', LEASE, '+inf', sentinel)
       call('HSET', FENCE, sentinel, '')
@@ -269,17 +274,22 @@ local function plainExchange()
     end
     slices('ZADD', LEASE, leases)
     slices('HSET', FENCE, fences)
-    call('HSET', META, 'mask', format('%.0f', mask), 'deliveries', number,
-      'pending', format('%.0f', tonumber(meta[6]) - got))
+    if nowUp + leaseMs < nextAt then nextAt = nowUp + leaseMs end
   end
-  local ends, isNew = endsOf(last, math.max(leaseMs, rememberMs))
-  local until_ = nowUp + leaseMs
-  local seen = last and last.u and last.u > until_ - 50 and last.u <= until_ and last.u or until_
-  call('HSET', CALLS, 'x' .. session, cmsgpack.pack({ q = seq, l = {}, d = given, m = leaseMs, e = ends, u = seen }))
-  if isNew then call('ZADD', CALLENDS, format('%.0f', ends), 'x' .. session) end
-  if seen == until_ then call('ZADD', CONSUMERS, 'GT', format('%.0f', until_), session) end
-  if got > 0 and (not nextAt or nowUp + leaseMs < nextAt) then nextAt = nowUp + leaseMs end
-  return { {}, {}, tonumber(meta[1] or 0), nextAt and nextAt < math.huge and floor(nextAt - exact) or -1, out }
+  local ends, isNew = nowUp + math.max(leaseMs, rememberMs), true
+  if last and last.e >= ends then ends, isNew = last.e, false end
+  if isNew then
+    ends = ends + ${REMEMBERED_AHEAD_MS}
+    call('ZADD', CALLENDS, format('%.0f', ends), 'x' .. session)
+  end
+  -- Who claims is counted until a lease has passed, give or take this much.
+  local claims = nowUp + leaseMs
+  if last and last.u and last.u <= claims and last.u > claims - 50 then claims = last.u
+  else call('ZADD', CONSUMERS, 'GT', format('%.0f', claims), session) end
+  call('HSET', META, 'mask', format('%.0f', mask), 'deliveries', number, 'pending', format('%.0f', tonumber(meta[6] or 0) - got),
+    'popped:c', format('%.0f', tonumber(meta[5] or 0)), field,
+    cmsgpack.pack({ q = seq, l = {}, d = given, m = leaseMs, e = ends, u = claims }))
+  return { {}, {}, tonumber(meta[1] or 0), nextAt < math.huge and floor(nextAt - exact) or -1, out }
 end
 do
   local answer = plainExchange()

@@ -133,21 +133,22 @@ local function kept(e, stamp)
 end
 -- Completed records stand in a list, which costs least; what is taken out of its middle is counted as stale.
 function Q.completed()
-  return call('LLEN', COMPLETED) - tonumber(call('HGET', AUX, 'cstale') or 0)
+  return call('LLEN', COMPLETED) - tonumber(call('HGET', META, 'staleDone') or 0)
+end
+local function countStaleDone(id, n)
+  if call('HINCRBY', STALEDONE, id, n) <= 0 then call('HDEL', STALEDONE, id) end
+  if call('HINCRBY', META, 'staleDone', n) <= 0 then call('HDEL', META, 'staleDone') end
 end
 local function countOffCompleted(id)
-  local field = 'cs:' .. id
-  local n = call('HGET', AUX, field)
-  if not n then return false end
-  if tonumber(n) <= 1 then call('HDEL', AUX, field) else call('HINCRBY', AUX, field, -1) end
-  if call('HINCRBY', AUX, 'cstale', -1) <= 0 then call('HDEL', AUX, 'cstale') end
+  if call('HEXISTS', STALEDONE, id) == 0 then return false end
+  countStaleDone(id, -1)
   return true
 end
 -- The oldest completed record, without the stale ones before it.
 local function oldestCompleted(budget)
   for _ = 1, budget do
     local id = call('LINDEX', COMPLETED, 0)
-    if not id or call('HEXISTS', AUX, 'cstale') == 0 or not countOffCompleted(id) then return id end
+    if not id or not countOffCompleted(id) then return id end
     call('LPOP', COMPLETED)
     call('HINCRBY', META, 'popped:c', 1)
   end
@@ -194,8 +195,7 @@ function Q.unkeep(e)
     Q.save(e)
   elseif e.c == 'c' then
     e.stamp = e.s.fi * STAMPS
-    call('HINCRBY', AUX, 'cs:' .. e.id, 1)
-    call('HINCRBY', AUX, 'cstale', 1)
+    countStaleDone(e.id, 1)
   else
     e.stamp = tonumber(call('ZSCORE', TERMINAL[e.c], e.id) or 0)
     call('ZREM', TERMINAL[e.c], e.id)
@@ -270,7 +270,7 @@ end
 -- Nothing else knows of a completed record in the list.
 local function trimCompleted(n, awaited)
   local ids = {}
-  local mayBeStale = call('HEXISTS', AUX, 'cstale') == 1
+  local mayBeStale = call('EXISTS', STALEDONE) == 1
   for _, id in ipairs(call('LPOP', COMPLETED, n) or {}) do
     call('HINCRBY', META, 'popped:c', 1)
     if not (mayBeStale and countOffCompleted(id)) then
@@ -357,7 +357,7 @@ function Q.begin(budget)
   local calls = call('ZRANGEBYSCORE', CALLENDS, '-inf', now, 'LIMIT', 0, 8)
   if #calls > 0 then
     call('ZREM', CALLENDS, unpack(calls))
-    call('HDEL', CALLS, unpack(calls))
+    for _, field in ipairs(calls) do call('HDEL', META, 'call:' .. field) end
   end
 end
 
@@ -395,10 +395,9 @@ end
 
 -- Tells who waits, and writes the counters.
 function Q.close(budget, goesIdle)
-  if #ended > 0 then
-    if call('EXISTS', AWAITED) == 1 then
-      for _, id in ipairs(ended) do call('ZADD', AWAITED, 'XX', text(now + WAITED_FOR), id) end
-    end
+  -- Whoever waits has said so; without anybody, nothing has to be told.
+  if #ended > 0 and call('EXISTS', AWAITED) == 1 then
+    for _, id in ipairs(ended) do call('ZADD', AWAITED, 'XX', text(now + WAITED_FOR), id) end
     for from = 1, #ended, MOST do call('PUBLISH', ARGV[2], cjson.encode(slice(ended, from))) end
   end
   Q.trim(budget)
@@ -412,12 +411,12 @@ end
 
 function Q.remember(field, answer, forMs)
   answer.e = nowUp + forMs
-  call('HSET', CALLS, field, cmsgpack.pack(answer))
+  call('HSET', META, 'call:' .. field, cmsgpack.pack(answer))
   call('ZADD', CALLENDS, 'GT', text(answer.e), field)
 end
 -- What a call was answered; nothing when it is new; false when a later one of its session was applied.
 function Q.recall(field, seq)
-  local raw = call('HGET', CALLS, field)
+  local raw = call('HGET', META, 'call:' .. field)
   if not raw then return nil end
   local answer = cmsgpack.unpack(raw)
   if answer.e <= now then return nil end

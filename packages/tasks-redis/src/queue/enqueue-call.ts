@@ -13,7 +13,7 @@ import {
   TaskValidationError,
 } from "@lexigram/contracts";
 import type { ScriptArgument } from "../connection/redis-connection.ts";
-import type { QueueKeys } from "../lua/keys.ts";
+import { QueueKeys } from "../lua/keys.ts";
 import { contentOf } from "./job-content.ts";
 
 type Judgement = Result<Enqueued, TaskQueueError>;
@@ -59,6 +59,38 @@ export function enqueueArguments(
     args[at++] = contentOf(job);
   }
   return args;
+}
+
+/** Whether a job concerns nothing but itself, as far as its fields tell. */
+const isPlain = (content: string): boolean => content.charCodeAt(0) !== 83; /* S */
+
+/** A call of the short way through an enqueue; nothing when some job has to be judged. */
+export function plainArguments(
+  keys: QueueKeys,
+  { session, seq }: EnqueueManyOptions,
+  rememberMs: number,
+  jobs: readonly NewJob[],
+): { readonly keys: readonly string[]; readonly args: ScriptArgument[] } | undefined {
+  const [first] = jobs;
+  if (first === undefined) return undefined;
+  const oneLevel = jobs.every(({ priority }) => priority === first.priority);
+  const args: ScriptArgument[] = new Array<ScriptArgument>(5 + 4 * jobs.length);
+  args[0] = keys.wakeChannel;
+  args[1] = session;
+  args[2] = seq;
+  args[3] = rememberMs;
+  args[4] = oneLevel ? first.priority : 0;
+  let at = 5;
+  for (const job of jobs) {
+    const content = contentOf(job);
+    if (!isPlain(content)) return undefined;
+    const { priority, delayMs } = job;
+    args[at++] = job.id;
+    args[at++] = QueueKeys.FIRST_PLAIN_LEVEL + (oneLevel ? 0 : priority);
+    args[at++] = delayMs === undefined || delayMs === 0 ? "" : Math.ceil(delayMs);
+    args[at++] = content + (priority < 10 ? `0${priority}` : priority);
+  }
+  return { keys: oneLevel ? (keys.plainLevel[first.priority] ?? keys.plain) : keys.plain, args };
 }
 
 /** @param answers of the jobs that were sent; none when all are accepted. */

@@ -52,10 +52,10 @@ import {
   TransitionNotAllowedError,
   UnsupportedError,
 } from "@lexigram/contracts";
-import type { RedisConnection, ScriptArgument } from "../connection/redis-connection.ts";
+import type { RedisConnection, RunOptions, ScriptArgument } from "../connection/redis-connection.ts";
 import { QueueKeys } from "../lua/keys.ts";
 import { QUEUE_SCRIPTS } from "../lua/scripts.ts";
-import { acceptanceOf, enqueueArguments, judgedJobs, mixedPriority } from "./enqueue-call.ts";
+import { acceptanceOf, enqueueArguments, judgedJobs, mixedPriority, plainArguments } from "./enqueue-call.ts";
 import { exchangeArguments, exchangeReplyOf, type ExchangeTuple, receiptArguments, refuseStale } from "./exchange-call.ts";
 import { dataOf, encodingOf } from "./job-content.ts";
 import { outcomeOf, type OutcomeTuple, present, viewOf, type ViewTuple } from "./job-view.ts";
@@ -70,6 +70,9 @@ const LAYOUT = 1;
 const OLDEST_LAYOUT = 1;
 /** Jobs that one step of `clear` removes. */
 const CLEAR_STEP = 500;
+/** Enqueues that go the long way at once after the short one was refused: the queue's rules say so, probably. */
+const JUDGED_CALLS = 100;
+const ALL_ACCEPTED: readonly string[] = [];
 /** Places that one page of a filtered listing looks at; a page may be shorter than asked for, and yet have a cursor. */
 const LOOK = 5_000;
 
@@ -131,6 +134,9 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   readonly #rememberMs: number;
   readonly #work: WorkSignal;
   readonly #news: SettledNews;
+  /** How every call that changes something is made. */
+  readonly #durable: RunOptions;
+  #judged = 0;
   #opening: Promise<void> | undefined;
   #isOpen = false;
   #closed = false;
@@ -140,6 +146,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     this.name = name;
     this.#connection = connection;
     this.#keys = new QueueKeys(namespace, name);
+    this.#durable = { subject: name, durable: true };
     this.#onClose = source.onClose;
     this.#policy = source.policy;
     const enqueueTimeoutMs = source.enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS;
@@ -181,18 +188,41 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     if (options.transaction !== undefined) return jobs.map(() => err(this.#noTransactions()));
     const judged = judgedJobs(jobs);
     if (!this.#isOpen) await this.open();
-    const args = enqueueArguments(this.#keys, options, this.#rememberMs, judged.valid);
-    let answers: readonly string[];
     try {
-      answers = (await this.#connection.run(QUEUE_SCRIPTS.enqueue, this.#keys.hot, args, {
-        subject: this.name,
-        durable: true,
-      })) as readonly string[];
+      const answers =
+        (await this.#enqueuePlain(judged.valid, options)) ?? (await this.#enqueueAny(judged.valid, options));
+      refuseStale(answers, options);
+      return acceptanceOf(this.name, jobs, judged, answers);
     } catch (error) {
       throw withIds(error, jobs);
     }
-    refuseStale(answers, options);
-    return acceptanceOf(this.name, jobs, judged, answers);
+  }
+
+  /** The short way, for jobs that concern nothing but themselves; nothing when the other has to judge. */
+  async #enqueuePlain(
+    jobs: readonly NewJob[],
+    options: EnqueueManyOptions,
+  ): Promise<readonly string[] | undefined> {
+    if (this.#judged > 0) {
+      this.#judged--;
+      return undefined;
+    }
+    const call = plainArguments(this.#keys, options, this.#rememberMs, jobs);
+    if (call === undefined) return undefined;
+    const answer = await this.#connection.run(QUEUE_SCRIPTS.plainEnqueue, call.keys, call.args, this.#durable);
+    if (answer === 1) return ALL_ACCEPTED;
+    this.#judged = JUDGED_CALLS;
+    return undefined;
+  }
+
+  async #enqueueAny(jobs: readonly NewJob[], options: EnqueueManyOptions): Promise<readonly string[]> {
+    const args = enqueueArguments(this.#keys, options, this.#rememberMs, jobs);
+    return (await this.#connection.run(
+      QUEUE_SCRIPTS.enqueue,
+      this.#keys.hot,
+      args,
+      this.#durable,
+    )) as readonly string[];
   }
 
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
@@ -464,7 +494,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
       QUEUE_SCRIPTS.control,
       all,
       [wakeChannel, settledChannel, operation, ...args],
-      { subject: this.name, durable: true },
+      this.#durable,
     );
   }
 
