@@ -46,6 +46,8 @@ export class FileIndex {
 
   /** Walks a folder and waits until each of its files is indexed or given up on. */
   async index(folder: string, options: IndexOptions = {}): Promise<Indexed> {
+    // A server may still hold those of an earlier run.
+    for (const queue of this.#queues) await queue.deadLetters.clear();
     const files: IndexedFile[] = [];
     const lost: LostFile[] = [];
     const results: Promise<void>[] = [];

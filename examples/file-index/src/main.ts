@@ -1,18 +1,19 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Application } from "@lexigram/kernel";
-import { FileIndexApp } from "./app.ts";
+import { fileIndexApp } from "./app.ts";
 import { FileIndex } from "./file-index.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { jsonOf, reportOf, tableOf } from "./report.ts";
 
-const USAGE = `usage: npm start -- [folder] [--json] [--max-bytes N] [--ignore NAME]...
+const USAGE = `usage: npm start -- [folder] [--json] [--max-bytes N] [--ignore NAME]... [--redis URL]
 
 Indexes every file below a folder with background tasks: SHA-256, size, lines and kind.
   folder         default: this project, without what is installed or built
   --json         print the totals as one line of JSON, last
   --max-bytes N  a file of more bytes goes to the dead letters (default 268435456)
-  --ignore NAME  pass over files and folders of this name; may be repeated`;
+  --ignore NAME  pass over files and folders of this name; may be repeated
+  --redis URL    keep the jobs on this server, such as redis://127.0.0.1:6379, instead of in memory`;
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const NOT_THE_PROJECT = [".git", ".services", ".turbo", "dist", "node_modules"];
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
       json: { type: "boolean", default: false },
       "max-bytes": { type: "string" },
       ignore: { type: "string", multiple: true },
+      redis: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -39,7 +41,7 @@ async function main(): Promise<number> {
   const ignore = new Set(values.ignore ?? (positionals[0] === undefined ? NOT_THE_PROJECT : []));
 
   await using app = await Application.boot({
-    modules: [FileIndexApp],
+    modules: [fileIndexApp(values.redis === undefined ? undefined : { type: "redis", redisUrl: values.redis })],
     config: { logging: { level: "warn" } },
   });
   const bar = new ProgressBar(process.stderr);

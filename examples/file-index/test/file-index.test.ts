@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Application } from "@lexigram/kernel";
-import { FileIndexApp } from "../src/app.ts";
+import { fileIndexApp } from "../src/app.ts";
 import { FileIndex, type IndexOptions } from "../src/file-index.ts";
 import { jsonOf, type Report, reportOf, tableOf } from "../src/report.ts";
 
@@ -21,7 +21,7 @@ afterEach(async () => {
 
 async function index(options?: IndexOptions): Promise<Report> {
   await using app = await Application.boot({
-    modules: [FileIndexApp],
+    modules: [fileIndexApp()],
     config: { logging: { level: "error" } },
   });
   return reportOf(await app.get(FileIndex).index(folder, options), 1);

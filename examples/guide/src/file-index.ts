@@ -20,9 +20,8 @@ class FileIndex {
   ) {}
 
   async index(folder: string) {
-    const names = (await readdir(folder, { withFileTypes: true }))
-      .filter((f) => f.isFile())
-      .map((f) => f.name);
+    const entries = await readdir(folder, { withFileTypes: true });
+    const names = entries.filter((f) => f.isFile()).map((f) => f.name);
     const handles = names.map((name) => this.tasks.enqueue(hashFile, { path: join(folder, name) }));
     const results = await Promise.allSettled(handles.map(async (handle) => (await handle).result()));
     console.table(results.flatMap((r) => (r.status === "fulfilled" ? [r.value] : [])));
@@ -30,10 +29,11 @@ class FileIndex {
   }
 }
 
-const queues = TasksModule.configure({ workerCount: 2, backends: [{ name: "files", type: "memory" }] });
+const [, , folder = ".", , redisUrl] = process.argv; // <folder> --redis <url>
+const store = redisUrl === undefined ? { type: "memory" } : { type: "redis", redisUrl };
+const queues = TasksModule.configure({ workerCount: 2, backends: [{ name: "files", ...store }] });
 @module({ imports: [queues, TasksModule.scope(hashFile)], providers: [FileIndex] })
 class App {}
 
-const app = await Application.boot({ modules: [App] });
-await app.get(FileIndex).index(process.argv[2] ?? ".");
-await app.close();
+await using app = await Application.boot({ modules: [App] });
+await app.get(FileIndex).index(folder);
