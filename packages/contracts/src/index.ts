@@ -172,11 +172,18 @@ export {
   refuseStateCall,
 } from "./state-check.ts";
 export {
+  arrayOption,
   countOption,
+  functionOption,
   holdsOptions,
   queueNameOption,
+  queueOption,
   refuseUnknownOptions,
+  refuseUnless,
   requireOptions,
+  serviceOption,
+  shown,
+  signalOption,
   spanOption,
   told,
 } from "./option-check.ts";

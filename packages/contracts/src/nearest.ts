@@ -22,6 +22,7 @@ function distance(a: string, b: string, limit: number): number {
  * The candidate that a misspelt name most likely meant, or `undefined` when none is near. Case does not count.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  if (typeof name !== "string") return undefined;
   const wanted = name.toLowerCase();
   let best: string | undefined;
   let bestDistance = Math.max(2, Math.floor(name.length / 3)) + 1;

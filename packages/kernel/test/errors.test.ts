@@ -26,6 +26,14 @@ test("codes name their room, and say in one line what they mean and what to do",
   }
 });
 
+test.each(classes.map((one) => [one.name, one] as const))("%s gives a hint", (_, one) => {
+  const fields = { issues: [], path: [], known: [], providedBy: [], token: "T" };
+  // What follows is, class by class, the names there are, or the hint of the place where it is thrown.
+  const next = /known|exportedBy/.test(Function.prototype.toString.call(one)) ? ["a name"] : "do this";
+  const error = Reflect.construct(one, [fields, next, "do this"]) as kernel.KernelError;
+  expect(error.hint).toMatch(/\w+ \w+/);
+});
+
 test("an error is data: code, fields and hint", () => {
   const error = new kernel.ModuleDuplicateError({ module: "TasksModule" });
   expect(error).toBeInstanceOf(kernel.KernelError);
@@ -48,6 +56,6 @@ test("what a provider threw gives its hint to the error that reports it", () => 
     const error = new Failed({ provider: "tasks" }, cause);
     expect(error.hint).toBe(cause.hint);
     expect(error.cause).toBe(cause);
-    expect(new Failed({ provider: "tasks" }, new Error("plain")).hint).toBe("");
+    expect(new Failed({ provider: "tasks" }, new Error("plain")).hint).toMatch(/^look at the cause; /);
   }
 });

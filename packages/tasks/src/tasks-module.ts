@@ -1,4 +1,10 @@
-import { Clock, refuseUnknownOptions, TaskConfigError, TaskExecutorProtocol } from "@lexigram/contracts";
+import {
+  Clock,
+  refuseUnknownOptions,
+  shown,
+  TaskConfigError,
+  TaskExecutorProtocol,
+} from "@lexigram/contracts";
 import { type Constructor, type ContainerRegistrar, type DynamicModule, provide } from "@lexigram/kernel";
 import type { Runnable } from "./define/task-definition.ts";
 import type { TaskClass } from "./define/task-methods.ts";
@@ -83,7 +89,7 @@ export class TasksModule {
     const { mode = "manual", ...rest } = options;
     if (!TEST_MODES.includes(mode))
       throw new TaskConfigError(
-        `there is no mode "${String(mode)}"`,
+        `there is no mode ${shown(mode)}`,
         { path: "mode" },
         { hint: `modes are: ${TEST_MODES.join(", ")}` },
       );

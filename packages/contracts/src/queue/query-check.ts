@@ -64,8 +64,11 @@ export function checkJobQuery(query: JobQuery): void {
 }
 
 /** @throws TaskValidationError naming every field that is unknown or out of range. */
-export function checkActiveQuery(query: { cursor?: string; limit?: number }): void {
-  judgeQuery("job query", query, ACTIVE_QUERY);
+export function checkActiveQuery(
+  query: { readonly cursor?: string; readonly limit?: number },
+  subject = "job query",
+): void {
+  judgeQuery(subject, query, ACTIVE_QUERY);
 }
 
 /** @throws TaskValidationError naming every field that is unknown or out of range. */

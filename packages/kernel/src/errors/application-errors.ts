@@ -22,6 +22,8 @@ export class ApplicationStateError extends KernelError<"LEX_ERR_APPLICATION_STAT
 export class ApplicationStoppedError extends KernelError<"LEX_ERR_APPLICATION_STOPPED"> {
   readonly code = "LEX_ERR_APPLICATION_STOPPED";
   constructor(fields: KernelErrorFields["LEX_ERR_APPLICATION_STOPPED"]) {
-    super(`application "${fields.application}" was stopped while it started`, fields);
+    super(`application "${fields.application}" was stopped while it started`, fields, {
+      hint: "nothing is wrong when it was meant: what had booted was shut down again",
+    });
   }
 }

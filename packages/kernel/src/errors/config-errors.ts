@@ -28,7 +28,10 @@ export class ConfigRefusedError extends KernelError<"LEX_ERR_CONFIG_REFUSED"> {
 export class ConfigFileError extends KernelError<"LEX_ERR_CONFIG_FILE"> {
   readonly code = "LEX_ERR_CONFIG_FILE";
   constructor(fields: KernelErrorFields["LEX_ERR_CONFIG_FILE"], cause?: unknown) {
-    super(`configuration file ${fields.file}: ${fields.reason}`, fields, { cause });
+    super(`configuration file ${fields.file}: ${fields.reason}`, fields, {
+      cause,
+      hint: "correct the file, or name another one in configFile",
+    });
   }
 }
 

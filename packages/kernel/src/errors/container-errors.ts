@@ -66,7 +66,10 @@ export class ConstructionError extends KernelError<"LEX_ERR_CONTAINER_CONSTRUCTI
   readonly code = "LEX_ERR_CONTAINER_CONSTRUCTION";
   constructor(fields: KernelErrorFields["LEX_ERR_CONTAINER_CONSTRUCTION"], cause: unknown) {
     const what = cause instanceof Error ? cause.message : String(cause);
-    super(`${fields.token} could not be built (${arrows(fields.path)}): ${what}`, fields, { cause });
+    super(`${fields.token} could not be built (${arrows(fields.path)}): ${what}`, fields, {
+      cause,
+      hint: "look at the cause; the path says who asked for it",
+    });
   }
 }
 

@@ -3,9 +3,11 @@ import { arrows, didYouMean, KernelError, type KernelErrorFields } from "./kerne
 
 const because = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
 
-/** What to do about a provider that failed is what to do about its cause. */
-const causedBy = (cause: unknown): LexigramErrorOptions =>
-  cause instanceof LexigramError ? { cause, hint: cause.hint } : { cause };
+/** What to do about a provider that failed is what to do about its cause, where that says it. */
+const causedBy = (cause: unknown, otherwise: string): LexigramErrorOptions => ({
+  cause,
+  hint: cause instanceof LexigramError && cause.hint !== "" ? cause.hint : otherwise,
+});
 
 /** Two providers have one name. */
 export class ProviderDuplicateError extends KernelError<"LEX_ERR_PROVIDER_DUPLICATE"> {
@@ -49,7 +51,11 @@ export class ProviderCycleError extends KernelError<"LEX_ERR_PROVIDER_CYCLE"> {
 export class ProviderRegisterError extends KernelError<"LEX_ERR_PROVIDER_REGISTER"> {
   readonly code = "LEX_ERR_PROVIDER_REGISTER";
   constructor(fields: KernelErrorFields["LEX_ERR_PROVIDER_REGISTER"], cause: unknown) {
-    super(`provider "${fields.provider}" failed to register: ${because(cause)}`, fields, causedBy(cause));
+    super(
+      `provider "${fields.provider}" failed to register: ${because(cause)}`,
+      fields,
+      causedBy(cause, "look at the cause; register may only bind, work belongs in boot"),
+    );
   }
 }
 
@@ -57,7 +63,14 @@ export class ProviderRegisterError extends KernelError<"LEX_ERR_PROVIDER_REGISTE
 export class ProviderBootError extends KernelError<"LEX_ERR_PROVIDER_BOOT"> {
   readonly code = "LEX_ERR_PROVIDER_BOOT";
   constructor(fields: KernelErrorFields["LEX_ERR_PROVIDER_BOOT"], cause: unknown) {
-    super(`provider "${fields.provider}" failed to boot: ${because(cause)}`, fields, causedBy(cause));
+    super(
+      `provider "${fields.provider}" failed to boot: ${because(cause)}`,
+      fields,
+      causedBy(
+        cause,
+        "look at the cause; set required to false if the application can do without the provider",
+      ),
+    );
   }
 }
 
@@ -85,6 +98,10 @@ export class ProviderSkippedError extends KernelError<"LEX_ERR_PROVIDER_SKIPPED"
 export class ProviderShutdownError extends KernelError<"LEX_ERR_PROVIDER_SHUTDOWN"> {
   readonly code = "LEX_ERR_PROVIDER_SHUTDOWN";
   constructor(fields: KernelErrorFields["LEX_ERR_PROVIDER_SHUTDOWN"], cause: unknown) {
-    super(`provider "${fields.provider}" failed to shut down: ${because(cause)}`, fields, causedBy(cause));
+    super(
+      `provider "${fields.provider}" failed to shut down: ${because(cause)}`,
+      fields,
+      causedBy(cause, "look at the cause; the other providers were shut down all the same"),
+    );
   }
 }

@@ -1,9 +1,11 @@
 import {
+  arrayOption,
   countOption,
   type DeadLetterReason,
   type DeadLetterStats,
   type Duration,
   err,
+  holdsOptions,
   type JobId,
   JobNotFoundError,
   milliseconds,
@@ -11,9 +13,11 @@ import {
   type Page,
   QueueNotFoundError,
   refuseUnknownOptions,
+  refuseUnless,
   type Result,
   type SerializedError,
   serializeError,
+  queueOption,
   spanOption,
   TaskConfigError,
   type TaskQueueError,
@@ -92,6 +96,8 @@ export class DeadLetterQueue {
       ? [...(queues as TaskQueueProtocol[])]
       : [queues as TaskQueueProtocol];
     this.#source = typeof queues === "function" ? queues : () => given;
+    arrayOption(NAME, "queues", this.#queues);
+    for (const queue of this.#queues) queueOption(NAME, "queues", queue, "deadLetters");
     const names = new Set(this.#queues.map((queue) => queue.name));
     if (names.size === 0 || names.size < this.#queues.length)
       throw new TaskConfigError(`${NAME} needs one queue or several of different names`, { path: "queues" });
@@ -129,6 +135,7 @@ export class DeadLetterQueue {
     options: AddDeadLetterOptions = {},
   ): Promise<Result<JobId, TaskQueueError>> {
     refuseUnknownOptions("add", options, ["traceback", "metadata", "reason", "queue"]);
+    refuseUnless(holdsOptions(job), "job", "", "must be an object");
     const [queue] = this.#named(options.queue);
     const plain = serializeError(error);
     const failure: SerializedError =
@@ -235,6 +242,7 @@ export class DeadLetterQueue {
 
   #named(name: string | undefined): readonly TaskQueueProtocol[] {
     if (name === undefined) return this.#queues;
+    refuseUnless(typeof name === "string", NAME, "queue", "must be the name of a queue");
     const queue = this.#queues.find((one) => one.name === name);
     if (queue !== undefined) return [queue];
     throw new QueueNotFoundError({ queue: name, known: this.#queues.map((one) => one.name) });

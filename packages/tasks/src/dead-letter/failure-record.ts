@@ -1,11 +1,12 @@
-import type {
-  Body,
-  DeadLetter,
-  DeadLetterReason,
-  Headers,
-  JobView,
-  JsonValue,
-  SerializedError,
+import {
+  type Body,
+  type DeadLetter,
+  type DeadLetterReason,
+  type Headers,
+  type JobView,
+  type JsonValue,
+  requireOptions,
+  type SerializedError,
 } from "@lexigram/contracts";
 
 /** The header that carries what was noted with a dead letter that was put there by hand. */
@@ -39,6 +40,7 @@ export class FailureRecord {
   readonly metadata: Readonly<Record<string, JsonValue>>;
 
   constructor(fields: FailureFields) {
+    requireOptions("FailureRecord", fields);
     this.queue = fields.queue;
     this.job = fields.job;
     this.error = fields.error;

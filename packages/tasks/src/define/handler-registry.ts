@@ -1,12 +1,16 @@
 import {
+  holdsOptions,
   type Logger,
   nearest,
   type PlainHandler,
   refuseUnknownOptions,
+  refuseUnless,
+  requireOptions,
   silentLogger,
   type TaskExecutorProtocol,
   TaskNotFoundError,
   TaskRegistrationError,
+  told,
 } from "@lexigram/contracts";
 import type { WireArguments } from "../job/payload-input.ts";
 import type { TaskContext } from "../worker/task-context.ts";
@@ -22,7 +26,7 @@ import {
   type TaskHandler,
   type TaskRef,
 } from "./task-definition.ts";
-import { makeSpec, methodOptions, type TaskClass, taskMethodsOf } from "./task-methods.ts";
+import { makeSpec, methodOptions, requireClass, type TaskClass, taskMethodsOf } from "./task-methods.ts";
 import type { AnyTaskOptions } from "./task-options.ts";
 
 /** Gives the instance that a task's method is called on. */
@@ -79,9 +83,10 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   register<I, P, O>(contract: ContractRef<I, P, O>, handler: TaskHandler<P, O>): void;
   register(name: string, handler: PlainHandler, options?: HandlerOptions): void;
   register(what: unknown, handler?: unknown, options: HandlerOptions = {}): void {
+    requireOptions("register", options);
     const spec = typeof what === "string" ? plainSpec(what, options) : specOf(what);
     const run = handler ?? (isDefinition(what) ? what.handler : undefined);
-    const name = spec?.name ?? String(what);
+    const name = spec?.name ?? told(what);
     if (spec === undefined || typeof run !== "function")
       throw new TaskRegistrationError(
         `task "${name}" has no handler`,
@@ -105,6 +110,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
    * @throws TaskRegistrationError when it has none, or one of the names is taken; then none is registered.
    */
   registerClass(owner: TaskClass): readonly RegisteredTask[] {
+    requireClass("registerClass", owner);
     const tasks = [...taskMethodsOf(owner).values()];
     if (tasks.length === 0)
       throw new TaskRegistrationError(
@@ -139,8 +145,9 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   /** @throws TaskNotFoundError listing the names there are, the nearest first. */
   require(taskName: string): RegisteredTask {
     const task = this.#tasks.get(taskName);
-    if (task === undefined) throw taskNotFound(taskName, this.names());
-    return task;
+    if (task !== undefined) return task;
+    refuseUnless(typeof taskName === "string", "task", "name", "must be the name of a task");
+    throw taskNotFound(taskName, this.names());
   }
 
   names(): readonly string[] {
@@ -153,6 +160,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
 
   /** Called for each task that is registered from now on. */
   onRegister(listener: (task: RegisteredTask) => void): Disposable {
+    refuseUnless(typeof listener === "function", "onRegister", "listener", "must be a function");
     this.#listeners.add(listener);
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
@@ -166,6 +174,8 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
     job: { readonly name: string; readonly input?: unknown },
     context?: Partial<TaskContext>,
   ): Promise<unknown> {
+    refuseUnless(holdsOptions(job), "execute", "job", "must be an object with the name of a task");
+    if (context !== undefined) requireOptions("execute", context);
     const task = this.require(job.name);
     const input = task.schema === undefined ? job.input : await parseInput(task.schema, job.input, task.name);
     return this.#call(task, input, localContext(task.name, context));

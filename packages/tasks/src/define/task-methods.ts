@@ -1,4 +1,4 @@
-import { type AnySchema, TaskRegistrationError } from "@lexigram/contracts";
+import { type AnySchema, TaskRegistrationError, TaskValidationError, told } from "@lexigram/contracts";
 import type { MethodTask, TaskSpec } from "./registered-task.ts";
 import { compilePolicy } from "./task-policy.ts";
 import type { AnyTaskOptions } from "./task-options.ts";
@@ -67,6 +67,15 @@ export function markMethod(
   if (own === undefined)
     Object.defineProperty(target, methods, { value: new Map([[method, mark]]), enumerable: false });
   else own.set(method, mark);
+}
+
+/** @throws TaskValidationError for what is no class. */
+export function requireClass(subject: string, owner: unknown): asserts owner is TaskClass {
+  if (typeof owner === "function" && typeof (owner.prototype as unknown) === "object") return;
+  throw new TaskValidationError(
+    { subject, issues: [{ path: "owner", message: `must be a class, not ${told(owner)}` }] },
+    { hint: "pass the class whose methods carry @task; a definition is a task by itself" },
+  );
 }
 
 const known = new WeakMap<TaskClass, ReadonlyMap<string, MethodTask>>();

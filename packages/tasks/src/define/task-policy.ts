@@ -5,6 +5,7 @@ import {
   isPriority,
   QUEUE_NAME,
   refuseUnknownOptions,
+  shown,
   spanOption,
   TaskConfigError,
   TaskValidationError,
@@ -66,7 +67,7 @@ function countOf(owner: string, path: string, value: number | undefined): number
 
 function priorityOf(owner: string, value: number | undefined): number | undefined {
   if (value === undefined || isPriority(value)) return value;
-  return refuseOption(owner, "priority", `must be a whole number from 0 to 20, not ${String(value)}`);
+  return refuseOption(owner, "priority", `must be a whole number from 0 to 20, not ${shown(value)}`);
 }
 
 /**
@@ -82,7 +83,8 @@ export function compilePolicy(options: TaskOptions<AnySchema>, name: string = op
   checkSchema(owner, "input", options.input);
   checkSchema(owner, "output", (options as { readonly output?: unknown }).output);
   const queue = options.queue ?? "default";
-  if (!QUEUE_NAME.test(queue)) refuseOption(owner, "queue", `is no queue's name: ${JSON.stringify(queue)}`);
+  if (typeof queue !== "string" || !QUEUE_NAME.test(queue))
+    refuseOption(owner, "queue", `is no queue's name: ${shown(queue)}`);
   const ackMode = options.ackMode ?? "after";
   if (!["after", "before"].includes(ackMode)) refuseOption(owner, "ackMode", 'must be "after" or "before"');
   return {
@@ -210,7 +212,7 @@ function compileKey(
 /** @throws TaskValidationError when a key is no text of 1 to 512 characters. */
 export function checkKey(subject: string, path: string, key: unknown): string {
   if (typeof key === "string" && key !== "" && key.length <= MAX_KEY_LENGTH) return key;
-  const given = typeof key === "string" ? `one of ${key.length}` : String(key);
+  const given = typeof key === "string" ? `one of ${key.length}` : shown(key);
   const message = `a key is a text of 1 to ${MAX_KEY_LENGTH} characters, not ${given}`;
   throw new TaskValidationError({ subject, issues: [{ path, message }] });
 }

@@ -1,3 +1,4 @@
+import { refuseUnless } from "@lexigram/contracts";
 import type { EnqueueOptions } from "../dispatch/enqueue-options.ts";
 import type { TaskSpec } from "./registered-task.ts";
 
@@ -17,6 +18,7 @@ export class TaskSignature<O = unknown> {
   readonly #spec: TaskSpec;
 
   constructor(spec: TaskSpec, input: unknown, options: EnqueueOptions = {}) {
+    refuseUnless(typeof spec?.name === "string", "TaskSignature", "spec", "must be that of a task");
     this.task = spec.name;
     this.input = input;
     this.options = options;

@@ -140,7 +140,14 @@ function decorator(options: AnyTaskOptions): unknown {
 }
 
 function enqueuingTarget(taskName: string, target: unknown): object {
-  if (typeof target === "object" && target !== null) return target;
+  const enqueues = target as { readonly enqueue?: unknown; readonly enqueueMany?: unknown };
+  if (
+    typeof target === "object" &&
+    target !== null &&
+    typeof enqueues.enqueue === "function" &&
+    typeof enqueues.enqueueMany === "function"
+  )
+    return target;
   throw new TaskValidationError(
     {
       subject: `applyAsync of task "${taskName}"`,

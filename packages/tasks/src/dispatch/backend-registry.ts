@@ -5,8 +5,12 @@ import {
   BackendMissingError,
   type BackendServices,
   BackendUnknownError,
+  functionOption,
   nearest,
   refuseUnknownOptions,
+  refuseUnless,
+  requireOptions,
+  shown,
   type TaskBackend,
   type TaskBackendFactory,
   TaskConfigError,
@@ -55,17 +59,21 @@ export class TaskBackendRegistry {
    * @throws TaskConfigError when the type was registered before, or is no name.
    */
   register(type: string, factory: TaskBackendFactory): void {
-    if (!/^[a-z][a-z0-9-]*$/.test(type))
+    if (typeof type !== "string" || !/^[a-z][a-z0-9-]*$/.test(type))
       throw new TaskConfigError(
-        `a backend's type cannot be "${type}"`,
+        `a backend's type cannot be ${shown(type)}`,
         { path: "type" },
         {
           hint: "use small letters, digits and dashes",
         },
       );
     if (this.#factories.has(type))
-      throw new TaskConfigError(`the backend type "${type}" is registered already`, { path: "type" });
-    this.#factories.set(type, factory);
+      throw new TaskConfigError(
+        `the backend type "${type}" is registered already`,
+        { path: "type" },
+        { hint: "choose another name for it" },
+      );
+    this.#factories.set(type, functionOption("TaskBackendRegistry", "factory", factory));
   }
 
   /** The types that may be named, in the order of the alphabet; those of packages that are not installed too. */
@@ -84,6 +92,9 @@ export class TaskBackendRegistry {
     settings: Readonly<Record<string, unknown>>,
     services: BackendServices,
   ): Promise<TaskBackend> {
+    refuseUnless(typeof type === "string", "create", "type", "must be the type of a backend");
+    requireOptions("create", settings);
+    requireOptions("create", services);
     const factory = this.#factories.get(type) ?? (await this.#load(type));
     return factory(settings, services);
   }

@@ -10,6 +10,7 @@ import {
   milliseconds,
   nearest,
   type NewJob,
+  shown,
   TaskConfigError,
   TaskValidationError,
   told,
@@ -153,7 +154,7 @@ export function withOptions(job: NewJob, options: EnqueueOptions, now: () => num
     options;
   if (priority !== undefined) {
     if (!(Number.isInteger(priority) && priority >= 0 && priority <= 20))
-      refuse("priority", `must be a whole number from 0 to 20, not ${String(priority)}`, LEVELS);
+      refuse("priority", `must be a whole number from 0 to 20, not ${shown(priority)}`, LEVELS);
     draft.priority = priority;
   }
   if (delay !== undefined) draft.delayMs = duration("delay", delay);

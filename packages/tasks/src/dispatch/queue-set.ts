@@ -1,4 +1,11 @@
-import { nearest, QueueNotFoundError, TaskConfigError } from "@lexigram/contracts";
+import {
+  arrayOption,
+  nearest,
+  QueueNotFoundError,
+  refuseUnless,
+  requireOptions,
+  TaskConfigError,
+} from "@lexigram/contracts";
 import type { QueueBinding } from "./queue-binding.ts";
 
 const PRIMARY = "default";
@@ -15,8 +22,15 @@ export class QueueSet {
    * @throws TaskConfigError without a binding, for a name given twice, and for two primaries.
    */
   constructor(bindings: readonly QueueBinding[]) {
+    arrayOption("QueueSet", "bindings", bindings);
+    for (const binding of bindings) requireOptions("QueueSet", binding);
     const [first] = bindings;
-    if (first === undefined) throw new TaskConfigError("an application needs a queue", { path: "backends" });
+    if (first === undefined)
+      throw new TaskConfigError(
+        "an application needs a queue",
+        { path: "backends" },
+        { hint: "list one in backends, or leave backends out for one in memory" },
+      );
     const primaries = bindings.filter(({ primary }) => primary);
     if (primaries.length > 1) {
       const names = primaries.map(({ name }) => `"${name}"`).join(" and ");
@@ -46,6 +60,7 @@ export class QueueSet {
     const binding = this.#bindings.get(name);
     if (binding !== undefined) return binding;
     if (name === PRIMARY) return this.#primary;
+    refuseUnless(typeof name === "string", "queue", "name", "must be the name of a queue");
     const known = [...this.#bindings.keys()];
     const near = nearest(name, known);
     const hint = near && `did you mean "${near}"? queues of this application: ${known.join(", ")}`;
@@ -62,10 +77,13 @@ export class QueueSet {
    * @throws TaskConfigError when the name is taken, or it claims to be a second primary.
    */
   add(binding: QueueBinding): void {
+    requireOptions("QueueSet.add", binding);
     if (binding.primary)
-      throw new TaskConfigError(`queue "${binding.name}" cannot be primary: "${this.#primary.name}" is`, {
-        path: "primary",
-      });
+      throw new TaskConfigError(
+        `queue "${binding.name}" cannot be primary: "${this.#primary.name}" is`,
+        { path: "primary" },
+        { hint: "add it without primary; the first one stays" },
+      );
     this.#put(binding);
     for (const listener of this.#listeners) listener(binding);
   }
@@ -76,8 +94,13 @@ export class QueueSet {
   }
 
   #put(binding: QueueBinding): void {
+    refuseUnless(typeof binding.name === "string", "QueueSet", "name", "must be the name of a queue");
     if (this.#bindings.has(binding.name))
-      throw new TaskConfigError(`two queues are named "${binding.name}"`, { path: "name" });
+      throw new TaskConfigError(
+        `two queues are named "${binding.name}"`,
+        { path: "name" },
+        { hint: "give one of them another name" },
+      );
     this.#bindings.set(binding.name, binding);
   }
 }

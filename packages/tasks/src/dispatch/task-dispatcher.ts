@@ -1,5 +1,7 @@
 import {
+  checkJobId,
   type Clock,
+  functionOption,
   type Headers,
   holdsOptions,
   type JobId,
@@ -7,7 +9,10 @@ import {
   type ProgressTrackerProtocol,
   type Random,
   refuseUnknownOptions,
+  refuseUnless,
   type Result,
+  serviceOption,
+  shown,
   silentLogger,
   systemClock,
   systemRandom,
@@ -21,7 +26,7 @@ import {
 import type { HandlerRegistry } from "../define/handler-registry.ts";
 import type { TaskSpec } from "../define/registered-task.ts";
 import { type EnqueueArgs, specOf, type TaskRef } from "../define/task-definition.ts";
-import { makeSpec, type TaskClass } from "../define/task-methods.ts";
+import { makeSpec, requireClass, type TaskClass } from "../define/task-methods.ts";
 import { type JobDescription, TaskSignature } from "../define/task-signature.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
@@ -32,7 +37,7 @@ import { DispatchCore, type JobRequest } from "./dispatch-core.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
 import { checkEnqueueOptions } from "./new-job.ts";
 import { headersWithin, NO_HEADERS } from "./job-headers.ts";
-import type { QueueSet } from "./queue-set.ts";
+import { QueueSet } from "./queue-set.ts";
 import { type TaskCalls, taskCalls } from "./task-calls.ts";
 import type { TaskHandle } from "./task-handle.ts";
 
@@ -130,15 +135,20 @@ export class TaskDispatcher {
     refuseUnknownOptions("TaskDispatcher", from, OPTION_KEYS);
     const { queues, registry, logger = silentLogger, emitter = new TaskEmitter(logger) } = from;
     if (from.eager === true && registry === undefined)
-      throw new TaskConfigError("an eager TaskDispatcher needs a registry of handlers", { path: "eager" });
+      throw new TaskConfigError(
+        "an eager TaskDispatcher needs a registry of handlers",
+        { path: "eager" },
+        { hint: "pass registry, or leave out eager" },
+      );
+    refuseUnless(queues instanceof QueueSet, "TaskDispatcher", "queues", "must be a QueueSet");
     this.#queues = queues;
     this.#registry = registry;
     this.#emitter = emitter;
     this.#core = new DispatchCore(
       {
         codecs: from.codecs ?? new CodecRegistry(),
-        clock: from.clock ?? systemClock,
-        random: from.random ?? systemRandom,
+        clock: serviceOption("TaskDispatcher", "clock", "clock", from.clock ?? systemClock),
+        random: functionOption("TaskDispatcher", "random", from.random ?? systemRandom),
         logger,
         registry,
         pipeline: from.pipeline,
@@ -211,14 +221,7 @@ export class TaskDispatcher {
    */
   of<C extends object>(owner: abstract new (...args: never[]) => C): TaskCalls<C>;
   of(owner: TaskClass): object {
-    if (typeof owner !== "function" || (owner.prototype as unknown) === undefined)
-      throw new TaskValidationError(
-        {
-          subject: "dispatcher.of",
-          issues: [{ path: "owner", message: `must be a class, not ${told(owner)}` }],
-        },
-        { hint: "pass the class whose methods carry @task; a definition is enqueued by dispatcher.enqueue" },
-      );
+    requireClass("dispatcher.of", owner);
     return taskCalls(owner, (spec, input, options) =>
       this.#core.submit(spec, input, options, this.#inherited, false),
     );
@@ -230,11 +233,18 @@ export class TaskDispatcher {
    * @throws QueueNotFoundError
    */
   handle<O = unknown>(queue: string, id: JobId): TaskHandle<O> {
+    checkJobId(id);
     return this.#core.reattach(queue, id) as TaskHandle<O>;
   }
 
   /** A dispatcher for a running handler: what it enqueues names that job as its cause and belongs to the same correlation and trace. */
   within(context: Pick<TaskContext, "job" | "headers">): TaskDispatcher {
+    refuseUnless(
+      holdsOptions(context) && holdsOptions(context.job) && holdsOptions(context.headers),
+      "dispatcher.within",
+      "context",
+      "must be the context of a running handler",
+    );
     const Derived = TaskDispatcher as unknown as new (
       from: TaskDispatcher,
       inherited: Headers,
@@ -287,7 +297,7 @@ export class TaskDispatcher {
     const isClass = typeof task === "function";
     throw new TaskValidationError(
       {
-        subject: isClass ? `enqueue(${task.name})` : "enqueue",
+        subject: isClass ? `enqueue(${shown(task.name)})` : "enqueue",
         issues: [{ path: "task", message: "this is no task" }],
       },
       {

@@ -15,6 +15,7 @@ import {
   RemoteTaskError,
   ResultUnavailableError,
   type SerializedError,
+  signalOption,
   type StateStoreProtocol,
   TaskCancelledError,
   TaskDiscardedError,
@@ -116,6 +117,7 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
 
   async result(options: ResultOptions = {}): Promise<O> {
     refuseUnknownOptions("handle.result", options, ["timeout", "signal"]);
+    signalOption("handle.result", options.signal);
     const { id } = this;
     const ending = await this.#ending(options);
     switch (ending.status) {

@@ -1,4 +1,11 @@
-import { type Logger, serializeError, type TaskEventName, type TaskEvents } from "@lexigram/contracts";
+import {
+  type Logger,
+  refuseUnless,
+  serializeError,
+  serviceOption,
+  type TaskEventName,
+  type TaskEvents,
+} from "@lexigram/contracts";
 
 type Listener<E extends TaskEventName> = (payload: TaskEvents[E]) => unknown;
 
@@ -23,10 +30,12 @@ export class TaskEmitter {
   #relays: readonly TaskRelay[] = [];
 
   constructor(logger: Logger) {
-    this.#logger = logger;
+    this.#logger = serviceOption("TaskEmitter", "logger", "logger", logger);
   }
 
   on<E extends TaskEventName>(event: E, listener: Listener<E>): Disposable {
+    refuseUnless(typeof event === "string", "on", "event", "must be the name of an event");
+    refuseUnless(typeof listener === "function", "on", "listener", "must be a function");
     const name = heardAs(event);
     // Copied on change, so that a listener may add or remove others while an event is being told.
     this.#listeners.set(name, [...(this.#listeners.get(name) ?? []), listener]);

@@ -1,15 +1,21 @@
 import {
+  arrayOption,
   type Body,
+  holdsOptions,
+  isBody,
   nearest,
   refuseUnknownOptions,
+  refuseUnless,
   serializeError,
+  shown,
   TaskConfigError,
   TaskValidationError,
+  told,
   type ValidationIssue,
 } from "@lexigram/contracts";
 import type { Codec, Envelope } from "./envelope.ts";
 import { JsonCodec } from "./json-codec.ts";
-import { isDeeperThan, TOO_DEEP } from "./payload-data.ts";
+import { isDeeperThan, NEST_LESS, TOO_DEEP } from "./payload-data.ts";
 import { policyIssue } from "./job-policy-check.ts";
 
 export interface CodecRegistryOptions {
@@ -32,6 +38,7 @@ const OPTION_KEYS = [
 
 const DEFAULT_MAX_PAYLOAD_BYTES = 1_048_576;
 const DEFAULT_MAX_DEPTH = 64;
+const BODY_RULE = "must have data, a text or bytes, and the name of its encoding";
 
 /** A UTF-16 unit is three bytes of UTF-8 at most. */
 const MOST_BYTES_PER_UNIT = 3;
@@ -53,16 +60,24 @@ export class CodecRegistry {
     refuseUnknownOptions("CodecRegistry", options, OPTION_KEYS);
     this.maxPayloadBytes = limit(options.maxPayloadBytes ?? DEFAULT_MAX_PAYLOAD_BYTES, "maxPayloadBytes");
     this.maxDepth = limit(options.maxDepth ?? DEFAULT_MAX_DEPTH, "maxDepth");
-    for (const codec of [new JsonCodec(this.maxDepth + ENVELOPE_LEVELS), ...(options.codecs ?? [])]) {
+    for (const codec of [
+      new JsonCodec(this.maxDepth + ENVELOPE_LEVELS),
+      ...arrayOption("CodecRegistry", "codecs", options.codecs ?? []),
+    ]) {
+      checkCodec(codec);
       if (this.#codecs.has(codec.encoding))
-        throw new TaskConfigError(`two codecs claim the encoding "${codec.encoding}"`, { path: "codecs" });
+        throw new TaskConfigError(
+          `two codecs claim the encoding "${codec.encoding}"`,
+          { path: "codecs" },
+          { hint: "leave one of them out; the one for json is always there" },
+        );
       this.#codecs.set(codec.encoding, codec);
     }
     const wanted = options.default ?? "json";
     const writer = this.#codecs.get(wanted);
     if (writer === undefined)
       throw new TaskConfigError(
-        `there is no codec for the encoding "${wanted}"`,
+        `there is no codec for the encoding ${shown(wanted)}`,
         { path: "codec" },
         this.#hint(wanted),
       );
@@ -145,6 +160,7 @@ export class CodecRegistry {
   }
 
   #read(body: Body): unknown {
+    refuseUnless(isBody(body), "a stored body", "", BODY_RULE);
     const codec = this.#codecs.get(body.encoding);
     if (codec === undefined)
       throw new TaskValidationError(
@@ -173,11 +189,36 @@ export class CodecRegistry {
 
 function limit(value: number, path: string): number {
   if (Number.isInteger(value) && value >= 1) return value;
-  throw new TaskConfigError(`${path} must be a whole number of 1 or more`, { path });
+  throw new TaskConfigError(
+    `${path} must be a whole number of 1 or more`,
+    { path },
+    { hint: "pass 1 or more, or leave it out for the default" },
+  );
 }
 
+/** @throws TaskConfigError for what cannot write and read. */
+function checkCodec(codec: Codec): void {
+  const isCodec =
+    holdsOptions(codec) &&
+    typeof codec.encoding === "string" &&
+    typeof codec.encode === "function" &&
+    typeof codec.decode === "function";
+  if (isCodec) return;
+  throw new TaskConfigError(
+    `codecs of CodecRegistry holds what is no codec: ${told(codec)}`,
+    { path: "codecs" },
+    { hint: "a codec is an object with encoding, the name of its form, encode(value) and decode(data)" },
+  );
+}
+
+const OTHER_FORM = "its producer wrote it in another form, or it was changed where it is stored";
+const CODEC_FAILED = "see the cause: the codec, or a toJSON of what was passed, threw";
+
 const invalid = (subject: string, issue: ValidationIssue): TaskValidationError =>
-  new TaskValidationError({ subject, issues: [issue] });
+  new TaskValidationError(
+    { subject, issues: [issue] },
+    { hint: issue.message === TOO_DEEP ? NEST_LESS : OTHER_FORM },
+  );
 
 /** A codec, or a toJSON, may throw what cannot be asked what it is. */
 function isRefusal(error: unknown): error is TaskValidationError {
@@ -192,7 +233,10 @@ function isRefusal(error: unknown): error is TaskValidationError {
 function refusal(error: unknown, subject: string): TaskValidationError {
   if (!isRefusal(error)) {
     const { message } = serializeError(error, { stack: false });
-    return new TaskValidationError({ subject, issues: [{ path: "", message }] }, { cause: error });
+    return new TaskValidationError(
+      { subject, issues: [{ path: "", message }] },
+      { hint: CODEC_FAILED, cause: error },
+    );
   }
   const issues = error.fields.issues.map(({ path, message }) => ({
     path: path === "input" ? "" : path.replace(/^input\./, ""),

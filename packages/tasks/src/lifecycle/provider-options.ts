@@ -1,4 +1,5 @@
 import {
+  arrayOption,
   QUEUE_NAME,
   refuseUnknownOptions,
   requireOptions,
@@ -59,6 +60,7 @@ export const TASKS_OPTIONS = [
 const DEFAULT_NAME = "tasks";
 
 function primaryOf(queue: TaskBackend | TaskQueueProtocol): NamedBackendOptions {
+  requireOptions("queue", queue);
   if (isBackend(queue)) return { name: DEFAULT_NAME, primary: true, backend: queue };
   const name = QUEUE_NAME.test(queue.name) ? queue.name : DEFAULT_NAME;
   return { name, primary: true, backend: queueAsBackend(queue) };
@@ -101,6 +103,8 @@ export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
       { path: "queue" },
       { hint: "list the queue among backends, with primary: true" },
     );
+  if (options.middleware !== undefined) arrayOption(owner, "middleware", options.middleware);
+  if (options.codecs !== undefined) arrayOption(owner, "codecs", options.codecs);
   const given = config instanceof TaskConfig ? config : new TaskConfig(config);
   return given.with({
     ...(queue === undefined ? {} : { backends: [primaryOf(queue)] }),

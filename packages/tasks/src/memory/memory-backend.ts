@@ -1,10 +1,13 @@
 import {
   type Clock,
   ClosedError,
+  functionOption,
   queueNameOption,
   type QueueOptions,
   type Random,
   refuseUnknownOptions,
+  requireOptions,
+  serviceOption,
   systemClock,
   systemRandom,
   type TaskBackend,
@@ -34,8 +37,9 @@ const QUEUE_OPTIONS = ["enqueueTimeoutMs"] as const satisfies readonly (keyof Qu
  */
 export function memoryBackend(options: MemoryBackendOptions = {}): TaskBackend {
   refuseUnknownOptions("memoryBackend", options, OPTIONS);
-  const clock = options.clock ?? systemClock;
-  const random = options.random ?? systemRandom;
+  const clock = serviceOption("memoryBackend", "clock", "clock", options.clock ?? systemClock);
+  const random = functionOption("memoryBackend", "random", options.random ?? systemRandom);
+  if (options.faults !== undefined) requireOptions("faults of memoryBackend", options.faults);
   const stores = new Map<string, QueueStore>();
   const open = new Set<MemoryTaskQueue>();
   const state = new MemoryStateStore({ clock });

@@ -16,6 +16,7 @@ import {
   type PutOutcome,
   refuseStateCall,
   refuseUnknownOptions,
+  serviceOption,
   type StateBucket,
   type StateEntry,
   type StateStoreProtocol,
@@ -69,7 +70,7 @@ export class MemoryStateStore implements StateStoreProtocol {
 
   constructor(options: MemoryStateStoreOptions) {
     refuseUnknownOptions("MemoryStateStore", options, ["clock", "data"]);
-    this.#clock = options.clock;
+    this.#clock = serviceOption("MemoryStateStore", "clock", "clock", options.clock);
     this.data = options.data ?? new MemoryState();
   }
 

@@ -21,6 +21,7 @@ import {
   type ExchangeRequest,
   type ExtendReply,
   FULL_CAPABILITIES,
+  functionOption,
   type JobChange,
   type JobId,
   type JobOutcome,
@@ -29,16 +30,18 @@ import {
   type JobView,
   type NewJob,
   type Page,
-  type QueuePolicy,
   queueNameOption,
+  type QueuePolicy,
   QueueShorthands,
   type QueueStats,
   type Random,
   type Receipt,
   refuseUnknownOptions,
   type Result,
+  serviceOption,
   type Settlement,
   type SettledSubscription,
+  spanOption,
   systemClock,
   systemRandom,
   type TaskQueueError,
@@ -115,13 +118,17 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
     refuseUnknownOptions("MemoryTaskQueue", options, OPTIONS);
     const { name: given = "default" } = options;
     const name = queueNameOption("MemoryTaskQueue", "name", given);
-    const clock = options.clock ?? systemClock;
-    const random = options.random ?? systemRandom;
+    const clock = serviceOption("MemoryTaskQueue", "clock", "clock", options.clock ?? systemClock);
+    const random = functionOption("MemoryTaskQueue", "random", options.random ?? systemRandom);
     this.#store = source?.store ?? new QueueStore(name, clock, random);
     this.#faults = source?.faults;
     this.#onClose = source?.onClose ?? (() => this.#store.close());
     this.name = this.#store.name;
-    const enqueueTimeoutMs = options.enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS;
+    const enqueueTimeoutMs = spanOption(
+      "MemoryTaskQueue",
+      "enqueueTimeoutMs",
+      options.enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS,
+    );
     // Twice the time after which a producer gives up: so long may one of its resends still arrive.
     this.#rememberMs = 2 * enqueueTimeoutMs;
     this.#shorthands = new QueueShorthands(this, {

@@ -3,6 +3,7 @@ import {
   type LogFields,
   type Logger,
   serializeError,
+  serviceOption,
   silentLogger,
   TaskCancelledError,
 } from "@lexigram/contracts";
@@ -26,7 +27,7 @@ export class LoggingMiddleware implements TaskMiddleware {
   readonly #debugs: boolean;
 
   constructor(logger: Logger) {
-    this.#logger = logger;
+    this.#logger = serviceOption("LoggingMiddleware", "logger", "logger", logger);
     this.#debugs = logger.debug !== silentLogger.debug;
   }
 

@@ -1,3 +1,4 @@
+import { countOption, refuseUnknownOptions } from "@lexigram/contracts";
 import type { TaskExecutionContext, TaskMiddleware } from "./middleware.ts";
 
 /** How the attempts of one task went. Milliseconds. */
@@ -44,7 +45,8 @@ export class MetricsMiddleware implements TaskMiddleware {
 
   /** @param options `maxTasks`: names counted apart. Default 1,000. */
   constructor(options: { readonly maxTasks?: number } = {}) {
-    this.#maxTasks = options.maxTasks ?? 1_000;
+    refuseUnknownOptions("MetricsMiddleware", options, ["maxTasks"]);
+    this.#maxTasks = countOption("MetricsMiddleware", "maxTasks", options.maxTasks ?? 1_000, 1);
   }
 
   afterExecute(context: TaskExecutionContext): void {

@@ -1,4 +1,12 @@
-import { type Clock, JobResult, type Logger, silentLogger, systemClock } from "@lexigram/contracts";
+import {
+  type Clock,
+  holdsOptions,
+  JobResult,
+  type Logger,
+  refuseUnless,
+  silentLogger,
+  systemClock,
+} from "@lexigram/contracts";
 import { JobExecutionContext } from "./execution-context.ts";
 import type { TaskExecutionContext, TaskMiddleware, TaskMiddlewareFunction } from "./middleware.ts";
 import { checkHooks, notMiddleware } from "./middleware-check.ts";
@@ -101,6 +109,8 @@ export class TaskMiddlewarePipeline {
    * @throws what the handler throws, after every `onError` has heard it.
    */
   async execute(job: ExecutableJob, handler: (input: unknown) => unknown): Promise<JobResult> {
+    refuseUnless(holdsOptions(job), "execute", "job", "must be an object with id and task");
+    refuseUnless(typeof handler === "function", "execute", "handler", "must be a function");
     const facts = { phase: "process", taskName: job.task, jobId: job.id, input: job.input } as const;
     const context = new JobExecutionContext(
       { ...facts, queueName: job.queue ?? "default", headers: { ...job.headers }, attempt: job.attempt ?? 1 },

@@ -1,11 +1,13 @@
 import {
   type Clock,
   type Duration,
-  formatDuration,
+  holdsOptions,
   JobResult,
-  milliseconds,
+  refuseUnknownOptions,
+  refuseUnless,
+  serviceOption,
+  spanOption,
   systemClock,
-  TaskConfigError,
   TaskTimeoutError,
   type Timer,
 } from "@lexigram/contracts";
@@ -38,9 +40,10 @@ export class TimeoutMiddleware implements TaskMiddleware {
       readonly clock?: Clock;
     } = {},
   ) {
+    refuseUnknownOptions("TimeoutMiddleware", options, ["defaultTimeout", "maxTimeout", "clock"]);
     this.#defaultMs = limit("defaultTimeout", options.defaultTimeout ?? DEFAULT_TIMEOUT);
     this.#maxMs = options.maxTimeout === undefined ? Infinity : limit("maxTimeout", options.maxTimeout);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = serviceOption("TimeoutMiddleware", "clock", "clock", options.clock ?? systemClock);
   }
 
   beforeExecute(context: TaskExecutionContext): void {
@@ -58,6 +61,8 @@ export class TimeoutMiddleware implements TaskMiddleware {
     job: ExecutableJob,
     context?: TaskExecutionContext,
   ): Promise<JobResult> {
+    refuseUnless(typeof handler === "function", "executeWithTimeout", "handler", "must be a function");
+    refuseUnless(holdsOptions(job), "executeWithTimeout", "job", "must be an object with id and task");
     const startedAt = this.#clock.monotonic();
     const timeoutMs = this.#effective(context);
     let timer: Timer | undefined;
@@ -83,7 +88,5 @@ export class TimeoutMiddleware implements TaskMiddleware {
 }
 
 function limit(path: string, value: Duration): number {
-  const ms = milliseconds(value);
-  if (ms > 0) return ms;
-  throw new TaskConfigError(`${path} must be longer than ${formatDuration(ms)}`, { path });
+  return spanOption("TimeoutMiddleware", path, value, { above: 0 });
 }

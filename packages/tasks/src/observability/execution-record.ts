@@ -1,4 +1,4 @@
-import type { JobId } from "@lexigram/contracts";
+import { type JobId, requireOptions } from "@lexigram/contracts";
 
 /** One attempt that ended. */
 export interface ExecutionFields {
@@ -25,6 +25,7 @@ export class ExecutionRecord implements ExecutionFields {
   readonly workerId: string;
 
   constructor(fields: ExecutionFields) {
+    requireOptions("ExecutionRecord", fields);
     this.jobId = fields.jobId;
     this.taskName = fields.taskName;
     this.success = fields.success;

@@ -2,8 +2,12 @@ import {
   type Clock,
   countOption,
   type Duration,
+  holdsOptions,
+  isSerializedError,
   type JobId,
   refuseUnknownOptions,
+  refuseUnless,
+  serviceOption,
   spanOption,
   systemClock,
 } from "@lexigram/contracts";
@@ -74,6 +78,7 @@ export interface ErrorStats {
 }
 
 const NAME = "TaskDashboard";
+const RECORD = "recordExecution";
 const OTHER = "(other)";
 const MAX_NAMES = 1_000;
 const MAX_ERROR_TYPES = 200;
@@ -113,7 +118,7 @@ export class TaskDashboard {
   /** @throws TaskConfigError for an option that is unknown or out of range. */
   constructor(options: TaskDashboardOptions = {}) {
     refuseUnknownOptions(NAME, options, ["historySize", "window", "clock"]);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = serviceOption(NAME, "clock", "clock", options.clock ?? systemClock);
     this.#historySize = countOption(NAME, "historySize", options.historySize ?? 1_000, 1);
     this.#windowMs = spanOption(NAME, "window", options.window ?? "5m", { above: 0 });
     this.#window = new SlidingWindow(this.#windowMs);
@@ -122,7 +127,15 @@ export class TaskDashboard {
 
   /** Counts one attempt that ended. Cheap enough for every job. */
   recordExecution(execution: Execution): void {
+    refuseUnless(holdsOptions(execution), RECORD, "", "must be an object");
     const { taskName, durationMs = 0, success = true, error } = execution;
+    refuseUnless(typeof durationMs === "number", RECORD, "durationMs", "must be a number of milliseconds");
+    refuseUnless(
+      error === undefined || isSerializedError(error),
+      RECORD,
+      "error",
+      "must have name and message",
+    );
     const now = this.#clock.monotonic();
     const timestamp = this.#clock.now();
     const tally = this.#tally(taskName);

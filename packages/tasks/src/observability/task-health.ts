@@ -1,4 +1,4 @@
-import type { HealthCheckResult } from "@lexigram/contracts";
+import { type HealthCheckResult, requireOptions } from "@lexigram/contracts";
 
 export interface TaskHealthFields {
   readonly status: "healthy" | "degraded" | "unhealthy";
@@ -30,6 +30,7 @@ export class TaskHealth {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(fields: TaskHealthFields) {
+    requireOptions("TaskHealth", fields);
     this.status = fields.status;
     this.message = fields.message ?? "";
     this.timestamp = fields.timestamp;

@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from "@lexigram/contracts";
+import { type Clock, requireOptions, serviceOption, systemClock } from "@lexigram/contracts";
 
 /** What {@link WorkerJobStats} says at one moment. */
 export interface WorkerJobFigures {
@@ -33,7 +33,7 @@ export class WorkerJobStats {
 
   constructor(workerId: string, clock: Clock = systemClock) {
     this.workerId = workerId;
-    this.#clock = clock;
+    this.#clock = serviceOption("WorkerJobStats", "clock", "clock", clock);
     this.startedAt = clock.now();
     this.#origin = clock.monotonic();
   }
@@ -72,6 +72,7 @@ export class WorkerJobStats {
 
   /** Counts one attempt, such as a `JobResult`. */
   recordJob(result: { readonly success: boolean; readonly durationMs: number }): void {
+    requireOptions("recordJob", result);
     if (result.success) this.#succeeded++;
     else this.#failed++;
     this.#totalMs += result.durationMs;

@@ -1,16 +1,19 @@
 import {
+  checkJobId,
+  checkSettledWatch,
   type Clock,
   ClosedError,
   type JobId,
   type JsonValue,
   type Page,
   refuseUnknownOptions,
+  serviceOption,
   type StateStoreProtocol,
   systemClock,
 } from "@lexigram/contracts";
 import { AbortLink } from "../results/abort-link.ts";
 import { ProgressInfo } from "./progress-info.ts";
-import { lifetimes, type ProgressLifetimes, progressPageSize } from "./progress-options.ts";
+import { lifetimes, type ProgressLifetimes, progressPageSize, requireProgress } from "./progress-options.ts";
 import { type ProgressQuery, ProgressStore, type VersionedProgress } from "./progress-store.ts";
 
 export interface CacheBackendProgressStoreOptions extends ProgressLifetimes {
@@ -48,13 +51,14 @@ export class CacheBackendProgressStore extends ProgressStore {
   constructor(state: StateStoreProtocol, options: CacheBackendProgressStoreOptions = {}) {
     super();
     refuseUnknownOptions(NAME, options, ["ttl", "activeTtl", "clock"]);
-    this.#state = state;
-    this.#clock = options.clock ?? systemClock;
+    this.#state = serviceOption(NAME, "state", "state store", state);
+    this.#clock = serviceOption(NAME, "clock", "clock", options.clock ?? systemClock);
     ({ finalMs: this.#finalMs, activeMs: this.#activeMs } = lifetimes(NAME, options));
   }
 
   async save(info: ProgressInfo): Promise<void> {
     this.#check();
+    requireProgress(info);
     const data: JsonValue = info.toJSON();
     const ttlMs = info.isFinal ? this.#finalMs : this.#activeMs;
     const [outcome] = await Promise.all([
@@ -68,6 +72,7 @@ export class CacheBackendProgressStore extends ProgressStore {
 
   async read(jobId: JobId): Promise<VersionedProgress | undefined> {
     this.#check();
+    checkJobId(jobId);
     const entry = await this.#state.get(RECORD + jobId);
     return entry === undefined
       ? undefined
@@ -76,6 +81,7 @@ export class CacheBackendProgressStore extends ProgressStore {
 
   async delete(jobId: JobId): Promise<boolean> {
     this.#check();
+    checkJobId(jobId);
     this.#indexed.delete(jobId);
     const [was] = await Promise.all([this.#state.delete(RECORD + jobId), this.#state.delete(ACTIVE + jobId)]);
     return was;
@@ -83,7 +89,7 @@ export class CacheBackendProgressStore extends ProgressStore {
 
   async listActive(query: ProgressQuery = {}): Promise<Page<ProgressInfo>> {
     this.#check();
-    const limit = progressPageSize(query.limit);
+    const limit = progressPageSize(query);
     const cursor = query.cursor === undefined ? {} : { cursor: query.cursor };
     const page = await this.#state.list(ACTIVE, { limit, ...cursor });
     const found = await Promise.all(page.items.map((item) => this.get(item.key.slice(ACTIVE.length))));
@@ -93,6 +99,7 @@ export class CacheBackendProgressStore extends ProgressStore {
 
   async changes(jobId: JobId, signal: AbortSignal): Promise<AsyncIterable<VersionedProgress>> {
     this.#check();
+    checkSettledWatch([jobId], signal);
     const link = new AbortLink(signal);
     link.signal.addEventListener("abort", () => this.#links.delete(link), { once: true });
     if (!signal.aborted) this.#links.add(link);

@@ -1,15 +1,17 @@
 import {
+  checkSettledWatch,
   type Clock,
   ClosedError,
   countOption,
   type JobId,
   type Page,
   refuseUnknownOptions,
+  serviceOption,
   systemClock,
 } from "@lexigram/contracts";
 import { ChangeFeed } from "./change-feed.ts";
 import type { ProgressInfo } from "./progress-info.ts";
-import { lifetimes, type ProgressLifetimes, progressPageSize } from "./progress-options.ts";
+import { lifetimes, type ProgressLifetimes, progressPageSize, requireProgress } from "./progress-options.ts";
 import { type ProgressQuery, ProgressStore, type VersionedProgress } from "./progress-store.ts";
 
 export interface InMemoryProgressStoreOptions extends ProgressLifetimes {
@@ -49,13 +51,14 @@ export class InMemoryProgressStore extends ProgressStore {
   constructor(options: InMemoryProgressStoreOptions = {}) {
     super();
     refuseUnknownOptions(NAME, options, ["ttl", "activeTtl", "maxSize", "clock"]);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = serviceOption(NAME, "clock", "clock", options.clock ?? systemClock);
     ({ finalMs: this.#finalMs, activeMs: this.#activeMs } = lifetimes(NAME, options));
     this.#maxSize = countOption(NAME, "maxSize", options.maxSize ?? 10_000, 1);
   }
 
   async save(info: ProgressInfo): Promise<void> {
     this.#check();
+    requireProgress(info);
     const now = this.#clock.monotonic();
     this.#sweep(now);
     const { jobId, isFinal } = info;
@@ -85,7 +88,7 @@ export class InMemoryProgressStore extends ProgressStore {
 
   async listActive(query: ProgressQuery = {}): Promise<Page<ProgressInfo>> {
     this.#check();
-    const limit = progressPageSize(query.limit);
+    const limit = progressPageSize(query);
     const after = query.cursor === undefined ? 0 : Number(query.cursor);
     const found: Kept[] = [];
     for (const [jobId, order] of this.#active) {
@@ -100,6 +103,7 @@ export class InMemoryProgressStore extends ProgressStore {
 
   async changes(jobId: JobId, signal: AbortSignal): Promise<AsyncIterable<VersionedProgress>> {
     this.#check();
+    checkSettledWatch([jobId], signal);
     let feeds = this.#feeds.get(jobId);
     if (feeds === undefined) this.#feeds.set(jobId, (feeds = new Set()));
     const all = feeds;

@@ -1,4 +1,10 @@
-import type { JobId, JsonValue, ProgressSnapshot, ProgressStatus } from "@lexigram/contracts";
+import {
+  type JobId,
+  type JsonValue,
+  type ProgressSnapshot,
+  type ProgressStatus,
+  requireOptions,
+} from "@lexigram/contracts";
 
 /** What a {@link ProgressInfo} is made of. */
 export interface ProgressFields {
@@ -31,6 +37,7 @@ export class ProgressInfo implements ProgressFields {
   readonly metadata: Readonly<Record<string, JsonValue>>;
 
   constructor(fields: ProgressFields) {
+    requireOptions("ProgressInfo", fields);
     this.jobId = fields.jobId;
     this.current = fields.current;
     this.total = fields.total;

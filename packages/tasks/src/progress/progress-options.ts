@@ -1,4 +1,8 @@
-import { type Duration, spanOption, TaskValidationError } from "@lexigram/contracts";
+import { checkActiveQuery, checkJobId, type Duration, refuseUnless, spanOption } from "@lexigram/contracts";
+import { ProgressInfo } from "./progress-info.ts";
+import type { ProgressQuery } from "./progress-store.ts";
+
+const DEFAULT_PAGE = 100;
 
 /** How long progress is kept after its latest change. */
 export interface ProgressLifetimes {
@@ -16,9 +20,18 @@ export function lifetimes(owner: string, options: ProgressLifetimes): { finalMs:
   };
 }
 
-/** @throws TaskValidationError when a listing asks for fewer than 1 or more than 1,000. */
-export function progressPageSize(limit = 100): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
-  const message = "must be a whole number from 1 to 1,000";
-  throw new TaskValidationError({ subject: "a listing of progress", issues: [{ path: "limit", message }] });
+/**
+ * How many jobs a listing asks for.
+ *
+ * @throws TaskValidationError for a field that is unknown or out of range.
+ */
+export function progressPageSize(query: ProgressQuery): number {
+  checkActiveQuery(query, "a listing of progress");
+  return query.limit ?? DEFAULT_PAGE;
+}
+
+/** @throws TaskValidationError for what is no progress of a job. */
+export function requireProgress(info: ProgressInfo): void {
+  refuseUnless(info instanceof ProgressInfo, "progress", "info", "must be a ProgressInfo");
+  checkJobId(info.jobId);
 }

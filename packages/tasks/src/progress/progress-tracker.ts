@@ -117,19 +117,21 @@ export class ProgressTracker {
     if (this.#isOver) return;
     amount(current, "current");
     amount(total, "total");
+    const told = cut(message, "message");
     const data = metadata === undefined ? {} : plainData(metadata);
     this.#current = current;
     this.#total = total;
-    this.#message = cut(message);
+    this.#message = told;
     this.#metadata = data;
     this.#report("running");
   }
 
   /** Reports the end, everything done. Does nothing after the end or `close`. Rejects with what the write fails with. */
   async complete(message = "Complete"): Promise<void> {
+    const told = cut(message, "message");
     if (!this.#isOver) {
       this.#current = Math.max(this.#current, this.#total);
-      this.#message = cut(message);
+      this.#message = told;
       this.#report("complete");
     }
     await this.flush();
@@ -137,9 +139,10 @@ export class ProgressTracker {
 
   /** Reports a failed end. Does nothing after the end or `close`. Rejects with what the write fails with. */
   async fail(error: string): Promise<void> {
+    const told = cut(error, "error");
     if (!this.#isOver) {
-      this.#error = cut(error);
-      this.#message = cut(`FAILED: ${error}`);
+      this.#error = told;
+      this.#message = cut(`FAILED: ${error}`, "message");
       this.#report("failed");
     }
     await this.flush();
@@ -200,12 +203,14 @@ function plainData(metadata: Readonly<Record<string, unknown>>): Readonly<Record
   } catch {
     throw refusal("metadata", "has no form in JSON");
   }
+  if (typeof text !== "string") throw refusal("metadata", "has no form in JSON");
   if (text.length > MAX_METADATA)
     throw refusal("metadata", `has more than ${MAX_METADATA} characters as JSON`);
   return JSON.parse(text) as Readonly<Record<string, JsonValue>>;
 }
 
-function cut(text: string): string {
+function cut(text: string, path: string): string {
+  if (typeof text !== "string") throw refusal(path, "must be a text");
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT - 1)}…` : text;
 }
 

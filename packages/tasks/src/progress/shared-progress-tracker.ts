@@ -1,4 +1,5 @@
 import {
+  checkJobId,
   type Clock,
   type JobId,
   type Logger,
@@ -6,6 +7,10 @@ import {
   type ProgressTrackerProtocol,
   QueueUnavailableError,
   refuseUnknownOptions,
+  refuseUnless,
+  requireOptions,
+  serviceOption,
+  signalOption,
   silentLogger,
   type StateStoreProtocol,
   systemClock,
@@ -48,9 +53,15 @@ export class SharedProgressTracker implements ProgressTrackerProtocol {
   /** @throws TaskConfigError for an unknown option. */
   constructor(store: ProgressStore, options: SharedProgressTrackerOptions = {}) {
     refuseUnknownOptions("SharedProgressTracker", options, ["clock", "logger"]);
+    refuseUnless(
+      typeof store?.save === "function",
+      "SharedProgressTracker",
+      "store",
+      "must be a ProgressStore",
+    );
     this.store = store;
-    this.#clock = options.clock ?? systemClock;
-    this.#logger = options.logger ?? silentLogger;
+    this.#clock = serviceOption("SharedProgressTracker", "clock", "clock", options.clock ?? systemClock);
+    this.#logger = serviceOption("SharedProgressTracker", "logger", "logger", options.logger ?? silentLogger);
   }
 
   /**
@@ -66,6 +77,7 @@ export class SharedProgressTracker implements ProgressTrackerProtocol {
    * with.
    */
   async release(tracker: ProgressTracker): Promise<void> {
+    refuseUnless(tracker instanceof ProgressTracker, "progress", "tracker", "must be a ProgressTracker");
     this.#letGo(tracker);
     await tracker.close();
   }
@@ -104,6 +116,8 @@ export class SharedProgressTracker implements ProgressTrackerProtocol {
    * the subscription. A job that never reports an end never ends its subscription by itself.
    */
   async *subscribe(taskId: JobId, signal?: AbortSignal): AsyncGenerator<ProgressSnapshot, void, void> {
+    checkJobId(taskId);
+    signalOption("subscribe", signal);
     const link = new AbortLink(signal);
     const feed = new ChangeFeed<VersionedProgress | undefined>(link.signal, () => link.unlink());
     if (link.signal.aborted) return;
@@ -141,6 +155,7 @@ export class SharedProgressTracker implements ProgressTrackerProtocol {
   }
 
   async #of(jobId: JobId): Promise<ProgressTracker> {
+    checkJobId(jobId);
     const open = this.#open.get(jobId);
     if (open !== undefined) return open;
     let opening = this.#opening.get(jobId);
@@ -207,6 +222,7 @@ export class CacheBackendProgressTracker extends SharedProgressTracker {
     state: StateStoreProtocol,
     options: CacheBackendProgressStoreOptions & SharedProgressTrackerOptions = {},
   ) {
+    requireOptions("CacheBackendProgressTracker", options);
     const { logger, ...rest } = options;
     super(new CacheBackendProgressStore(state, rest), {
       ...(options.clock === undefined ? {} : { clock: options.clock }),

@@ -1,4 +1,5 @@
 import {
+  checkJobId,
   type Clock,
   ClosedError,
   type Duration,
@@ -6,6 +7,7 @@ import {
   type JsonValue,
   type Page,
   refuseUnknownOptions,
+  serviceOption,
   spanOption,
   type StateStoreProtocol,
   systemClock,
@@ -69,8 +71,8 @@ export class CacheBackendResultStore extends ResultStore {
   constructor(state: StateStoreProtocol, options: CacheBackendResultStoreOptions = {}) {
     super();
     refuseUnknownOptions(NAME, options, ["ttl", "pollInterval", "clock"]);
-    this.state = state;
-    this.#clock = options.clock ?? systemClock;
+    this.state = serviceOption(NAME, "state", "state store", state);
+    this.#clock = serviceOption(NAME, "clock", "clock", options.clock ?? systemClock);
     this.attempts = new AttemptResults(state, this.#clock);
     this.#ttlMs = ttlMs(options.ttl === undefined ? DEFAULT_RESULT_TTL : options.ttl);
     const pollMs = spanOption(NAME, "pollInterval", options.pollInterval ?? LONGEST_POLL_MS, {
@@ -120,11 +122,13 @@ export class CacheBackendResultStore extends ResultStore {
 
   async get(jobId: JobId): Promise<ResultRecord | undefined> {
     this.#check();
+    checkJobId(jobId);
     return (await this.#entry(jobId))?.record;
   }
 
   async delete(jobId: JobId): Promise<boolean> {
     this.#check();
+    checkJobId(jobId);
     const entry = await this.#entry(jobId);
     if (entry !== undefined) await this.state.delete(entry.index);
     return this.state.delete(RECORD + jobId);
@@ -137,7 +141,7 @@ export class CacheBackendResultStore extends ResultStore {
 
   async list(status: ResultStatus, query: ResultQuery = {}): Promise<Page<ResultRecord>> {
     this.#check();
-    const limit = pageSize(query.limit);
+    const limit = pageSize(status, query);
     const items: ResultRecord[] = [];
     let { cursor } = query;
     do {

@@ -1,4 +1,5 @@
 import {
+  checkJobId,
   type Clock,
   ClosedError,
   countOption,
@@ -6,6 +7,7 @@ import {
   type JobId,
   type Page,
   refuseUnknownOptions,
+  serviceOption,
   systemClock,
 } from "@lexigram/contracts";
 import { decodeRecord, encodeRecord, pageSize, ttlMs } from "./result-record.ts";
@@ -62,7 +64,7 @@ export class InMemoryResultStore extends ResultStore {
   constructor(options: InMemoryResultStoreOptions = {}) {
     super();
     refuseUnknownOptions(NAME, options, ["ttl", "maxSize", "clock"]);
-    this.#clock = options.clock ?? systemClock;
+    this.#clock = serviceOption(NAME, "clock", "clock", options.clock ?? systemClock);
     this.#ttlMs = ttlMs(options.ttl === undefined ? DEFAULT_RESULT_TTL : options.ttl);
     this.#maxSize = countOption(NAME, "maxSize", options.maxSize ?? 10_000, 1);
     this.#hub = new WaiterHub<ResultRecord>(
@@ -76,6 +78,7 @@ export class InMemoryResultStore extends ResultStore {
     refuseUnknownOptions("store", options, STORE_OPTIONS);
     const now = this.#clock.monotonic();
     this.#sweep(now);
+    checkJobId(jobId);
     if (options.ifAbsent === true && this.#live(jobId, now) !== undefined) return false;
     const text = encodeRecord(jobId, result, this.#clock.now());
     const endsAt = now + (options.ttl === undefined ? this.#ttlMs : ttlMs(options.ttl));
@@ -90,11 +93,13 @@ export class InMemoryResultStore extends ResultStore {
 
   async get(jobId: JobId): Promise<ResultRecord | undefined> {
     this.#check();
+    checkJobId(jobId);
     return this.#read(jobId);
   }
 
   async delete(jobId: JobId): Promise<boolean> {
     this.#check();
+    checkJobId(jobId);
     const live = this.#live(jobId, this.#clock.monotonic());
     this.#remove(jobId);
     return live !== undefined;
@@ -110,7 +115,7 @@ export class InMemoryResultStore extends ResultStore {
 
   async list(status: ResultStatus, query: ResultQuery = {}): Promise<Page<ResultRecord>> {
     this.#check();
-    const limit = pageSize(query.limit);
+    const limit = pageSize(status, query);
     const below = query.cursor === undefined ? Infinity : Number(query.cursor);
     const now = this.#clock.monotonic();
     const found: Kept[] = [];

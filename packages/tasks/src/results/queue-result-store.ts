@@ -2,12 +2,15 @@ import {
   type Body,
   type Clock,
   ClosedError,
+  functionOption,
   isTerminal,
   type JobId,
   type JobOutcome,
   type JobView,
   type Page,
   refuseUnknownOptions,
+  queueOption,
+  serviceOption,
   systemClock,
   type TaskQueueProtocol,
   TaskValidationError,
@@ -58,11 +61,12 @@ export class QueueResultStore extends ResultStore {
   constructor(queue: TaskQueueProtocol, options: QueueResultStoreOptions = {}) {
     super();
     refuseUnknownOptions(NAME, options, ["clock", "decode"]);
+    queueOption(NAME, "queue", queue, "capabilities");
     if (!queue.capabilities.results)
       throw new UnsupportedError({ subject: `queue "${queue.name}"`, capability: "results" });
     this.#queue = queue;
-    this.#clock = options.clock ?? systemClock;
-    this.#decode = options.decode ?? decodeJson;
+    this.#clock = serviceOption(NAME, "clock", "clock", options.clock ?? systemClock);
+    this.#decode = functionOption(NAME, "decode", options.decode ?? decodeJson);
   }
 
   /** @throws UnsupportedError always: a queue's results come with the settle of their job. */
@@ -91,8 +95,8 @@ export class QueueResultStore extends ResultStore {
 
   async list(status: ResultStatus, query: ResultQuery = {}): Promise<Page<ResultRecord>> {
     this.#check();
-    const cursor = query.cursor === undefined ? {} : { cursor: query.cursor };
-    const asked = { limit: pageSize(query.limit), ...cursor };
+    const limit = pageSize(status, query);
+    const asked = { limit, ...(query.cursor === undefined ? {} : { cursor: query.cursor }) };
     let page: Page<JobView>;
     if (status === "failed") {
       const letters = await this.#queue.deadLetters.list(asked);

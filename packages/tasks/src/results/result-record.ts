@@ -1,13 +1,24 @@
 import {
+  checkActiveQuery,
+  checkJobId,
   type Duration,
+  holdsOptions,
+  Issues,
   type JobId,
   type JsonValue,
+  refuseUnless,
   spanOption,
   TaskValidationError,
 } from "@lexigram/contracts";
-import { RESULT_STATUSES, type ResultRecord, type ResultStatus, type StoredResult } from "./result-store.ts";
+import {
+  RESULT_STATUSES,
+  type ResultQuery,
+  type ResultRecord,
+  type ResultStatus,
+  type StoredResult,
+} from "./result-store.ts";
 
-const MAX_PAGE = 1_000;
+const LISTING = "a listing of results";
 const DEFAULT_PAGE = 100;
 
 /**
@@ -16,6 +27,8 @@ const DEFAULT_PAGE = 100;
  * @throws TaskValidationError when the status is unknown or the value has no form in JSON.
  */
 export function encodeRecord(jobId: JobId, result: StoredResult, storedAt: number): string {
+  checkJobId(jobId);
+  refuseUnless(holdsOptions(result), `the result of job "${jobId}"`, "", "must be an object with its status");
   if (!RESULT_STATUSES.includes(result.status))
     throw invalid(jobId, "status", `must be one of ${RESULT_STATUSES.join(", ")}`);
   const { status, value, error, task, attempt, durationMs } = result;
@@ -42,13 +55,17 @@ export function recordAsJson(jobId: JobId, result: StoredResult, storedAt: numbe
   return JSON.parse(encodeRecord(jobId, result, storedAt)) as JsonValue;
 }
 
-/** @throws TaskValidationError when a listing asks for fewer than 1 or more than 1,000. */
-export function pageSize(limit: number = DEFAULT_PAGE): number {
-  if (Number.isInteger(limit) && limit >= 1 && limit <= MAX_PAGE) return limit;
-  throw new TaskValidationError({
-    subject: "a listing of results",
-    issues: [{ path: "limit", message: `must be a whole number from 1 to ${MAX_PAGE}` }],
-  });
+/**
+ * How many results a listing asks for.
+ *
+ * @throws TaskValidationError for a status that is none, and a field that is unknown or out of range.
+ */
+export function pageSize(status: ResultStatus, query: ResultQuery): number {
+  const issues = new Issues();
+  issues.word("status", status, RESULT_STATUSES);
+  issues.refuse(LISTING);
+  checkActiveQuery(query, LISTING);
+  return query.limit ?? DEFAULT_PAGE;
 }
 
 type Defined<T> = { readonly [K in keyof T]?: Exclude<T[K], undefined> };

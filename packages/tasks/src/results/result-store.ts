@@ -1,4 +1,5 @@
 import {
+  checkJobId,
   type Duration,
   type JobId,
   milliseconds,
@@ -6,6 +7,7 @@ import {
   refuseUnknownOptions,
   ResultTimeoutError,
   type SerializedError,
+  signalOption,
 } from "@lexigram/contracts";
 
 /** How a job ended. Presence of a record says that it ended at all; a falsy value is a result like any other. */
@@ -96,8 +98,10 @@ export abstract class ResultStore {
    * @throws the reason of `signal` when that is aborted; TaskConfigError for an unknown option.
    */
   async wait(jobId: JobId, options: WaitForResultOptions = {}): Promise<ResultRecord | undefined> {
+    checkJobId(jobId);
     refuseUnknownOptions("wait", options, ["timeout", "signal"]);
     const { timeout, signal } = options;
+    signalOption("wait", signal);
     const timeoutMs =
       timeout === null
         ? undefined

@@ -1,4 +1,27 @@
-import { type Duration, milliseconds } from "@lexigram/contracts";
+import {
+  type Duration,
+  milliseconds,
+  refuseUnknownOptions,
+  TaskConfigError,
+  told,
+} from "@lexigram/contracts";
+
+/** @throws TaskConfigError for what is no object, an unknown option, and a reason that is no text. */
+function reasonOf(
+  owner: string,
+  options: { readonly reason?: string },
+  known: readonly string[],
+  otherwise: string,
+): string {
+  refuseUnknownOptions(owner, options, known);
+  const { reason = otherwise } = options;
+  if (typeof reason === "string") return reason;
+  throw new TaskConfigError(
+    `reason of ${owner} must be a text, not ${told(reason)}`,
+    { path: "reason" },
+    { hint: "say in words why, or leave it out" },
+  );
+}
 
 /**
  * Thrown by a handler: run this job again later, whatever the rules for its errors say.
@@ -12,11 +35,18 @@ export class RetryTask extends Error {
   readonly countAttempt: boolean;
   readonly reason: string;
 
-  /** @throws InvalidDurationError for a delay that is none. */
+  /** @throws InvalidDurationError for a delay that is none, TaskConfigError for other options that are wrong. */
   constructor(
     options: { readonly delay?: Duration; readonly countAttempt?: boolean; readonly reason?: string } = {},
   ) {
-    super(options.reason ?? "the handler asked for another attempt");
+    super(
+      reasonOf(
+        "RetryTask",
+        options,
+        ["delay", "countAttempt", "reason"],
+        "the handler asked for another attempt",
+      ),
+    );
     this.name = "RetryTask";
     this.delayMs = options.delay === undefined ? undefined : milliseconds(options.delay);
     this.countAttempt = options.countAttempt ?? true;
@@ -34,11 +64,11 @@ export class RejectTask extends Error {
   readonly delayMs: number | undefined;
   readonly reason: string;
 
-  /** @throws InvalidDurationError for a delay that is none. */
+  /** @throws InvalidDurationError for a delay that is none, TaskConfigError for other options that are wrong. */
   constructor(
     options: { readonly requeue?: boolean; readonly delay?: Duration; readonly reason?: string } = {},
   ) {
-    super(options.reason ?? "the handler rejected it");
+    super(reasonOf("RejectTask", options, ["requeue", "delay", "reason"], "the handler rejected it"));
     this.name = "RejectTask";
     this.requeue = options.requeue ?? false;
     this.delayMs = options.delay === undefined ? undefined : milliseconds(options.delay);
@@ -51,7 +81,7 @@ export class DiscardTask extends Error {
   readonly reason: string;
 
   constructor(options: { readonly reason?: string } = {}) {
-    super(options.reason ?? "the handler discarded it");
+    super(reasonOf("DiscardTask", options, ["reason"], "the handler discarded it"));
     this.name = "DiscardTask";
     this.reason = this.message;
   }

@@ -1,6 +1,6 @@
 import { AssertionError } from "node:assert";
 import { inspect } from "node:util";
-import type { JobId, NewJob, TaskQueueProtocol } from "@lexigram/contracts";
+import { type JobId, type NewJob, refuseUnless, type TaskQueueProtocol } from "@lexigram/contracts";
 import type { TaskInput, TaskRef } from "../define/task-definition.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import type { QueueWrapper } from "../lifecycle/queue-opener.ts";
@@ -44,7 +44,12 @@ export type PartOf<T> = T extends object ? { readonly [K in keyof T]?: PartOf<T[
 export type PartOfInput<T extends TaskOrName> =
   T extends TaskRef<unknown, unknown> ? PartOf<TaskInput<T>> : unknown;
 
-const nameOf = (task: TaskOrName): string => (typeof task === "string" ? task : task.name);
+function nameOf(task: TaskOrName): string {
+  const name: unknown = typeof task === "string" ? task : (task as { readonly name?: unknown } | null)?.name;
+  refuseUnless(typeof name === "string", "enqueued jobs", "task", "must be a task, or the name of one");
+  return name as string;
+}
+
 const MAX_LISTED = 5;
 
 /** What was accepted by the queues of an application, and what a test expects of it. */

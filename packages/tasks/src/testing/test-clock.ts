@@ -1,4 +1,10 @@
-import { type Clock, type Duration, milliseconds, type Timer } from "@lexigram/contracts";
+import {
+  type Clock,
+  type Duration,
+  milliseconds,
+  refuseUnknownOptions,
+  type Timer,
+} from "@lexigram/contracts";
 import { afterTurn, eventLoopTurn } from "./event-loop-turn.ts";
 import { TestTimers } from "./test-timers.ts";
 
@@ -41,6 +47,7 @@ export class TestClock implements Clock {
   #moving: Promise<unknown> = Promise.resolve();
 
   constructor(options: TestClockOptions = {}) {
+    refuseUnknownOptions("TestClock", options, ["now"]);
     this.#origin = options.now ?? DEFAULT_NOW;
   }
 

@@ -1,3 +1,4 @@
+import { requireOptions } from "@lexigram/contracts";
 import { localContext } from "../define/local-context.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 
@@ -8,5 +9,6 @@ export type TestContextOverrides = Partial<TaskContext>;
  * filled in with harmless defaults; its signal is aborted by nobody unless one is given.
  */
 export function testContext(overrides: TestContextOverrides = {}): TaskContext {
+  requireOptions("testContext", overrides);
   return localContext(overrides.job?.task ?? "test", overrides);
 }

@@ -1,4 +1,9 @@
-import type { HealthCheckResult, JobId, TaskQueueProtocol } from "@lexigram/contracts";
+import {
+  type HealthCheckResult,
+  type JobId,
+  requireOptions,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Activity } from "./activity.ts";
@@ -28,6 +33,7 @@ export class TaskWorker {
 
   /** @throws TaskConfigError for a number of slots or a setting out of range. */
   constructor(options: TaskWorkerOptions) {
+    requireOptions("TaskWorker", options);
     const { workerId, queue, ...rest } = options;
     this.#progress = options.services?.progress;
     this.#pool = new WorkerPool({ ...rest, queues: queue, ...(workerId === undefined ? {} : { workerId }) });

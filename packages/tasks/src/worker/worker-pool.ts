@@ -4,6 +4,8 @@ import {
   type Duration,
   type HealthCheckResult,
   milliseconds,
+  refuseUnknownOptions,
+  requireOptions,
   TaskConfigError,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
@@ -81,6 +83,7 @@ export class WorkerPool {
 
   /** @throws TaskConfigError for a size, a number of slots or a setting out of range. */
   constructor(options: WorkerPoolOptions) {
+    requireOptions("WorkerPool", options);
     const { queues, handlers, size = 1, maxConcurrentTasks = DEFAULT_SLOTS, pipeline } = options;
     this.#settings = workerSettings(options.settings);
     this.#services = workerServices(options.services);
@@ -119,7 +122,8 @@ export class WorkerPool {
    * hands back what did not finish without using up an attempt, and stores the last outcomes. A no-op when it does
    * not run. A second call without drain hastens the first.
    */
-  stop(options: StopPoolOptions = {}): Promise<void> {
+  async stop(options: StopPoolOptions = {}): Promise<void> {
+    refuseUnknownOptions("stop", options, ["drain", "timeout"]);
     const { drain = true, timeout } = options;
     const timeoutMs =
       timeout === null
@@ -204,7 +208,9 @@ export class WorkerPool {
 
 function checkWhole(value: number, path: string, least: number): void {
   if (Number.isInteger(value) && value >= least) return;
-  throw new TaskConfigError(`worker.${path} must be a whole number of ${least} or more`, {
-    path: `worker.${path}`,
-  });
+  throw new TaskConfigError(
+    `worker.${path} must be a whole number of ${least} or more`,
+    { path: `worker.${path}` },
+    { hint: `pass ${least} or more, without a fraction` },
+  );
 }

@@ -4,6 +4,7 @@ import {
   type Logger,
   type ProgressTrackerProtocol,
   type Random,
+  requireOptions,
   silentLogger,
   systemClock,
   systemRandom,
@@ -67,6 +68,7 @@ export interface WorkerServices {
 }
 
 export function workerServices(given: TaskWorkerServices = {}): WorkerServices {
+  requireOptions("services", given);
   const logger = safeLogger(given.logger ?? silentLogger);
   return {
     container: given.container,

@@ -1,4 +1,9 @@
-import { type SerializeErrorOptions, TaskConfigError, unknownKeys } from "@lexigram/contracts";
+import {
+  requireOptions,
+  type SerializeErrorOptions,
+  TaskConfigError,
+  unknownKeys,
+} from "@lexigram/contracts";
 import { type Backoff, DEFAULT_BACKOFF } from "../retry/backoff.ts";
 
 /** What a worker does with a job whose task has no handler here. */
@@ -84,6 +89,7 @@ const NOT_NEGATIVE = ["graceMs", "shutdownTimeoutMs", "requeueFloorMs"] as const
  * @throws TaskConfigError naming the setting that is unknown or out of range.
  */
 export function workerSettings(given: Partial<WorkerSettings> = {}): WorkerSettings {
+  requireOptions("settings", given);
   const refuse = (name: string, rule: string, hint?: string): never => {
     throw new TaskConfigError(`worker.${name} ${rule}`, { path: `worker.${name}` }, { hint });
   };
