@@ -1,5 +1,6 @@
 import {
   type Delivery,
+  JOB_STATUSES,
   type JobId,
   type NewJob,
   ok,
@@ -37,6 +38,14 @@ const upsideDown = <T extends { readonly priority: number }>(job: T): T => ({
 
 /** Backends that are broken on purpose. A kit that does not turn red on each proves nothing. */
 export const queueLiars: readonly QueueLiar[] = [
+  {
+    name: "finds no jobs in a status that there is none of",
+    breaks: ["Q-104"],
+    lie: () => (honest) => ({
+      count: async (status) =>
+        status === undefined || JOB_STATUSES.includes(status) ? honest.count(status) : 0,
+    }),
+  },
   {
     name: "has no fence",
     breaks: ["Q-12"],

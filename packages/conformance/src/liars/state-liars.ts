@@ -4,6 +4,16 @@ import type { StateLiar } from "./overriding.ts";
 /** State stores that are broken on purpose. */
 export const stateLiars: readonly StateLiar[] = [
   {
+    name: "keeps an entry for ever whose time is none",
+    breaks: ["S-26"],
+    lie: () => (honest) => ({
+      put: (key, value, options) =>
+        options?.ttlMs !== undefined && options.ttlMs <= 0
+          ? honest.put(key, value)
+          : honest.put(key, value, options),
+    }),
+  },
+  {
     name: "restarts versions after a deletion",
     breaks: ["S-05"],
     lie: () => {

@@ -6,6 +6,7 @@ import { counters } from "./counters.ts";
 import { deadLetters } from "./dead-letters.ts";
 import { dependencies } from "./dependencies.ts";
 import { keyOrder } from "./key-order.ts";
+import { malformedCalls } from "./malformed.ts";
 import { lasting } from "./lasting.ts";
 import { leases } from "./leases.ts";
 import { limits } from "./limits.ts";
@@ -42,4 +43,5 @@ export const queueCases: readonly QueueCase[] = [
   ...shorthands,
   ...queueTraits,
   ...lasting,
+  ...malformedCalls,
 ].toSorted((a, b) => Number(a.law.slice(2)) - Number(b.law.slice(2)));

@@ -1,4 +1,4 @@
-import type { StateStoreProtocol } from "@lexigram/contracts";
+import type { StateStoreProtocol, TaskValidationError } from "@lexigram/contracts";
 import { holds, rejects, same } from "../kit/expect.ts";
 import type { StateCase } from "../kit/run-case.ts";
 import type { StateEnv } from "../kit/state-env.ts";
@@ -21,6 +21,35 @@ const stateCalls: Readonly<Record<string, Call>> = {
     for await (const message of await s.subscribe(env.name("t"), AbortSignal.abort())) return message;
     return undefined;
   },
+};
+
+/** Calls that callers without types make, and the field that is wrong. */
+const malformed: Readonly<Record<string, { readonly field: string; readonly of: Call }>> = {
+  "get of what is no key": { field: "key", of: (s) => s.get(5 as never) },
+  "put under an empty key": { field: "key", of: (s) => s.put("", 1) },
+  "put with a time to live of 0": { field: "ttlMs", of: (s, env) => s.put(env.name("k"), 1, { ttlMs: 0 }) },
+  "put of what JSON cannot hold": {
+    field: "value",
+    of: (s, env) => s.put(env.name("k"), (() => 1) as never),
+  },
+  "touch without a time to live": { field: "ttlMs", of: (s, env) => s.touch(env.name("k"), {} as never) },
+  "delete of what is no key": { field: "key", of: (s) => s.delete(null as never) },
+  "list of pages of nothing": { field: "limit", of: (s, env) => s.list(env.name("p"), { limit: 0 }) },
+  "increment by what is no number": { field: "by", of: (s, env) => s.increment(env.name("k"), Number.NaN) },
+  "takeTokens of a bucket without a rate": {
+    field: "buckets.0.rate",
+    of: (s, env) => s.takeTokens([{ key: env.name("k"), perMs: 1, burst: 1 } as never], 1),
+  },
+  "acquire without a holder": {
+    field: "holder",
+    of: (s, env) => s.acquire(env.name("k"), { limit: 1, n: 1, ttlMs: 1 } as never),
+  },
+  "release of half a permit": {
+    field: "n",
+    of: (s, env) => s.release(env.name("k"), { holder: "h", n: 0.5 }),
+  },
+  "publish on an empty topic": { field: "topic", of: (s) => s.publish("", 1) },
+  "subscribe without a signal": { field: "signal", of: (s, env) => s.subscribe(env.name("t"), {} as never) },
 };
 
 const onEvery = (
@@ -123,4 +152,18 @@ export const stateTraits: readonly StateCase[] = [
       throw new Error("the store did not come back within 30 units");
     },
   },
+  ...Object.entries(malformed).map(([call, { field, of }]): StateCase => ({
+    law: "S-26",
+    name: `refuses ${call}`,
+    run: async (env) => {
+      const called = (async () => of(env.store, env))();
+      const { issues } = ((await rejects(called, "LEX_ERR_TASK_VALIDATION", call)) as TaskValidationError)
+        .fields;
+      same(
+        issues.map(({ path }) => path),
+        [field],
+        "the fields that the refusal names",
+      );
+    },
+  })),
 ];
