@@ -7,7 +7,8 @@ import type { QueueCase } from "../kit/run-case.ts";
 /** Brings a job into its first state, returns it, and then makes it move. */
 type Drive = (env: QueueEnv) => Promise<{ id: JobId; move: () => Promise<unknown> }>;
 
-const scheduledJob = async (env: QueueEnv): Promise<JobId> => env.putOne({ delayMs: env.span(2) });
+/** Longer than any case: what is not to happen by itself does not, however slow the machine. */
+const FAR_MS = 3_600_000;
 
 const fromWaiting =
   (delayMs: number, end: "complete" | "fail"): Drive =>
@@ -21,16 +22,16 @@ const fromWaiting =
   };
 
 const fromScheduled =
-  (move: (env: QueueEnv, id: JobId) => Promise<unknown>): Drive =>
+  (move: (env: QueueEnv, id: JobId) => Promise<unknown>, isDueSoon = false): Drive =>
   async (env) => {
-    const id = await scheduledJob(env);
+    const id = await env.putOne({ delayMs: isDueSoon ? env.span(2) : FAR_MS });
     return { id, move: () => move(env, id) };
   };
 
 const fromPending =
-  (move: (env: QueueEnv, id: JobId) => Promise<unknown>): Drive =>
+  (move: (env: QueueEnv, id: JobId) => Promise<unknown>, expiresSoon = false): Drive =>
   async (env) => {
-    const id = await env.putOne({ expiresInMs: env.span(2) });
+    const id = await env.putOne({ expiresInMs: expiresSoon ? env.span(2) : 2 * FAR_MS });
     return { id, move: () => move(env, id) };
   };
 
@@ -48,13 +49,13 @@ const later = async (env: QueueEnv, units: number): Promise<void> => {
 
 const drives: Record<string, Drive> = {
   "waiting → pending": fromWaiting(0, "complete"),
-  "waiting → scheduled": fromWaiting(3_600_000, "complete"),
+  "waiting → scheduled": fromWaiting(FAR_MS, "complete"),
   "waiting → cancelled": fromWaiting(0, "fail"),
-  "scheduled → pending": fromScheduled((env) => later(env, 3)),
+  "scheduled → pending": fromScheduled((env) => later(env, 3), true),
   "scheduled → scheduled": fromScheduled(async (env, id) => {
-    await env.queue.update(id, { runAt: (await env.view(id)).createdAt + 3_600_000 });
+    await env.queue.update(id, { runAt: (await env.view(id)).createdAt + FAR_MS });
     await later(env, 3);
-  }),
+  }, true),
   "scheduled → cancelled": fromScheduled((env, id) => env.queue.cancel(id)),
   "scheduled → expired": async (env) => {
     const id = await env.putOne({ delayMs: env.span(5), expiresInMs: env.span(2) });
@@ -62,16 +63,16 @@ const drives: Record<string, Drive> = {
   },
   "pending → running": fromPending((env) => env.claimOne()),
   "pending → scheduled": fromPending(async (env, id) =>
-    env.queue.update(id, { runAt: (await env.view(id)).createdAt + env.span(1) }),
+    env.queue.update(id, { runAt: (await env.view(id)).createdAt + FAR_MS }),
   ),
   "pending → cancelled": fromPending((env, id) => env.queue.cancel(id)),
-  "pending → expired": fromPending((env) => later(env, 3)),
+  "pending → expired": fromPending((env) => later(env, 3), true),
   "running → completed": fromRunning((env, d) => env.complete(d)),
   "running → failed": fromRunning((env, d) => env.fail(d)),
   "running → cancelled": fromRunning((env, { receipt }) =>
     env.settled({ receipt, kind: "cancel", error: anError() }),
   ),
-  "running → scheduled": fromRunning((env, d) => env.release(d, 3_600_000)),
+  "running → scheduled": fromRunning((env, d) => env.release(d, FAR_MS)),
   "running → pending": fromRunning((env) => later(env, 9)),
   "failed → pending": async (env) => {
     const delivery = await env.running();
