@@ -12,6 +12,7 @@ const { values, positionals } = parseArgs({
     quick: { type: "boolean", default: false },
     scenario: { type: "string" },
     seed: { type: "string" },
+    keep: { type: "boolean", default: false },
   },
 });
 
@@ -29,12 +30,13 @@ if (store === undefined || !fits) {
     ...one.scenarios.map((scenario) => `    ${scenario.name.padEnd(24)}${scenario.title}`),
   ]);
   console.error(
-    `usage: npm run chaos -- STORE [--quick] [--json] [--scenario NAME,NAME] [--seed N]
+    `usage: npm run chaos -- STORE [--quick] [--json] [--scenario NAME,NAME] [--seed N] [--keep]
 
   --quick     5,000 jobs and 6 faults a scenario instead of 30,000 and 20
   --json      one line of JSON for each scenario, nothing else on standard output
   --scenario  only these
   --seed      repeats the faults of a run, in their order; printed with each result
+  --keep      keeps ledgers and logs of runs that missed nothing, too
 
 ${list.join("\n")}`,
   );
@@ -70,6 +72,7 @@ for (const scenario of scenarios) {
       store: store.name,
       size: values.quick ? QUICK : FULL,
       seed,
+      keep: values.keep,
       signal: off.signal,
       onProgress: (faults, completed, what) => say(scenario.name, faults, completed, what),
     });
@@ -79,7 +82,7 @@ for (const scenario of scenarios) {
   } catch (error) {
     failed = true;
     if (terminal) process.stderr.write("\r\u001B[K");
-    console.error(`${scenario.name}: ${error instanceof Error ? error.stack : String(error)}`);
+    console.error(`${scenario.name}:`, error);
     if (off.signal.aborted) break;
   }
 }

@@ -12,6 +12,25 @@ describe("the books", () => {
     ]);
   });
 
+  test("give an answer of the store to the run that waits for one, and count who is at work", () => {
+    const books = booksOf({
+      "handler-9.log": [
+        "fenced z 1",
+        "start a 1 9 1",
+        "fenced a 2",
+        "start a 1 9 3",
+        "end a 4",
+        "settled a 5",
+      ],
+      "handler-8.log": ["start a 1 8 2"],
+    });
+    expect(books.executions.map(({ answeredAt }) => answeredAt)).toEqual([2, 5, undefined]);
+    expect([...books.atWork]).toEqual([
+      [9, 1],
+      [8, 1],
+    ]);
+  });
+
   test.each([
     ["producer-1.log", "vanished a 1"],
     ["producer-1.log", "accepted a"],

@@ -19,6 +19,7 @@ describe("figures", () => {
       lost: 0,
       duplicates: 0,
       inFlightAtFaults: 0,
+      settlingAtFaults: 0,
       faults: 0,
       faultsInFlight: 0,
       resumeMs: null,
@@ -66,8 +67,8 @@ describe("in flight at a fault", () => {
   const books = () =>
     booksOf({
       "producer-1.log": ["accepted a 1", "accepted b 1", "accepted c 1"],
-      "handler-7.log": ["start a 1 7 10", "end a 20", "start b 1 7 30"],
-      "handler-8.log": ["start c 1 8 15", "end c 40"],
+      "handler-7.log": ["start a 1 7 10", "end a 20", "settled a 20", "start b 1 7 30"],
+      "handler-8.log": ["start c 1 8 15", "end c 40", "settled c 44"],
     });
 
   test.each([
@@ -76,6 +77,7 @@ describe("in flight at a fault", () => {
     [17, 2],
     [25, 1],
     [35, 2],
+    [50, 1],
   ])("at %i are %i handlers", (at, inFlight) => {
     expect(figuresOf(books(), [strike({ at })], ALIVE, 100)).toMatchObject({
       inFlightAtFaults: inFlight,
@@ -89,6 +91,20 @@ describe("in flight at a fault", () => {
 
   test("are those of the victims alone, when there are any", () => {
     expect(figuresOf(books(), [strike({ at: 17, victims: [8] })], ALIVE, 100).inFlightAtFaults).toBe(1);
+  });
+
+  test("are those as well that had ended, until the store has answered", () => {
+    expect(figuresOf(books(), [strike({ at: 42 })], ALIVE, 100)).toMatchObject({
+      inFlightAtFaults: 2,
+      settlingAtFaults: 1,
+      faultsInFlight: 1,
+    });
+  });
+
+  test("are none that ended long ago, whatever became of their answer", () => {
+    const quiet = booksOf({ "handler-7.log": ["start a 1 7 10", "end a 20"] });
+    expect(figuresOf(quiet, [strike({ at: 1_015 })], ALIVE, 2_000).inFlightAtFaults).toBe(1);
+    expect(figuresOf(quiet, [strike({ at: 1_025 })], ALIVE, 2_000).inFlightAtFaults).toBe(0);
   });
 
   test("are none of a process that was gone by then", () => {

@@ -16,6 +16,7 @@ const outcome: Outcome = {
   lost: 0,
   duplicates: 1,
   inFlightAtFaults: 44,
+  settlingAtFaults: 3,
   faults: 6,
   faultsInFlight: 6,
   resumeMs: 120,

@@ -8,6 +8,7 @@ const good: Figures = {
   lost: 0,
   duplicates: 3,
   inFlightAtFaults: 40,
+  settlingAtFaults: 4,
   faults: 6,
   faultsInFlight: 6,
   resumeMs: 900,

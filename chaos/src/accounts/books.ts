@@ -5,6 +5,8 @@ export interface Execution {
   readonly startedAt: number;
   /** Absent: it never got to its end. */
   endedAt?: number;
+  /** When its process was told what the store said of its outcome. Absent: it never was. */
+  answeredAt?: number;
 }
 
 const add = (counts: Map<string, number>, id: string): void => {
@@ -33,7 +35,11 @@ export class Books {
   waiting = 0;
   /** Attempts whose outcome was refused because their lease had ended. */
   fenced = 0;
-  readonly #open = new Map<number, Map<string, Execution[]>>();
+  /** Handlers at work in each process. */
+  readonly atWork = new Map<number, number>();
+  /** Runs that have not ended, and runs without an answer, by process and job. */
+  readonly #open = new Map<string, Execution[]>();
+  readonly #unanswered = new Map<string, Execution[]>();
 
   /** @throws Error for a line that no producer writes. */
   addProducerLine(line: string): void {
@@ -71,9 +77,11 @@ export class Books {
         return;
       case "settled":
         add(this.settlements, id);
+        this.#answer(id, pid, at);
         return;
       case "fenced":
         this.fenced++;
+        this.#answer(id, pid, at);
         return;
       default:
         throw unreadable(line);
@@ -87,23 +95,38 @@ export class Books {
     const first = this.firstStart.get(id);
     if (first === undefined && this.accepted.has(id)) this.waiting--;
     if (first === undefined || startedAt < first) this.firstStart.set(id, startedAt);
-    let ofProcess = this.#open.get(pid);
-    if (ofProcess === undefined) this.#open.set(pid, (ofProcess = new Map<string, Execution[]>()));
-    const ofJob = ofProcess.get(id);
-    if (ofJob === undefined) ofProcess.set(id, [execution]);
-    else ofJob.push(execution);
+    this.atWork.set(pid, (this.atWork.get(pid) ?? 0) + 1);
+    for (const runs of [this.#open, this.#unanswered]) {
+      const ofJob = runs.get(runKey(id, pid));
+      if (ofJob === undefined) runs.set(runKey(id, pid), [execution]);
+      else ofJob.push(execution);
+    }
   }
 
   #end(id: string, pid: number, at: number, line: string): void {
-    const ofProcess = this.#open.get(pid);
-    const [execution, ...others] = ofProcess?.get(id) ?? [];
-    if (ofProcess === undefined || execution === undefined) throw unreadable(line);
+    const execution = takeFirst(this.#open, runKey(id, pid));
+    if (execution === undefined) throw unreadable(line);
     execution.endedAt = at;
-    if (others.length > 0) ofProcess.set(id, others);
-    else ofProcess.delete(id);
+    this.atWork.set(pid, (this.atWork.get(pid) ?? 0) - 1);
     if (!this.ends.has(id) && this.accepted.has(id)) this.completed++;
     add(this.ends, id);
   }
+
+  #answer(id: string, pid: number, at: number): void {
+    const execution = takeFirst(this.#unanswered, runKey(id, pid));
+    // A delivery that never ran can lose its lease too.
+    if (execution !== undefined) execution.answeredAt = at;
+  }
+}
+
+const runKey = (id: string, pid: number): string => `${pid} ${id}`;
+
+/** Takes the oldest run under a key out. */
+function takeFirst(runs: Map<string, Execution[]>, key: string): Execution | undefined {
+  const [first, ...others] = runs.get(key) ?? [];
+  if (others.length > 0) runs.set(key, others);
+  else runs.delete(key);
+  return first;
 }
 
 const unreadable = (line: string): Error => new Error(`a ledger cannot be read: "${line}"`);

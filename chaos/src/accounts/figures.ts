@@ -27,8 +27,13 @@ export interface Figures {
   readonly lost: number;
   /** Ends beyond the first of each job. */
   readonly duplicates: number;
-  /** Handlers that had started and not ended while each fault struck, summed over the faults. */
+  /**
+   * Runs that had started while each fault struck and had not ended, or whose end the store had not answered yet,
+   * summed over the faults.
+   */
   readonly inFlightAtFaults: number;
+  /** Those of them that had ended: only their outcome was on its way. */
+  readonly settlingAtFaults: number;
   readonly faults: number;
   /** Faults that found at least one handler at work. */
   readonly faultsInFlight: number;
@@ -55,15 +60,17 @@ export interface Figures {
  * @param loadEnd when producers were asked to stop; until then jobs were always waiting.
  */
 export function figuresOf(books: Books, faults: readonly Fault[], deaths: Deaths, loadEnd: number): Figures {
-  const inFlight = faults.map((fault) => inFlightAt(books, fault, deaths));
+  const atWork = faults.map((fault) => atWorkAt(books, fault, deaths));
+  const settling = sum(faults.map((fault) => settlingAt(books, fault, deaths)));
   return {
     accepted: books.accepted.size,
     completed: books.completed,
     lost: books.accepted.size - books.completed,
     duplicates: sum([...books.ends.values()].map((ends) => ends - 1)),
-    inFlightAtFaults: sum(inFlight),
+    inFlightAtFaults: sum(atWork) + settling,
+    settlingAtFaults: settling,
     faults: faults.length,
-    faultsInFlight: inFlight.filter((count) => count > 0).length,
+    faultsInFlight: atWork.filter((count) => count > 0).length,
     resumeMs: resumeTime(books, faults, deaths, loadEnd),
     rerunMs: rerunTime(books, faults, deaths),
     unknown: books.unknown.size,
@@ -79,13 +86,32 @@ const sum = (values: readonly number[]): number => values.reduce((total, value) 
 const longest = (values: readonly number[]): number | null =>
   values.length === 0 ? null : Math.round(Math.max(...values));
 
-function inFlightAt(books: Books, { at, struckAt, victims }: Fault, deaths: Deaths): number {
+/** Whether the fault hit this process while it was alive. */
+const isHit = ({ at, victims }: Fault, pid: number, deaths: Deaths): boolean =>
+  (deaths.get(pid) ?? Infinity) > at && (victims === undefined || victims.includes(pid));
+
+/** Handlers that had started and not ended. */
+function atWorkAt(books: Books, fault: Fault, deaths: Deaths): number {
   return books.executions.filter(
     ({ pid, startedAt, endedAt }) =>
-      startedAt <= struckAt &&
-      (endedAt === undefined || endedAt > at) &&
-      (deaths.get(pid) ?? Infinity) > at &&
-      (victims === undefined || victims.includes(pid)),
+      startedAt <= fault.struckAt &&
+      (endedAt === undefined || endedAt > fault.at) &&
+      isHit(fault, pid, deaths),
+  ).length;
+}
+
+/** An answer takes a round trip; after so long, in milliseconds, nobody waits for it any more. */
+const ANSWERED_WITHIN = 1_000;
+
+/** Runs that had ended, and whose process did not know yet what the store makes of it. */
+function settlingAt(books: Books, fault: Fault, deaths: Deaths): number {
+  return books.executions.filter(
+    ({ pid, endedAt, answeredAt }) =>
+      endedAt !== undefined &&
+      endedAt <= fault.at &&
+      endedAt > fault.at - ANSWERED_WITHIN &&
+      (answeredAt === undefined || answeredAt > fault.at) &&
+      isHit(fault, pid, deaths),
   ).length;
 }
 

@@ -27,7 +27,7 @@ export interface Outcome extends Figures {
   readonly seconds: number;
   /** The bars that were missed, in words. */
   readonly missed: readonly string[];
-  /** Where ledgers and logs were kept; only of a run that missed a bar. */
+  /** Where ledgers and logs were kept; by default only of a run that missed a bar. */
   readonly kept?: string;
 }
 
@@ -35,6 +35,8 @@ export interface DriveOptions {
   readonly store: string;
   readonly size: Size;
   readonly seed: number;
+  /** Keeps ledgers and logs of runs that missed nothing, too. */
+  readonly keep: boolean;
   /** Calls the run off. */
   readonly signal: AbortSignal;
   readonly onProgress: (faults: number, completed: number, what: string) => void;
@@ -42,6 +44,8 @@ export interface DriveOptions {
 
 /** Milliseconds between two looks at the ledgers. */
 const LOOK = 25;
+/** How long workers may take to run something before a fault strikes anyway. */
+const BUSY_WITHIN = 5_000;
 /** How long consumers may take to be back before the next fault strikes anyway. */
 const BACK_WITHIN = 20_000;
 /** Attempts at once of each worker process, and enqueues at once of each producer process. */
@@ -60,11 +64,11 @@ export async function drive(scenario: Scenario, options: DriveOptions): Promise<
   try {
     await using cleanup = new Cleanup();
     const outcome = await new Run(scenario, options, folder, cleanup).outcome();
-    keep = outcome.missed.length > 0;
+    keep = options.keep || outcome.missed.length > 0;
     return keep ? { ...outcome, kept: folder } : outcome;
   } catch (error) {
     keep = !options.signal.aborted;
-    throw error;
+    throw keep ? new Error(`its ledgers and logs: ${folder}`, { cause: error }) : error;
   } finally {
     if (!keep) rmSync(folder, { recursive: true, force: true });
   }
@@ -197,6 +201,7 @@ class Run {
     await this.#consuming(crew, now());
     for (let i = 0; i < size.faults && !this.#late(); i++) {
       await this.#pause(this.#random.between(least, most));
+      await this.#busy(crew);
       this.#say("fault");
       const fault = await stage.strike(scene);
       this.#faults.push(fault);
@@ -213,6 +218,12 @@ class Run {
     const enough = since + 1_000;
     const { lastStart } = this.#reader.books;
     await this.#until(() => crew.pids.every((pid) => (lastStart.get(pid) ?? 0) > enough), BACK_WITHIN);
+  }
+
+  /** Waits until every worker runs something: a fault that hits nobody says nothing. */
+  async #busy(crew: Crew): Promise<void> {
+    const { atWork } = this.#reader.books;
+    await this.#until(() => crew.pids.every((pid) => (atWork.get(pid) ?? 0) > 0), BUSY_WITHIN);
   }
 
   /**
