@@ -153,17 +153,17 @@ export class ExchangeLine {
     const claim: Claim = { slots: call.slots, ahead: call.ahead, leaseMs, maxBytes: maxClaimBytes };
     const answer = await session.send(settle, started, claim, (error) => this.#owner.failed(error, call));
     try {
-      if (answer.kind === "reply") {
-        session.busy = false;
-        this.#owner.replied(call, answer.reply, answer.sentAt);
-      } else if (answer.kind === "abandoned") {
+      if (answer.kind === "unanswerable") await this.#singly(session, call);
+      // From here on it may be busy again: what the owner hears can make it send the next call.
+      session.busy = false;
+      if (answer.kind === "reply") this.#owner.replied(call, answer.reply, answer.sentAt);
+      else if (answer.kind === "abandoned") {
         this.#owner.abandoned(call);
         if (answer.closed !== undefined) this.#owner.closed(answer.closed);
-      } else await this.#singly(session, call);
+      }
     } catch (error) {
       this.#parts.logger.error("the loop of a queue failed", { error: serializeError(error) });
     }
-    session.busy = false;
     this.#inFlight--;
     this.#parts.activity.end();
     this.#checkQuiet();

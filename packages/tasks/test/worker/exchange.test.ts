@@ -1,7 +1,7 @@
 import { QueueUnavailableError } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
 import type { FaultVerdict } from "../../src/memory/memory-faults.ts";
-import { Gate, Workshop } from "./workshop.ts";
+import { Gate, turn, Workshop } from "./workshop.ts";
 
 describe("an exchange", () => {
   test("is sent again under its number when its reply is lost, and nothing is applied twice", async () => {
@@ -42,6 +42,33 @@ describe("an exchange", () => {
     expect(await shop.queue.getJob(id)).toBeUndefined();
     expect(shop.eventNames()).not.toContain("task.lease-lost");
     expect(pool.getPoolStats().totalJobsSucceeded).toBe(1);
+  });
+
+  test("is the only one under way in its session, also when its answer sends the next", async () => {
+    const shop = new Workshop();
+    // Some end while a call is under way, so that its answer finds more to send.
+    shop.define("t", async (turns) => {
+      for (let left = turns as number; left > 0; left--) await turn();
+    });
+    for (let i = 0; i < 200; i++) await shop.enqueue("t", i % 7);
+    const exchange = shop.queue.exchange.bind(shop.queue);
+    const underWay = new Map<string, number>();
+    let most = 0;
+    shop.queue.exchange = async (request) => {
+      const calls = (underWay.get(request.session) ?? 0) + 1;
+      underWay.set(request.session, calls);
+      most = Math.max(most, calls);
+      for (let turns = 0; turns < 3; turns++) await turn();
+      try {
+        return await exchange(request);
+      } finally {
+        underWay.set(request.session, (underWay.get(request.session) ?? 0) - 1);
+      }
+    };
+    await shop.start({ maxConcurrentTasks: 10 });
+    await shop.settle();
+    expect(shop.began).toHaveLength(200);
+    expect(most).toBe(1);
   });
 
   test("carries what ended while the one before it was under way", async () => {
