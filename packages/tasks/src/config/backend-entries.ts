@@ -16,6 +16,8 @@ import type { NamedBackendOptions, TaskConfigOptions } from "./task-config-optio
 export const DEFAULT_REDIS_URL = "redis://localhost:6379";
 export const DEFAULT_AMQP_URL = "amqp://localhost:5672/";
 const DEFAULT_QUEUE_NAME = "tasks";
+/** Fields of `extra` that say where Redis is, in the place of a URL. */
+const OTHER_REDIS_ADDRESSES = ["client", "cluster", "sentinel"];
 
 /** One queue of the application, checked, with nothing left out. Spans are milliseconds. */
 export interface BackendEntry {
@@ -56,6 +58,8 @@ function settingsOf(type: string, options: NamedBackendOptions, path: string): R
   const { redisUrl, amqpUrl, postgresDsn, extra } = options;
   switch (type) {
     case "redis":
+      if (redisUrl === undefined && OTHER_REDIS_ADDRESSES.some((key) => extra?.[key] !== undefined))
+        return { ...extra };
       return { redisUrl: redisUrl ?? DEFAULT_REDIS_URL, ...extra };
     case "rabbitmq":
     case "amqp":

@@ -394,11 +394,15 @@ const PROOFS: Record<string, Proof> = {
     expect(
       await settingsFor("postgres", { backend: { type: "postgres", postgresDsn: "postgres://h/d" } }),
     ).toEqual({ postgresDsn: "postgres://h/d" }),
-  "backend.extra": async () =>
+  "backend.extra": async () => {
     expect(await settingsFor("redis", { backend: { type: "redis", extra: { tls: true } } })).toEqual({
       redisUrl: "redis://localhost:6379",
       tls: true,
-    }),
+    });
+    // Who names the server in another way gets no URL beside it.
+    const extra = { sentinel: { name: "main", sentinels: [{ host: "a", port: 1 }] } };
+    expect(await settingsFor("redis", { backend: { type: "redis", extra } })).toEqual(extra);
+  },
   "backend.queueName": async () => {
     await using app = await started({ backend: { queueName: "mine" } });
     expect(app.get(TaskQueueProtocol).name).toBe("mine");
