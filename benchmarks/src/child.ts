@@ -19,8 +19,6 @@ export class Child {
 
   static async start(): Promise<Child> {
     const process = fork(fileURLToPath(new URL("runner.js", import.meta.url)), {
-      // Where a backend that is named by its type is found.
-      cwd: fileURLToPath(new URL("..", import.meta.url)),
       execArgv: ["--expose-gc"],
       stdio: ["ignore", "ignore", "inherit", "ipc"],
       // As deployed: outside production, input is also checked for what storing would change.

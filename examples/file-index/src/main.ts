@@ -61,13 +61,13 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const { code, message } = error as NodeJS.ErrnoException;
+  const { code, message, hint: next } = error as NodeJS.ErrnoException & { readonly hint?: string };
   const hint =
     code === "ENOENT" || code === "ENOTDIR"
       ? "the folder does not exist or is none"
       : code?.startsWith("ERR_PARSE_ARGS") === true || error instanceof TypeError
         ? USAGE
-        : "";
+        : (next ?? "");
   console.error(`${message}\n${hint}`.trimEnd());
   process.exitCode = 1;
 }

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import {
   BackendMissingError,
@@ -33,7 +33,7 @@ const importModule: ImportModule = (specifier) => import(specifier);
 export interface TaskBackendRegistryOptions {
   /** Loads first-party packages. Default: the running Node does. */
   readonly import?: ImportModule;
-  /** The folder in which they are looked for when they do not lie beside this package. Default: the working directory. */
+  /** The folder in which they are looked for when they do not lie beside this package. Default: the working directory, then that of the program. */
   readonly root?: string;
 }
 
@@ -41,13 +41,13 @@ export interface TaskBackendRegistryOptions {
 export class TaskBackendRegistry {
   readonly #factories = new Map<string, TaskBackendFactory>();
   readonly #import: ImportModule;
-  readonly #root: string;
+  readonly #roots: readonly string[];
 
   /** @throws TaskConfigError for an unknown option. */
   constructor(options: TaskBackendRegistryOptions = {}) {
     refuseUnknownOptions("TaskBackendRegistry", options, ["import", "root"]);
     this.#import = options.import ?? importModule;
-    this.#root = options.root ?? process.cwd();
+    this.#roots = options.root === undefined ? applicationFolders() : [options.root];
     this.#factories.set("memory", (settings, { clock, random }) =>
       memoryBackend({ ...settings, clock, random }),
     );
@@ -127,14 +127,23 @@ export class TaskBackendRegistry {
       return await this.#import(name);
     } catch (error) {
       if (!isMissing(error, name)) throw error;
-      let path: string;
-      try {
-        path = createRequire(join(this.#root, "package.json")).resolve(name);
-      } catch {
-        throw new BackendMissingError({ type, package: name }, { cause: error });
-      }
+      const path = this.#roots.map((root) => installedIn(root, name)).find((found) => found !== undefined);
+      if (path === undefined) throw new BackendMissingError({ type, package: name }, { cause: error });
       return this.#import(pathToFileURL(path).href);
     }
+  }
+}
+
+function applicationFolders(): readonly string[] {
+  const [, program] = process.argv;
+  return program === undefined ? [process.cwd()] : [process.cwd(), dirname(program)];
+}
+
+function installedIn(root: string, name: string): string | undefined {
+  try {
+    return createRequire(join(root, "package.json")).resolve(name);
+  } catch {
+    return undefined;
   }
 }
 
