@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type PrivateServer, privateSentinelGroup, redisCommand, redisSays } from "@lexigram/services";
 import type { Bars } from "../accounts/verdict.ts";
 import { now } from "../moment.ts";
@@ -5,7 +6,7 @@ import type { Scenario, Scene } from "../scenario.ts";
 import type { Fault } from "../accounts/figures.ts";
 
 /** Until sentinels call the primary down, in milliseconds. */
-const DOWN_AFTER = 1_000;
+const DOWN_AFTER = 2_000;
 
 export interface FailoverOptions {
   readonly name: string;
@@ -56,51 +57,84 @@ async function failOver(
 ): Promise<Fault> {
   const primary = await primaryOf(nodes);
   const replicas = nodes.filter((node) => node !== primary);
+  const at = now();
   for (const replica of replicas) replica.pause();
-  let at: number;
   try {
     // What lies in a socket would still arrive after the primary's death.
     await redisCommand(primary.port, "CLIENT KILL TYPE replica");
     await pause(random.between(0, 300));
   } finally {
-    at = now();
     await primary.kill();
     for (const replica of replicas) replica.resume();
   }
   const struckAt = now();
-  const [first] = sentinels;
-  if (first === undefined) throw new RangeError("there is no sentinel");
-  const other = new RegExp(`\\r\\n(?!${primary.port}\\r)\\d+\\r\\n$`);
-  const said = await redisSays(first.port, `SENTINEL get-master-addr-by-name ${name}`, other);
-  const port = Number(/(\d+)\r\n$/.exec(said)?.[1]);
-  await redisSays(port, "ROLE", /master/);
+  const named = await eventually(async () => {
+    const port = await namedBy(sentinels, name, "any");
+    return port === primary.port ? undefined : port;
+  });
+  await redisSays(named, "ROLE", /master/);
   const reachableAt = now();
   await primary.start();
   await redisSays(primary.port, "PING", /^\+PONG/);
-  await redisCommand(primary.port, `REPLICAOF 127.0.0.1 ${port}`);
-  for (const node of nodes)
-    if (node.port !== port) await redisSays(node.port, "INFO replication", /master_link_status:up/);
+  // It comes back as a primary; sentinels would find out, in ten seconds or so.
+  await redisCommand(primary.port, `REPLICAOF 127.0.0.1 ${named}`);
   // Sentinels that have not ended one failover do not begin the next.
-  for (const sentinel of sentinels) await settled(sentinel, name, port, nodes.length - 1);
+  await eventually(() => atRest(nodes, sentinels, name));
   return { at, struckAt, reachableAt, consumers: crew.pids };
 }
 
-/** Waits until a sentinel takes this server for the primary, and sees nothing wrong with it and its replicas. */
-async function settled(sentinel: PrivateServer, name: string, port: number, replicas: number): Promise<void> {
-  const quiet = (flags: string): RegExp => new RegExp(`\\r\\nflags\\r\\n\\$\\d+\\r\\n${flags}\\r\\n`, "g");
-  await redisSays(
-    sentinel.port,
-    `SENTINEL get-master-addr-by-name ${name}`,
-    new RegExp(`\\r\\n${port}\\r\\n$`),
-  );
-  await redisSays(sentinel.port, `SENTINEL master ${name}`, quiet("master"));
-  await redisSays(
-    sentinel.port,
-    `SENTINEL replicas ${name}`,
-    /flags/,
-    (reply) => [...reply.matchAll(quiet("slave"))].length === replicas,
-  );
+const SETTLES_WITHIN = 60_000;
+
+/** Asks again until there is an answer. @throws Error when there is none in time. */
+async function eventually<T>(ask: () => Promise<T | undefined>): Promise<T> {
+  for (const end = now() + SETTLES_WITHIN; now() < end;) {
+    const answer = await ask();
+    if (answer !== undefined) return answer;
+    await sleep(50);
+  }
+  throw new Error("the sentinels did not come to rest");
 }
+
+/** The port that sentinels name as the primary's: the first's word, or what all say. */
+async function namedBy(
+  sentinels: readonly PrivateServer[],
+  name: string,
+  whose: "any" | "all",
+): Promise<number | undefined> {
+  const asked = whose === "any" ? sentinels.slice(0, 1) : sentinels;
+  const ports = new Set<number>();
+  for (const { port } of asked) {
+    const said = await redisCommand(port, `SENTINEL get-master-addr-by-name ${name}`);
+    ports.add(Number(/(\d+)\r\n$/.exec(said)?.[1]));
+  }
+  const [only = Number.NaN, ...others] = ports;
+  return others.length === 0 && Number.isInteger(only) ? only : undefined;
+}
+
+/** The primary's port, when all sentinels agree on it and see nothing wrong, and the others follow it. */
+async function atRest(
+  nodes: readonly PrivateServer[],
+  sentinels: readonly PrivateServer[],
+  name: string,
+): Promise<number | undefined> {
+  const port = await namedBy(sentinels, name, "all");
+  if (port === undefined) return undefined;
+  for (const sentinel of sentinels) {
+    if (flagsIn(await redisCommand(sentinel.port, `SENTINEL master ${name}`)) !== "master") return undefined;
+    const replicas = flagsIn(await redisCommand(sentinel.port, `SENTINEL replicas ${name}`));
+    if (replicas !== Array.from({ length: nodes.length - 1 }, () => "slave").join()) return undefined;
+  }
+  for (const node of nodes) {
+    if (node.port === port) continue;
+    const info = await redisCommand(node.port, "INFO replication");
+    if (!info.includes("master_link_status:up") || !info.includes(`master_port:${port}\r`)) return undefined;
+  }
+  return port;
+}
+
+/** The flags of each server that a sentinel tells of. */
+const flagsIn = (reply: string): string =>
+  [...reply.matchAll(/\r\nflags\r\n\$\d+\r\n(\S+)\r\n/g)].map(([, flags]) => flags).join();
 
 async function primaryOf(nodes: readonly PrivateServer[]): Promise<PrivateServer> {
   for (const node of nodes) if (/master/.test(await redisCommand(node.port, "ROLE"))) return node;
