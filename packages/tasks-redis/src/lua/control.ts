@@ -48,7 +48,7 @@ function does.update(id, runAt, priority, content)
       local encoding, data = string.match(content, '^(.-)\n(.*)$')
       local kind = e.kind
       local h = Q.head(e)
-      if kind == 'J' and encoding == 'json' then whole = 'J' .. h.t .. '\n' .. data
+      if kind == 'J' and encoding == 'tjson' then whole = 'J' .. h.t .. '\n' .. data
       else
         h.e = encoding
         whole = (kind == 'S' and 'S' or 'H') .. cjson.encode(h) .. '\n' .. data

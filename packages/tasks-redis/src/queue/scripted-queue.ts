@@ -70,6 +70,8 @@ const LAYOUT = 1;
 const OLDEST_LAYOUT = 1;
 /** Jobs that one step of `clear` removes. */
 const CLEAR_STEP = 500;
+/** Ids whose outcome one step reads. */
+const RESULTS_STEP = 1_000;
 /** Enqueues that go the long way at once after the short one was refused: the queue's rules say so, probably. */
 const JUDGED_CALLS = 100;
 const ALL_ACCEPTED: readonly string[] = [];
@@ -422,9 +424,13 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   async results(ids: readonly JobId[]): Promise<readonly JobOutcome[]> {
     checkOpenly(this.#closed, () => this.#closedError());
     checkJobIds(ids);
-    if (ids.length === 0) return [];
-    const tuples = (await this.look("results", ...ids)) as (OutcomeTuple | [])[];
-    return ids.map((id, i) => outcomeOf(id, present<OutcomeTuple>(tuples[i])));
+    const outcomes: JobOutcome[] = [];
+    for (let at = 0; at < ids.length; at += RESULTS_STEP) {
+      const part = ids.slice(at, at + RESULTS_STEP);
+      const tuples = (await this.look("results", ...part)) as (OutcomeTuple | [])[];
+      for (const [i, id] of part.entries()) outcomes.push(outcomeOf(id, present<OutcomeTuple>(tuples[i])));
+    }
+    return outcomes;
   }
 
   onSettled(ids: readonly JobId[], signal: AbortSignal): AsyncIterable<JobId> {
