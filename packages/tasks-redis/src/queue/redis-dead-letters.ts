@@ -24,8 +24,9 @@ import {
   TransitionNotAllowedError,
 } from "@lexigram/contracts";
 import { contentOf } from "./job-content.ts";
+import { pageOf } from "./job-listing.ts";
 import { letterOf, present, type ViewTuple } from "./job-view.ts";
-import type { ScriptedQueue } from "./scripted-queue.ts";
+import type { QueueScripts } from "./queue-scripts.ts";
 
 /** Dead letters that are dealt with in one step. */
 const STEP = 500;
@@ -33,13 +34,13 @@ const STEP = 500;
 /** The failed jobs of a Redis queue. */
 export class RedisDeadLetters implements DeadLetterQueueProtocol {
   readonly #name: string;
-  readonly #queue: Pick<ScriptedQueue, "control" | "look" | "page">;
+  readonly #scripts: QueueScripts;
   #retried = 0;
   #removed = 0;
 
-  constructor(name: string, queue: Pick<ScriptedQueue, "control" | "look" | "page">) {
+  constructor(name: string, scripts: QueueScripts) {
     this.#name = name;
-    this.#queue = queue;
+    this.#scripts = scripts;
   }
 
   async add(
@@ -54,7 +55,7 @@ export class RedisDeadLetters implements DeadLetterQueueProtocol {
         issues.push({ path, message: "is not for a dead letter, which waits for nothing" });
     if (issues.length > 0) return err(new TaskValidationError({ subject: "job", issues }));
     const { id, priority } = job;
-    const answer = (await this.#queue.control(
+    const answer = (await this.#scripts.control(
       "bury",
       id,
       priority,
@@ -70,20 +71,20 @@ export class RedisDeadLetters implements DeadLetterQueueProtocol {
 
   async get(id: JobId): Promise<DeadLetter | undefined> {
     checkJobId(id);
-    const tuple = present<ViewTuple>((await this.#queue.look("get", id)) as ViewTuple | []);
+    const tuple = present<ViewTuple>((await this.#scripts.look("get", id)) as ViewTuple | []);
     return tuple?.[2] === "failed" ? letterOf(tuple) : undefined;
   }
 
   async list(query: { task?: string; cursor?: string; limit?: number } = {}): Promise<Page<DeadLetter>> {
     checkLetterQuery(query);
-    const page = await this.#queue.page({ limit: 50, ...query, status: "failed" }, "backwards");
+    const page = await pageOf(this.#scripts, { limit: 50, ...query, status: "failed" }, "backwards");
     const items = page.items.map(letterOf);
     return page.cursor === undefined ? { items } : { items, cursor: page.cursor };
   }
 
   async retry(id: JobId): Promise<Result<JobId, JobNotFoundError | TransitionNotAllowedError>> {
     checkJobId(id);
-    const [answer, status] = (await this.#queue.control("redrive", id)) as [string, JobStatus?];
+    const [answer, status] = (await this.#scripts.control("redrive", id)) as [string, JobStatus?];
     if (answer === "missing") return err(new JobNotFoundError({ queue: this.#name, jobId: id }));
     if (status !== undefined)
       return err(new TransitionNotAllowedError({ jobId: id, from: status, to: "pending" }));
@@ -100,7 +101,7 @@ export class RedisDeadLetters implements DeadLetterQueueProtocol {
 
   async remove(id: JobId): Promise<boolean> {
     checkJobId(id);
-    const was = (await this.#queue.control("unbury", id)) === 1;
+    const was = (await this.#scripts.control("unbury", id)) === 1;
     if (was) this.#removed++;
     return was;
   }
@@ -119,11 +120,11 @@ export class RedisDeadLetters implements DeadLetterQueueProtocol {
   }
 
   async size(): Promise<number> {
-    return (await this.#queue.look("count", "f")) as number;
+    return (await this.#scripts.look("count", "f")) as number;
   }
 
   async stats(): Promise<DeadLetterStats> {
-    const [size, maxSize, flat] = (await this.#queue.look("letters")) as [number, number, string[]];
+    const [size, maxSize, flat] = (await this.#scripts.look("letters")) as [number, number, string[]];
     const byTask: Record<string, number> = {};
     for (let i = 0; i + 1 < flat.length; i += 2) byTask[flat[i] as string] = Number(flat[i + 1]);
     return { size, maxSize, retried: this.#retried, removed: this.#removed, byTask };
@@ -135,7 +136,7 @@ export class RedisDeadLetters implements DeadLetterQueueProtocol {
     let until = "";
     let n = 0;
     for (;;) {
-      const [done, next, end] = (await this.#queue.control(
+      const [done, next, end] = (await this.#scripts.control(
         "each",
         what,
         task,

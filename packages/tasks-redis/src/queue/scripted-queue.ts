@@ -16,7 +16,6 @@ import {
   checkStatus,
   checkWait,
   type Clock,
-  ClosedError,
   type Delivery,
   type Enqueued,
   type EnqueueManyOptions,
@@ -39,12 +38,10 @@ import {
   type QueuePolicy,
   QueueShorthands,
   type QueueStats,
-  QueueUnavailableError,
   type Random,
   type Receipt,
   type Result,
   type Settlement,
-  TaskConfigError,
   type TaskQueueError,
   type TaskQueueProtocol,
   TaskValidationError,
@@ -52,45 +49,22 @@ import {
   TransitionNotAllowedError,
   UnsupportedError,
 } from "@lexigram/contracts";
-import type { RedisConnection, RunOptions, ScriptArgument } from "../connection/redis-connection.ts";
-import { QueueKeys } from "../lua/keys.ts";
-import { QUEUE_SCRIPTS } from "../lua/scripts.ts";
-import { acceptanceOf, enqueueArguments, judgedJobs, mixedPriority, plainArguments } from "./enqueue-call.ts";
+import type { RedisConnection } from "../connection/redis-connection.ts";
+import { acceptanceOf, judgedJobs, mixedPriority } from "./enqueue-call.ts";
 import { exchangeArguments, exchangeReplyOf, type ExchangeTuple, receiptArguments, refuseStale } from "./exchange-call.ts";
 import { dataOf, encodingOf } from "./job-content.ts";
 import { outcomeOf, type OutcomeTuple, present, viewOf, type ViewTuple } from "./job-view.ts";
-import { policyArguments } from "./policy-rules.ts";
+import { pageOf, STATUS_LETTERS } from "./job-listing.ts";
+import { QueueScripts } from "./queue-scripts.ts";
 import { RedisDeadLetters } from "./redis-dead-letters.ts";
 import { SettledNews } from "./settled-news.ts";
 import { WorkSignal } from "./work-signal.ts";
 
 const DEFAULT_ENQUEUE_TIMEOUT_MS = 10_000;
-/** The layout that this code writes, and the oldest code that may use it. */
-const LAYOUT = 1;
-const OLDEST_LAYOUT = 1;
 /** Jobs that one step of `clear` removes. */
 const CLEAR_STEP = 500;
 /** Ids whose outcome one step reads. */
 const RESULTS_STEP = 1_000;
-/** Enqueues that go the long way at once after the short one was refused: the queue's rules say so, probably. */
-const JUDGED_CALLS = 100;
-const ALL_ACCEPTED: readonly string[] = [];
-/** Places that one page of a filtered listing looks at; a page may be shorter than asked for, and yet have a cursor. */
-const LOOK = 5_000;
-
-/** Letters by which scripts name where a job stands. */
-const LETTERS: Readonly<Record<JobStatus, string>> = {
-  waiting: "w",
-  scheduled: "s",
-  retrying: "r",
-  pending: "p",
-  running: "R",
-  completed: "c",
-  failed: "f",
-  cancelled: "x",
-  expired: "e",
-};
-
 /** Those that wait for others come first, so that no deletion sets one of them going. */
 const CLEARED: readonly JobStatus[] = [
   "waiting",
@@ -117,51 +91,36 @@ export interface RedisQueueSource {
   readonly onClose: (queue: TaskQueueProtocol) => Promise<void> | void;
 }
 
-/** Runs one of the queue's scripts. */
-export interface QueueCalls {
-  control(operation: string, ...args: readonly ScriptArgument[]): Promise<unknown>;
-  look(question: string, ...args: readonly ScriptArgument[]): Promise<unknown>;
-}
-
 /** A queue on Redis: every method is one script, which is one atomic step of the server. */
-export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
+export class ScriptedQueue implements TaskQueueProtocol {
   readonly name: string;
   readonly capabilities = FULL_CAPABILITIES;
   readonly deadLetters: RedisDeadLetters;
-  readonly #connection: RedisConnection;
-  readonly #keys: QueueKeys;
+  readonly #scripts: QueueScripts;
   readonly #onClose: RedisQueueSource["onClose"];
-  readonly #policy: QueuePolicy | undefined;
   readonly #shorthands: QueueShorthands;
   readonly #rememberMs: number;
   readonly #work: WorkSignal;
   readonly #news: SettledNews;
-  /** How every call that changes something is made. */
-  readonly #durable: RunOptions;
-  #judged = 0;
-  #opening: Promise<void> | undefined;
-  #isOpen = false;
   #closed = false;
 
   constructor(source: RedisQueueSource) {
-    const { name, namespace, connection, clock, random } = source;
+    const { name, namespace, connection, clock, random, policy } = source;
     this.name = name;
-    this.#connection = connection;
-    this.#keys = new QueueKeys(namespace, name);
-    this.#durable = { subject: name, durable: true };
     this.#onClose = source.onClose;
-    this.#policy = source.policy;
     const enqueueTimeoutMs = source.enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS;
     // Twice the time after which a producer gives up: so long may one of its resends still arrive.
     this.#rememberMs = 2 * enqueueTimeoutMs;
+    const scripts = new QueueScripts({ name, namespace, connection, rememberMs: this.#rememberMs, policy });
+    this.#scripts = scripts;
     this.#shorthands = new QueueShorthands(this, {
       clock,
       session: `${hostname()}-${process.pid}-${chanceName(random)}`,
       enqueueTimeoutMs,
     });
-    this.deadLetters = new RedisDeadLetters(name, this);
-    this.#work = new WorkSignal({ connection, clock, channel: this.#keys.wakeChannel, name, calls: this });
-    this.#news = new SettledNews({ connection, clock, channel: this.#keys.settledChannel, name, calls: this });
+    this.deadLetters = new RedisDeadLetters(name, scripts);
+    this.#work = new WorkSignal({ connection, clock, name, scripts });
+    this.#news = new SettledNews({ connection, clock, name, scripts });
   }
 
   enqueue(job: NewJob): Promise<Result<JobId, TaskQueueError>> {
@@ -184,124 +143,82 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
     jobs: readonly NewJob[],
     options: EnqueueManyOptions,
   ): Promise<readonly Result<Enqueued, TaskQueueError>[]> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     checkJobs(jobs);
     checkCall(options);
     if (options.transaction !== undefined) return jobs.map(() => err(this.#noTransactions()));
     const judged = judgedJobs(jobs);
-    if (!this.#isOpen) await this.open();
-    try {
-      const answers =
-        (await this.#enqueuePlain(judged.valid, options)) ?? (await this.#enqueueAny(judged.valid, options));
-      refuseStale(answers, options);
-      return acceptanceOf(this.name, jobs, judged, answers);
-    } catch (error) {
-      throw withIds(error, jobs);
-    }
-  }
-
-  /** The short way, for jobs that concern nothing but themselves; nothing when the other has to judge. */
-  async #enqueuePlain(
-    jobs: readonly NewJob[],
-    options: EnqueueManyOptions,
-  ): Promise<readonly string[] | undefined> {
-    if (this.#judged > 0) {
-      this.#judged--;
-      return undefined;
-    }
-    const call = plainArguments(this.#keys, options, this.#rememberMs, jobs);
-    if (call === undefined) return undefined;
-    const answer = await this.#connection.run(QUEUE_SCRIPTS.plainEnqueue, call.keys, call.args, this.#durable);
-    if (answer === 1) return ALL_ACCEPTED;
-    this.#judged = JUDGED_CALLS;
-    return undefined;
-  }
-
-  async #enqueueAny(jobs: readonly NewJob[], options: EnqueueManyOptions): Promise<readonly string[]> {
-    const args = enqueueArguments(this.#keys, options, this.#rememberMs, jobs);
-    return (await this.#connection.run(
-      QUEUE_SCRIPTS.enqueue,
-      this.#keys.hot,
-      args,
-      this.#durable,
-    )) as readonly string[];
+    const answers = await this.#scripts.enqueue(judged.valid, options);
+    refuseStale(answers, options);
+    return acceptanceOf(this.name, jobs, judged, answers);
   }
 
   async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     checkExchange(request);
-    if (!this.#isOpen) await this.open();
-    const reply = (await this.#connection.run(
-      QUEUE_SCRIPTS.exchange,
-      this.#keys.hot,
-      exchangeArguments(this.#keys, request, this.#rememberMs),
-      { subject: this.name, durable: request.settle.length > 0 },
-    )) as ExchangeTuple;
+    const args = exchangeArguments(this.#scripts.keys, request, this.#rememberMs);
+    const reply = (await this.#scripts.exchange(args, request.settle.length > 0)) as ExchangeTuple;
     refuseStale(reply, request);
     return exchangeReplyOf(reply, request.claim.leaseMs);
   }
 
   async extend(receipts: readonly Receipt[], leaseMs: number): Promise<ExtendReply> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     checkExtend(receipts, leaseMs);
-    if (!this.#isOpen) await this.open();
-    const { wakeChannel, settledChannel } = this.#keys;
+    const { wakeChannel, settledChannel } = this.#scripts.keys;
     const args = [wakeChannel, settledChannel, Math.ceil(leaseMs), ...receiptArguments(receipts)];
-    const [lost, cancelled] = (await this.#connection.run(QUEUE_SCRIPTS.extend, this.#keys.hot, args, {
-      subject: this.name,
-    })) as [Receipt[], Receipt[]];
+    const [lost, cancelled] = (await this.#scripts.extend(args)) as [Receipt[], Receipt[]];
     return { lost, cancelled };
   }
 
   async waitForWork(maxMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     checkWait(maxMs, signal);
     await this.#work.wait(maxMs, signal);
   }
 
   async settleIn(_transaction: TransactionHandle, _settlement: Settlement): Promise<"settled" | "lost"> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     throw this.#noTransactions();
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     checkPolicy(policy);
-    if (!this.#isOpen) await this.open();
-    await this.#setPolicy(policy);
+    await this.#scripts.setPolicy(policy);
   }
 
   async getPolicy(): Promise<QueuePolicy> {
-    const [policy] = (await this.look("meta")) as [string, number];
+    const [policy] = (await this.#scripts.look("meta")) as [string, number];
     return policy === "" ? {} : (JSON.parse(policy) as QueuePolicy);
   }
 
   async pause(): Promise<void> {
-    await this.control("pause", 1);
+    await this.#scripts.control("pause", 1);
   }
 
   async resume(): Promise<void> {
-    await this.control("pause", 0);
+    await this.#scripts.control("pause", 0);
   }
 
   async isPaused(): Promise<boolean> {
-    const [, paused] = (await this.look("meta")) as [string, number];
+    const [, paused] = (await this.#scripts.look("meta")) as [string, number];
     return paused === 1;
   }
 
   async cancel(id: JobId): Promise<CancelOutcome> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkJobId(id);
-    return (await this.control("cancel", id)) as CancelOutcome;
+    return (await this.#scripts.control("cancel", id)) as CancelOutcome;
   }
 
   async update(id: JobId, change: JobChange): Promise<Result<JobView, TaskQueueError>> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkJobId(id);
     const issues = changeIssues(change);
     if (issues !== undefined) return err(new TaskValidationError({ subject: "job change", issues }));
     const { runAt, priority, body } = change;
-    const answer = (await this.control(
+    const answer = (await this.#scripts.control(
       "update",
       id,
       runAt === undefined ? "" : Math.max(0, Math.ceil(runAt)),
@@ -323,56 +240,35 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   }
 
   async getJob(id: JobId): Promise<JobView | undefined> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkJobId(id);
-    const tuple = present<ViewTuple>((await this.look("get", id)) as ViewTuple | []);
+    const tuple = present<ViewTuple>((await this.#scripts.look("get", id)) as ViewTuple | []);
     return tuple === undefined ? undefined : viewOf(tuple);
   }
 
   async deleteJob(id: JobId): Promise<boolean> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkJobId(id);
-    return (await this.control("delete", id)) === 1;
+    return (await this.#scripts.control("delete", id)) === 1;
   }
 
   async list(query: JobQuery): Promise<Page<JobView>> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkJobQuery(query);
-    const { items, cursor } = await this.page(query);
+    const { items, cursor } = await pageOf(this.#scripts, query);
     return cursor === undefined ? { items: items.map(viewOf) } : { items: items.map(viewOf), cursor };
   }
 
   async listActive(query: { cursor?: string; limit?: number } = {}): Promise<Page<JobView>> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkActiveQuery(query);
     return this.list({ limit: 100, ...query, status: "running" });
   }
 
-  /** One page of a listing, as scripts tell it. */
-  async page(query: JobQuery, direction: "forwards" | "backwards" = "forwards"): Promise<Page<ViewTuple>> {
-    const { status, limit, task = "", key = "", cursor = "" } = query;
-    if (cursor !== "" && !/^\d+:/.test(cursor))
-      throw new TaskValidationError(
-        { subject: "job query", issues: [{ path: "cursor", message: "was not given out by this queue" }] },
-        { hint: "pass the cursor of the page before, or none for the first page" },
-      );
-    const [next, items] = (await this.look(
-      "list",
-      LETTERS[status],
-      direction,
-      limit,
-      task,
-      key,
-      cursor,
-      LOOK,
-    )) as [string, ViewTuple[]];
-    return next === "" ? { items } : { items, cursor: next };
-  }
-
   async count(status?: JobStatus): Promise<number> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkStatus(status);
-    return (await this.look("count", status === undefined ? "" : LETTERS[status])) as number;
+    return (await this.#scripts.look("count", status === undefined ? "" : STATUS_LETTERS[status])) as number;
   }
 
   getTaskCount(): Promise<number> {
@@ -380,7 +276,7 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   }
 
   async stats(): Promise<QueueStats> {
-    const [counts, paused, capacity, oldestPendingMs, workers] = (await this.look("stats")) as [
+    const [counts, paused, capacity, oldestPendingMs, workers] = (await this.#scripts.look("stats")) as [
       number[],
       number,
       number,
@@ -409,12 +305,12 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   }
 
   async clear(query: { status?: JobStatus } = {}): Promise<number> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkClearQuery(query);
     let n = 0;
     for (const status of query.status === undefined ? CLEARED : [query.status])
       for (;;) {
-        const removed = (await this.control("clear", LETTERS[status], CLEAR_STEP)) as number;
+        const removed = (await this.#scripts.control("clear", STATUS_LETTERS[status], CLEAR_STEP)) as number;
         n += removed;
         if (removed === 0) break;
       }
@@ -422,19 +318,19 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   }
 
   async results(ids: readonly JobId[]): Promise<readonly JobOutcome[]> {
-    checkOpenly(this.#closed, () => this.#closedError());
+    this.#scripts.checkOpen();
     checkJobIds(ids);
     const outcomes: JobOutcome[] = [];
     for (let at = 0; at < ids.length; at += RESULTS_STEP) {
       const part = ids.slice(at, at + RESULTS_STEP);
-      const tuples = (await this.look("results", ...part)) as (OutcomeTuple | [])[];
+      const tuples = (await this.#scripts.look("results", ...part)) as (OutcomeTuple | [])[];
       for (const [i, id] of part.entries()) outcomes.push(outcomeOf(id, present<OutcomeTuple>(tuples[i])));
     }
     return outcomes;
   }
 
   onSettled(ids: readonly JobId[], signal: AbortSignal): AsyncIterable<JobId> {
-    if (this.#closed) throw this.#closedError();
+    this.#scripts.checkOpen();
     checkSettledWatch(ids, signal);
     return this.#news.follow(ids, signal);
   }
@@ -442,86 +338,16 @@ export class ScriptedQueue implements TaskQueueProtocol, QueueCalls {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#scripts.close();
     this.#work.close();
     this.#news.close();
     await this.#shorthands.close();
     await this.#onClose(this);
   }
 
-  async control(operation: string, ...args: readonly ScriptArgument[]): Promise<unknown> {
-    if (this.#closed) throw this.#closedError();
-    if (!this.#isOpen) await this.open();
-    return this.#control(operation, args);
-  }
-
-  async look(question: string, ...args: readonly ScriptArgument[]): Promise<unknown> {
-    if (this.#closed) throw this.#closedError();
-    if (!this.#isOpen) await this.open();
-    return this.#connection.read(QUEUE_SCRIPTS.look, this.#keys.hot, ["", "", question, ...args], {
-      subject: this.name,
-    });
-  }
-
-  /**
-   * Makes sure, once, that this code may use what is stored.
-   *
-   * @throws TaskConfigError when newer code laid the queue out anew; QueueUnavailableError.
-   */
-  open(): Promise<void> {
-    return (this.#opening ??= this.#checkLayout().catch((error: unknown) => {
-      this.#opening = undefined;
-      throw error;
-    }));
-  }
-
-  async #checkLayout(): Promise<void> {
-    const [layout, oldest] = (await this.#control("layout", [LAYOUT, OLDEST_LAYOUT])) as [string, string];
-    if (Number(oldest) > LAYOUT)
-      throw new TaskConfigError(
-        `queue "${this.name}" has layout ${layout}, which this version of @lexigram/tasks-redis cannot use`,
-        { path: "queueName" },
-        { hint: "update @lexigram/tasks-redis in this process, or name another queue or namespace" },
-      );
-    if (this.#policy !== undefined) await this.#setPolicy(this.#policy);
-    this.#isOpen = true;
-  }
-
-  async #setPolicy(policy: QueuePolicy): Promise<void> {
-    const args = policyArguments(policy);
-    let answer = await this.#control("policy", args);
-    // Rules of somebody else are being applied to the jobs that are there; ours come after.
-    while (answer === "busy") answer = await this.#control("policy", args);
-    while (answer === "refiling") answer = await this.#control("refile", []);
-  }
-
-  #control(operation: string, args: readonly ScriptArgument[]): Promise<unknown> {
-    const { wakeChannel, settledChannel, all } = this.#keys;
-    return this.#connection.run(
-      QUEUE_SCRIPTS.control,
-      all,
-      [wakeChannel, settledChannel, operation, ...args],
-      this.#durable,
-    );
-  }
-
-  #closedError(): ClosedError {
-    return new ClosedError({ resource: `queue "${this.name}"` });
-  }
-
   #noTransactions(): UnsupportedError {
     return new UnsupportedError({ subject: `redis queue "${this.name}"`, capability: "transactions" });
   }
-}
-
-/** A closed queue says so, whatever it is called with. */
-function checkOpenly(closed: boolean, error: () => ClosedError): void {
-  if (closed) throw error();
-}
-
-/** Names the jobs whose fate is unknown. */
-function withIds(error: unknown, jobs: readonly NewJob[]): unknown {
-  if (!(error instanceof QueueUnavailableError) || error.fields.accepted !== "unknown") return error;
-  return new QueueUnavailableError({ ...error.fields, ids: jobs.map(({ id }) => id) }, { cause: error.cause });
 }
 
 function chanceName(random: Random): string {

@@ -1,6 +1,6 @@
 import { type Clock, type JobId, type SettledSubscription, SettledWaiters, type Timer } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
-import type { QueueCalls } from "./scripted-queue.ts";
+import type { QueueScripts } from "./queue-scripts.ts";
 
 /** How long the server minds that somebody waits for a job, and how often it is reminded. */
 const WATCH_MS = 60_000;
@@ -11,9 +11,8 @@ const MOST = 1_000;
 export interface SettledNewsParts {
   readonly connection: RedisConnection;
   readonly clock: Clock;
-  readonly channel: string;
   readonly name: string;
-  readonly calls: QueueCalls;
+  readonly scripts: QueueScripts;
 }
 
 /**
@@ -72,7 +71,7 @@ export class SettledNews {
       while (this.#unwatched.size > 0 && !this.#closed) {
         const ids = [...this.#unwatched].slice(0, MOST);
         for (const id of ids) this.#unwatched.delete(id);
-        const over = (await this.#parts.calls.control("watch", WATCH_MS, ...ids)) as JobId[];
+        const over = (await this.#parts.scripts.control("watch", WATCH_MS, ...ids)) as JobId[];
         for (const id of over) this.#waiters.announce(id);
       }
     } catch {
@@ -83,9 +82,9 @@ export class SettledNews {
   }
 
   async #subscribe(): Promise<void> {
-    const { connection, channel, name } = this.#parts;
+    const { connection, scripts, name } = this.#parts;
     const subscription = (this.#subscription ??= connection.subscribe(
-      channel,
+      scripts.keys.settledChannel,
       {
         message: (text) => {
           if (this.#open.size === 0) return;

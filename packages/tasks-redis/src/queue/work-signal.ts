@@ -1,6 +1,6 @@
 import type { Clock, Timer } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
-import type { QueueCalls } from "./scripted-queue.ts";
+import type { QueueScripts } from "./queue-scripts.ts";
 
 /** A wake may be missed, and the lease of a job that somebody else took may end: so long is nobody idle without a look. */
 const LOOK_AGAIN_MS = 1_000;
@@ -8,9 +8,8 @@ const LOOK_AGAIN_MS = 1_000;
 export interface WorkSignalParts {
   readonly connection: RedisConnection;
   readonly clock: Clock;
-  readonly channel: string;
   readonly name: string;
-  readonly calls: QueueCalls;
+  readonly scripts: QueueScripts;
 }
 
 /** Waits for work: asks, is woken by what changes, and asks again when time alone makes work. */
@@ -26,14 +25,14 @@ export class WorkSignal {
 
   async wait(maxMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || maxMs <= 0) return;
-    const { clock, calls } = this.#parts;
+    const { clock, scripts } = this.#parts;
     const deadline = clock.monotonic() + maxMs;
     const wait = new Wait(clock, signal);
     this.#wakes.add(wait.wake);
     try {
       await Promise.race([this.#subscribe(), wait.over]);
       while (!wait.isOver) {
-        const looked = calls.control("await") as Promise<[number, number]>;
+        const looked = scripts.control("await") as Promise<[number, number]>;
         // Who stops waiting does not hear whether the look succeeded.
         looked.catch(() => {});
         const answer = await Promise.race([looked, wait.over]);
@@ -64,11 +63,11 @@ export class WorkSignal {
   }
 
   async #subscribe(): Promise<void> {
-    const { connection, channel, name } = this.#parts;
+    const { connection, scripts, name } = this.#parts;
     if (this.#closed) return;
     const wakeAll = (): void => this.#wakeAll();
     this.#subscription ??= connection
-      .subscribe(channel, { message: wakeAll, resumed: wakeAll }, name)
+      .subscribe(scripts.keys.wakeChannel, { message: wakeAll, resumed: wakeAll }, name)
       .catch((error: unknown) => {
         this.#subscription = undefined;
         throw error;

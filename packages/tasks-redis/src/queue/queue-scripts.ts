@@ -1,0 +1,177 @@
+import {
+  ClosedError,
+  type EnqueueManyOptions,
+  type NewJob,
+  type QueuePolicy,
+  QueueUnavailableError,
+  TaskConfigError,
+} from "@lexigram/contracts";
+import type { RedisConnection, RunOptions, ScriptArgument } from "../connection/redis-connection.ts";
+import { QueueKeys } from "../lua/keys.ts";
+import { QUEUE_SCRIPTS } from "../lua/scripts.ts";
+import { enqueueArguments, plainArguments } from "./enqueue-call.ts";
+import { policyArguments } from "./policy-rules.ts";
+
+/** The layout that this code writes, and the oldest code that may use it. */
+const LAYOUT = 1;
+const OLDEST_LAYOUT = 1;
+/** Enqueues that go the long way at once after the short one was refused: the queue's rules say so, probably. */
+const JUDGED_CALLS = 100;
+const ALL_ACCEPTED: readonly string[] = [];
+
+export interface QueueScriptsParts {
+  readonly name: string;
+  readonly namespace: string;
+  readonly connection: RedisConnection;
+  /** How long a call is remembered, in milliseconds. */
+  readonly rememberMs: number;
+  /** Rules to set before the first call; absent: those that are stored stay. */
+  readonly policy: QueuePolicy | undefined;
+}
+
+/**
+ * The scripts of one queue, run on its keys. Before the first of them it makes sure, once, that this code may use what is
+ * stored. After `close` every call rejects with `ClosedError`.
+ */
+export class QueueScripts {
+  readonly keys: QueueKeys;
+  readonly #parts: QueueScriptsParts;
+  /** How every call that changes something is made. */
+  readonly #durable: RunOptions;
+  readonly #fleeting: RunOptions;
+  #judged = 0;
+  #opening: Promise<void> | undefined;
+  #isOpen = false;
+  #closed = false;
+
+  constructor(parts: QueueScriptsParts) {
+    this.#parts = parts;
+    this.keys = new QueueKeys(parts.namespace, parts.name);
+    this.#durable = { subject: parts.name, durable: true };
+    this.#fleeting = { subject: parts.name };
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** @throws ClosedError once it is closed. */
+  checkOpen(): void {
+    if (this.#closed) throw new ClosedError({ resource: `queue "${this.#parts.name}"` });
+  }
+
+  /** What is done to single jobs, and to the queue. */
+  async control(operation: string, ...args: readonly ScriptArgument[]): Promise<unknown> {
+    await this.#ready();
+    return this.#control(operation, args);
+  }
+
+  /** What only looks; a replica may answer. */
+  async look(question: string, ...args: readonly ScriptArgument[]): Promise<unknown> {
+    await this.#ready();
+    const { connection } = this.#parts;
+    return connection.read(QUEUE_SCRIPTS.look, this.keys.hot, ["", "", question, ...args], this.#fleeting);
+  }
+
+  /** @returns the answers of the store; none when all are accepted. */
+  async enqueue(jobs: readonly NewJob[], options: EnqueueManyOptions): Promise<readonly string[]> {
+    if (!this.#isOpen) await this.#ready();
+    else this.checkOpen();
+    try {
+      return (await this.#enqueuePlain(jobs, options)) ?? (await this.#enqueueAny(jobs, options));
+    } catch (error) {
+      throw withIds(error, jobs);
+    }
+  }
+
+  async exchange(args: readonly ScriptArgument[], settles: boolean): Promise<unknown> {
+    if (!this.#isOpen) await this.#ready();
+    else this.checkOpen();
+    const options = settles ? this.#durable : this.#fleeting;
+    return this.#parts.connection.run(QUEUE_SCRIPTS.exchange, this.keys.hot, args, options);
+  }
+
+  async extend(args: readonly ScriptArgument[]): Promise<unknown> {
+    await this.#ready();
+    return this.#parts.connection.run(QUEUE_SCRIPTS.extend, this.keys.hot, args, this.#fleeting);
+  }
+
+  async setPolicy(policy: QueuePolicy): Promise<void> {
+    await this.#ready();
+    await this.#setPolicy(policy);
+  }
+
+  async #ready(): Promise<void> {
+    this.checkOpen();
+    if (this.#isOpen) return;
+    this.#opening ??= this.#open();
+    try {
+      await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+    this.checkOpen();
+  }
+
+  async #open(): Promise<void> {
+    const { name, policy } = this.#parts;
+    const [layout, oldest] = (await this.#control("layout", [LAYOUT, OLDEST_LAYOUT])) as [string, string];
+    if (Number(oldest) > LAYOUT)
+      throw new TaskConfigError(
+        `queue "${name}" has layout ${layout}, which this version of @lexigram/tasks-redis cannot use`,
+        { path: "queueName" },
+        { hint: "update @lexigram/tasks-redis in this process, or name another queue or namespace" },
+      );
+    if (policy !== undefined) await this.#setPolicy(policy);
+    this.#isOpen = true;
+  }
+
+  async #setPolicy(policy: QueuePolicy): Promise<void> {
+    const args = policyArguments(policy);
+    let answer = await this.#control("policy", args);
+    // Rules of somebody else are being applied to the jobs that are there; ours come after.
+    while (answer === "busy") answer = await this.#control("policy", args);
+    while (answer === "refiling") answer = await this.#control("refile", []);
+  }
+
+  #control(operation: string, args: readonly ScriptArgument[]): Promise<unknown> {
+    const { wakeChannel, settledChannel, all } = this.keys;
+    const given = [wakeChannel, settledChannel, operation, ...args];
+    return this.#parts.connection.run(QUEUE_SCRIPTS.control, all, given, this.#durable);
+  }
+
+  /** The short way, for jobs that concern nothing but themselves; nothing when the other has to judge. */
+  async #enqueuePlain(
+    jobs: readonly NewJob[],
+    options: EnqueueManyOptions,
+  ): Promise<readonly string[] | undefined> {
+    if (this.#judged > 0) {
+      this.#judged--;
+      return undefined;
+    }
+    const { connection, rememberMs } = this.#parts;
+    const call = plainArguments(this.keys, options, rememberMs, jobs);
+    if (call === undefined) return undefined;
+    const answer = await connection.run(QUEUE_SCRIPTS.plainEnqueue, call.keys, call.args, this.#durable);
+    if (answer === 1) return ALL_ACCEPTED;
+    this.#judged = JUDGED_CALLS;
+    return undefined;
+  }
+
+  async #enqueueAny(jobs: readonly NewJob[], options: EnqueueManyOptions): Promise<readonly string[]> {
+    const { connection, rememberMs } = this.#parts;
+    const args = enqueueArguments(this.keys, options, rememberMs, jobs);
+    return (await connection.run(
+      QUEUE_SCRIPTS.enqueue,
+      this.keys.hot,
+      args,
+      this.#durable,
+    )) as readonly string[];
+  }
+}
+
+/** Names the jobs whose fate is unknown. */
+function withIds(error: unknown, jobs: readonly NewJob[]): unknown {
+  if (!(error instanceof QueueUnavailableError) || error.fields.accepted !== "unknown") return error;
+  return new QueueUnavailableError({ ...error.fields, ids: jobs.map(({ id }) => id) }, { cause: error.cause });
+}
