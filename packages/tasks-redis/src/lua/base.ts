@@ -93,11 +93,15 @@ function Q.parse(id, record)
     created = tonumber(string.sub(record, -24, -12)), order = tonumber(string.sub(record, -11)) }
 end
 
--- A state is packed; that of a plain completed job, of which there are most, is a text: !started,finished,encoding,result.
+-- A state is packed, but for those of which there are most, which are texts: =runAt of a plain job that is scheduled,
+-- ~runAt of one that was, !started,finished,runAt,encoding,result of one that completed.
 function Q.state(raw)
-  if string.byte(raw, 1) ~= 33 then return cmsgpack.unpack(raw) end
-  local started, finished, encoding, result = string.match(raw, '^!(%d+),(%d+),([^,]*),(.*)$')
-  local s = { c = 'c', a = 1, b = 1, st = tonumber(started), fi = tonumber(finished) }
+  local mark = string.byte(raw, 1)
+  if mark == 61 then return { c = 's', ru = tonumber(string.sub(raw, 2)) } end
+  if mark == 126 then return { ru = tonumber(string.sub(raw, 2)) } end
+  if mark ~= 33 then return cmsgpack.unpack(raw) end
+  local started, finished, runAt, encoding, result = string.match(raw, '^!(%d+),(%d+),(%d*),([^,]*),(.*)$')
+  local s = { c = 'c', a = 1, b = 1, st = tonumber(started), fi = tonumber(finished), ru = tonumber(runAt) }
   if encoding ~= '' then s.re, s.rb = encoding, result end
   return s
 end

@@ -206,22 +206,6 @@ function does.await()
   return { has and 1 or 0, due }, not has and due ~= 0
 end
 
--- Keeps the records of these jobs a moment past their end. Answers those that have ended.
-function does.watch(forMs, ...)
-  local over = {}
-  local entries = {}
-  for _, id in ipairs({ ... }) do
-    local e = Q.load(id)
-    if e and TERMINAL[e.c] then over[#over + 1] = id
-    else
-      entries[#entries + 1] = text(now + tonumber(forMs))
-      entries[#entries + 1] = id
-    end
-  end
-  many('ZADD', AWAITED, entries)
-  return over
-end
-
 -- layout, oldest layout that may still use this one. Answers both as stored.
 function does.layout(layout, oldest)
   if call('HSETNX', META, 'layout', layout) == 1 then call('HSET', META, 'oldestLayout', oldest) end

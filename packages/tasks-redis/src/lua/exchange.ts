@@ -49,11 +49,13 @@ local function completePlain(list)
     ids[i] = item.id
     ended[#ended + 1] = item.id
     states[2 * i - 1] = item.id
-    states[2 * i] = '!' .. text(item.at) .. ',' .. text(now) .. ',' .. item.x .. ',' .. item.y
+    states[2 * i] = '!' .. text(item.at) .. ',' .. text(now) .. ',' .. (item.ru or '') .. ',' .. item.x .. ',' .. item.y
   end
   many('ZREM', LEASE, ids)
   many('HDEL', FENCE, ids)
-  if meta.keepCount == 0 and call('EXISTS', AWAITED) == 0 then many('HDEL', JOBS, ids)
+  if meta.keepCount == 0 and call('EXISTS', AWAITED) == 0 then
+    many('HDEL', JOBS, ids)
+    many('HDEL', STATE, ids)
   else
     many('HSET', STATE, states)
     many('RPUSH', COMPLETED, ids)
@@ -155,6 +157,7 @@ local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
   local number = text(meta.deliveries)
   local startedFence = ':SBNN:' .. text(now) .. ':' .. session
   local aheadFence = ':UNNN::' .. session
+  local startedLate, aheadLate = ':SBND:' .. text(now) .. ':' .. session, ':UNND::' .. session
   local goesOn = true
   while goesOn and got < most and meta.mask > 0 do
     local p = highest(meta.mask)
@@ -169,7 +172,7 @@ local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
       for i, id in ipairs(ids) do
         local record, raw = records[i], states[i]
         local started = got < slots
-        local isPlain = not raw and string.byte(record, 1) ~= 83
+        local isPlain = (not raw or string.byte(raw, 1) == 126) and string.byte(record, 1) ~= 83
         local size = dataLength(record)
         if got > 0 and bytes + size > maxBytes then
           goesOn = false
@@ -181,7 +184,7 @@ local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
           leases[#leases + 1] = deadline
           leases[#leases + 1] = id
           fences[#fences + 1] = id
-          fences[#fences + 1] = n .. (started and startedFence or aheadFence)
+          fences[#fences + 1] = n .. (started and (raw and startedLate or startedFence) or raw and aheadLate or aheadFence)
           given[#given + 1] = id
           given[#given + 1] = n
           out[#out + 1] = id
@@ -319,9 +322,10 @@ if settles > 0 then
     local isPlain = false
     if kind == 'c' and allHeld and fence and not done[id] and not byTask then
       local number, started, began, special, state, startedAt = string.match(fence, '^(%d+):(%u)(%u)(%u)(%u):(%d*):')
-      if number == n and special == 'N' and state == 'N' and started == 'S' and not string.find(ARGV[base + 3], ',', 1, true) then
+      if number == n and special == 'N' and (state == 'N' or state == 'D') and started == 'S' and not string.find(ARGV[base + 3], ',', 1, true) then
         isPlain = true
-        plain[#plain + 1] = { id = id, at = tonumber(startedAt), x = ARGV[base + 3], y = ARGV[base + 4] }
+        plain[#plain + 1] = { id = id, at = tonumber(startedAt), x = ARGV[base + 3], y = ARGV[base + 4],
+          ru = state == 'D' and string.sub(call('HGET', STATE, id) or '~', 2) or nil }
       end
     end
     done[id] = true
@@ -344,7 +348,7 @@ Q.remember('x' .. session, { q = seq, l = lost, d = given, m = leaseMs }, max(le
 call('ZADD', CONSUMERS, 'GT', text(nowUp + leaseMs), session)
 call('ZREMRANGEBYSCORE', CONSUMERS, '-inf', now)
 set('swept', now)
-Q.close(budget)
+Q.close(max(budget, 2500), slots + ahead > #out / 4)
 return reply()
 `;
 

@@ -65,6 +65,9 @@ export class QueueKeys {
   /** What the short way of an enqueue touches: for jobs of one priority, by that, and for jobs of any. */
   readonly plainLevel: readonly (readonly string[])[];
   readonly plain: readonly string[];
+  /** What reading of outcomes touches, and telling that they are waited for. */
+  readonly outcomes: readonly string[];
+  readonly watch: readonly string[];
   /** What the hot calls touch. */
   readonly hot: readonly string[];
   /** What any script touches. */
@@ -80,6 +83,8 @@ export class QueueKeys {
     const levels = LEVELS.map((level) => `${prefix}level:${level}`);
     this.plainLevel = levels.map((level) => Object.freeze([...enqueued, level]));
     this.plain = Object.freeze([...enqueued, ...levels]);
+    this.outcomes = Object.freeze(["jobs", "state", "fence"].map((name) => prefix + name));
+    this.watch = Object.freeze(["state", "awaited"].map((name) => prefix + name));
     this.hot = Object.freeze([...NAMES.map((name) => prefix + name), ...levels]);
     // Free jobs stand there while new rules are applied to those that are there.
     this.all = Object.freeze([...this.hot, ...LEVELS.map((level) => `${prefix}kept:${level}`)]);

@@ -14,18 +14,6 @@ function answers.get(id)
   return e and Q.view(e) or {}
 end
 
-function answers.results(...)
-  local views = {}
-  for i, id in ipairs({ ... }) do
-    local e = Q.load(id)
-    if e then
-      local v = Q.view(e)
-      views[i] = { v[3], v[4], v[10], v[11], v[12], v[13] }
-    else views[i] = {} end
-  end
-  return views
-end
-
 local function kept(c) return call('ZLEXCOUNT', INDEX, '[K' .. c, '[K' .. c .. '\255') end
 local function countOf(c)
   if c == 'p' then return meta.pending end

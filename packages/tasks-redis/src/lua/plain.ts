@@ -29,6 +29,11 @@ local function fetch(key, fields)
 end
 `;
 
+/** A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough. */
+export const WAITED_FOR_MS = 2_000;
+/** Bytes of a result that is told with the news of its job's end. */
+export const LONGEST_NEWS = 4_096;
+
 /** Until when a call is remembered is written now and then, and a little further ahead than asked for. */
 const REMEMBERED_AHEAD_MS = 1_000;
 
@@ -91,7 +96,7 @@ else
       due[#due + 1] = format('%.0f', runAt)
       due[#due + 1] = ids[i]
       states[#states + 1] = ids[i]
-      states[#states + 1] = cmsgpack.pack({ c = 's', ru = runAt })
+      states[#states + 1] = '=' .. format('%.0f', runAt)
     end
     fields[2 * i - 1] = ids[i]
     fields[2 * i] = ARGV[at + 3] .. created .. format('%011.0f', place)
@@ -130,11 +135,13 @@ local function plainExchange()
 
   local field = 'call:x' .. session
   local meta = call('HMGET', META, 'paused', 'mask', field, 'deliveries', 'popped:c', 'pending', 'keepCount', 'swept', 'rules',
-    'refile')
+    'refile', 'idle')
   if (meta[9] or '') ~= '' or (meta[10] or '') ~= '' or now - tonumber(meta[8] or 0) >= 1000 then return nil end
   if call('EXISTS', EARLY, STALE, PEND, RELEASES, NOTICES) > 0 then return nil end
   local last = meta[3] and cmsgpack.unpack(meta[3]) or nil
   if last and seq <= last.q then return nil end
+  -- Old records that somebody waits for, or that others count beside, are trimmed the long way, many at once.
+  if call('LLEN', COMPLETED) > tonumber(meta[7] or 1000) + 1000 then return nil end
   local firstLease = call('ZRANGE', LEASE, 0, 0, 'WITHSCORES')
   local nextAt = tonumber(firstLease[2] or math.huge)
   if nextAt <= now then return nil end
@@ -160,7 +167,7 @@ local function plainExchange()
     numbers[settles + i], ids[settles + i] = ARGV[at], ARGV[at + 1]
     at = at + 2
   end
-  local startedAt = {}
+  local startedAt, runAt = {}, {}
   if #ids > 0 then
     local fences = fetch(FENCE, ids)
     for i = 1, #ids do
@@ -168,14 +175,15 @@ local function plainExchange()
       local at = #number + 2
       local flags = string.sub(fence, at, at + 4)
       if string.sub(fence, 1, at - 1) ~= number .. ':' then return nil end
-      if flags == 'SBNN:' then startedAt[i] = string.sub(fence, at + 5, at + 17)
-      elseif flags == 'UNNN:' then
+      if flags == 'SBNN:' or flags == 'SBND:' then startedAt[i] = string.sub(fence, at + 5, at + 17)
+      elseif flags == 'UNNN:' or flags == 'UNND:' then
         startedAt[i] = nowText
         if i > settles and not done[ids[i]] then
           begun[#begun + 1] = ids[i]
-          begun[#begun + 1] = number .. ':SBNN:' .. nowText .. string.sub(fence, at + 5)
+          begun[#begun + 1] = number .. ':SBN' .. string.sub(flags, 4) .. nowText .. string.sub(fence, at + 5)
         end
       else return nil end
+      if i <= settles and string.byte(flags, 4) == 68 then runAt[i] = string.sub(call('HGET', STATE, ids[i]) or '~', 2) end
     end
   end
 
@@ -188,6 +196,8 @@ local function plainExchange()
   local got, bytes, goesOn = 0, 0, meta[1] ~= '1' and most > 0
   local deadline = format('%.0f', nowUp + leaseMs)
   local startedFence, aheadFence = number .. ':SBNN:' .. nowText .. ':' .. session, number .. ':UNNN::' .. session
+  -- Of jobs that were put off, which is told with the rest of them when they have ended.
+  local startedLate, aheadLate = number .. ':SBND:' .. nowText .. ':' .. session, number .. ':UNND::' .. session
   local aheadCounters = '1,0,0,0,' .. format('%.0f', leaseMs)
   local p = 20
   while goesOn and got < most and mask > 0 and p >= 0 do
@@ -200,7 +210,8 @@ local function plainExchange()
         local records, states = call('HMGET', JOBS, unpack(found)), call('HMGET', STATE, unpack(found))
         for i = 1, n do
           local record = records[i]
-          if states[i] or not record or byte(record, 1) == 83 then return nil end
+          local state = states[i]
+          if (state and byte(state, 1) ~= 126) or not record or byte(record, 1) == 83 then return nil end
           local size = #record - 26 - string.find(record, '\n', 2, true)
           if got > 0 and bytes + size > maxBytes then
             n = i - 1
@@ -212,7 +223,9 @@ local function plainExchange()
           local started = got < slots
           got = got + 1
           leases[2 * got - 1], leases[2 * got] = deadline, id
-          fences[2 * got - 1], fences[2 * got] = id, started and startedFence or aheadFence
+          fences[2 * got - 1] = id
+          if state then fences[2 * got] = started and startedLate or aheadLate
+          else fences[2 * got] = started and startedFence or aheadFence end
           given[2 * got - 1], given[2 * got] = id, number
           out[4 * got - 3], out[4 * got - 2], out[4 * got - 1] = id, number, record
           out[4 * got] = started and '' or aheadCounters
@@ -233,13 +246,15 @@ local function plainExchange()
       local base = 10 + i * 5
       settled[i] = ids[i]
       states[2 * i - 1] = ids[i]
-      states[2 * i] = '!' .. startedAt[i] .. ',' .. nowText .. ',' .. ARGV[base] .. ',' .. ARGV[base + 1]
+      states[2 * i] = '!' .. startedAt[i] .. ',' .. nowText .. ',' .. (runAt[i] or '') .. ',' .. ARGV[base] .. ',' .. ARGV[base + 1]
     end
     slices('ZREM', LEASE, settled)
     slices('HDEL', FENCE, settled)
     local keep = tonumber(meta[7] or 1000)
     local awaited = call('EXISTS', AWAITED) == 1
-    if keep == 0 and not awaited then slices('HDEL', JOBS, settled)
+    if keep == 0 and not awaited then
+      slices('HDEL', JOBS, settled)
+      slices('HDEL', STATE, settled)
     else
       slices('HSET', STATE, states)
       local over = call('RPUSH', COMPLETED, unpack(settled, 1, math.min(settles, MOST))) - keep
@@ -253,10 +268,17 @@ local function plainExchange()
       end
     end
     if awaited then
-      for i = 1, settles do call('ZADD', AWAITED, 'XX', format('%.0f', now + 2000), ids[i]) end
-      for from = 1, settles, MOST do
-        call('PUBLISH', ARGV[2], cjson.encode({ unpack(settled, from, math.min(from + MOST - 1, settles)) }))
+      -- Who waits is told the outcome with the news, unless that is large.
+      local news = {}
+      for i = 1, settles do
+        if call('ZSCORE', AWAITED, ids[i]) then
+          call('ZADD', AWAITED, format('%.0f', now + ${WAITED_FOR_MS}), ids[i])
+          local base = 10 + i * 5
+          local isShort = #ARGV[base + 1] <= ${LONGEST_NEWS}
+          news[#news + 1] = isShort and { ids[i], ARGV[base], ARGV[base + 1] } or { ids[i] }
+        end
       end
+      if #news > 0 then call('PUBLISH', ARGV[2], cjson.encode(news)) end
     end
   end
   slices('HSET', FENCE, begun)
@@ -286,7 +308,9 @@ local function plainExchange()
   local claims = nowUp + leaseMs
   if last and last.u and last.u <= claims and last.u > claims - 50 then claims = last.u
   else call('ZADD', CONSUMERS, 'GT', format('%.0f', claims), session) end
-  call('HSET', META, 'mask', format('%.0f', mask), 'deliveries', number, 'pending', format('%.0f', tonumber(meta[6] or 0) - got),
+  -- Who got less than it asked for is woken by what comes next.
+  local idle = (meta[1] ~= '1' and got < most) and '1' or meta[11] or '0'
+  call('HSET', META, 'idle', idle, 'mask', format('%.0f', mask), 'deliveries', number, 'pending', format('%.0f', tonumber(meta[6] or 0) - got),
     'popped:c', format('%.0f', tonumber(meta[5] or 0)), field,
     cmsgpack.pack({ q = seq, l = {}, d = given, m = leaseMs, e = ends, u = claims }))
   return { {}, {}, tonumber(meta[1] or 0), nextAt < math.huge and floor(nextAt - exact) or -1, out }

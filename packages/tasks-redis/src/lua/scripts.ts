@@ -4,6 +4,7 @@ import { ENQUEUE } from "./enqueue.ts";
 import { EXCHANGE, EXTEND } from "./exchange.ts";
 import { LOOK } from "./look.ts";
 import { PLAIN_ENQUEUE } from "./plain.ts";
+import { OUTCOMES, WATCH } from "./small.ts";
 
 /** The scripts of a queue. */
 export const QUEUE_SCRIPTS = {
@@ -13,4 +14,6 @@ export const QUEUE_SCRIPTS = {
   extend: new RedisScript("extend", EXTEND),
   control: new RedisScript("control", CONTROL),
   look: new RedisScript("look", LOOK),
+  outcomes: new RedisScript("outcomes", OUTCOMES),
+  watch: new RedisScript("watch", WATCH),
 } as const;

@@ -1,3 +1,5 @@
+import { WAITED_FOR_MS } from "./plain.ts";
+
 /** Leases, moves, ends and records, and what each step begins and closes with. */
 export const STEPS: string = String.raw`
 -- Small containers are kept as flat lists, which a batch rebuilds entry by entry; one long entry keeps them hashed.
@@ -9,6 +11,7 @@ function Q.leaseOf(e)
   if not lease then
     local n, started, began, special, state, at, session = string.match(e.fence, '^(%d+):(%u)(%u)(%u)(%u):(%d*):(.*)$')
     lease = { n = n, started = started == 'S', began = began == 'B', special = special == 'X', state = state == 'Y',
+      late = state == 'D',
       at = tonumber(at), session = session }
     e.lease = lease
   end
@@ -16,7 +19,7 @@ function Q.leaseOf(e)
 end
 local function fenceOf(lease)
   return lease.n .. ':' .. (lease.started and 'S' or 'U') .. (lease.began and 'B' or 'N')
-    .. (lease.special and 'X' or 'N') .. (lease.state and 'Y' or 'N') .. ':' .. (lease.at and text(lease.at) or '')
+    .. (lease.special and 'X' or 'N') .. (lease.state and 'Y' or lease.late and 'D' or 'N') .. ':' .. (lease.at and text(lease.at) or '')
     .. ':' .. lease.session
 end
 function Q.writeLease(e)
@@ -246,8 +249,7 @@ function Q.unheld(e)
   if key then Q.unchain(e, key) end
 end
 
--- A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough.
-local WAITED_FOR = 2000
+local WAITED_FOR = ${WAITED_FOR_MS}
 
 -- Lets a record go whose time is over.
 local function letRecordGo(id)
@@ -361,12 +363,38 @@ function Q.begin(budget)
   end
 end
 
--- Makes due jobs pending: plain ones, which nothing else concerns, all at once.
-function Q.promote(set, due)
-  for _, id in ipairs(due) do
-    local e = Q.load(id)
-    if e then Q.makePending(e) else call('ZREM', set, id) end
+-- Makes due jobs pending: those that nothing else concerns all at once.
+function Q.promote(source, due)
+  local records, states = fetch(JOBS, due), fetch(STATE, due)
+  local plain, fields, marks, levels = {}, {}, {}, {}
+  local byTask = rules and (rules.tasks or (rules.k and rules.k.fair))
+  for i, id in ipairs(due) do
+    local record, raw = records[i], states[i]
+    if record and raw and string.byte(raw, 1) == 61 and string.byte(record, 1) ~= 83 and not byTask then
+      set('places', meta.places + 1)
+      plain[#plain + 1] = id
+      fields[#fields + 1] = id
+      fields[#fields + 1] = string.sub(record, 1, -12) .. format('%011.0f', meta.places)
+      marks[#marks + 1] = id
+      marks[#marks + 1] = '~' .. string.sub(raw, 2)
+      local p = tonumber(string.sub(record, -26, -25))
+      levels[p] = levels[p] or {}
+      table.insert(levels[p], id)
+    else
+      local e = record and Q.load(id, record)
+      if e then Q.makePending(e) else call('ZREM', source, id) end
+    end
   end
+  if #plain == 0 then return end
+  many('ZREM', source, plain)
+  many('HSET', JOBS, fields)
+  many('HSET', STATE, marks)
+  for p, ids in pairs(levels) do
+    many('RPUSH', KEYS[LEVEL0 + p], ids)
+    if not has(meta.mask, p) then set('mask', meta.mask + bit(p)) end
+  end
+  set('pending', meta.pending + #plain)
+  moved = true
 end
 
 function Q.dueIn()
@@ -397,8 +425,14 @@ end
 function Q.close(budget, goesIdle)
   -- Whoever waits has said so; without anybody, nothing has to be told.
   if #ended > 0 and call('EXISTS', AWAITED) == 1 then
-    for _, id in ipairs(ended) do call('ZADD', AWAITED, 'XX', text(now + WAITED_FOR), id) end
-    for from = 1, #ended, MOST do call('PUBLISH', ARGV[2], cjson.encode(slice(ended, from))) end
+    local news = {}
+    for _, id in ipairs(ended) do
+      if call('ZSCORE', AWAITED, id) then
+        call('ZADD', AWAITED, text(now + WAITED_FOR), id)
+        news[#news + 1] = { id }
+      end
+    end
+    if #news > 0 then call('PUBLISH', ARGV[2], cjson.encode(news)) end
   end
   Q.trim(budget)
   if meta.idle == 1 and moved then

@@ -1,6 +1,7 @@
 import {
   ClosedError,
   type EnqueueManyOptions,
+  type JobId,
   type NewJob,
   type QueuePolicy,
   QueueUnavailableError,
@@ -94,6 +95,19 @@ export class QueueScripts {
   async extend(args: readonly ScriptArgument[]): Promise<unknown> {
     await this.#ready();
     return this.#parts.connection.run(QUEUE_SCRIPTS.extend, this.keys.hot, args, this.#fleeting);
+  }
+
+  async outcomes(ids: readonly JobId[]): Promise<unknown> {
+    await this.#ready();
+    return this.#parts.connection.read(QUEUE_SCRIPTS.outcomes, this.keys.outcomes, ids, this.#fleeting);
+  }
+
+  /** Keeps the records of jobs a moment past their end. @returns those that have ended. */
+  async watch(forMs: number, ids: readonly JobId[]): Promise<readonly JobId[]> {
+    await this.#ready();
+    const args = [forMs, ...ids];
+    const { connection } = this.#parts;
+    return (await connection.run(QUEUE_SCRIPTS.watch, this.keys.watch, args, this.#fleeting)) as JobId[];
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {

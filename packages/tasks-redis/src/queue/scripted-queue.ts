@@ -157,9 +157,13 @@ export class ScriptedQueue implements TaskQueueProtocol {
     this.#scripts.checkOpen();
     checkExchange(request);
     const args = exchangeArguments(this.#scripts.keys, request, this.#rememberMs);
+    const heard = this.#work.heard;
     const reply = (await this.#scripts.exchange(args, request.settle.length > 0)) as ExchangeTuple;
     refuseStale(reply, request);
-    return exchangeReplyOf(reply, request.claim.leaseMs);
+    const answer = exchangeReplyOf(reply, request.claim.leaseMs);
+    const { slots, ahead } = request.claim;
+    if (answer.deliveries.length < slots + ahead && !answer.paused) this.#work.foundNoMore(heard, answer.nextDueInMs);
+    return answer;
   }
 
   async extend(receipts: readonly Receipt[], leaseMs: number): Promise<ExtendReply> {
@@ -320,10 +324,12 @@ export class ScriptedQueue implements TaskQueueProtocol {
   async results(ids: readonly JobId[]): Promise<readonly JobOutcome[]> {
     this.#scripts.checkOpen();
     checkJobIds(ids);
+    const told = this.#news.outcomesOf(ids);
+    if (told !== undefined) return told;
     const outcomes: JobOutcome[] = [];
     for (let at = 0; at < ids.length; at += RESULTS_STEP) {
       const part = ids.slice(at, at + RESULTS_STEP);
-      const tuples = (await this.#scripts.look("results", ...part)) as (OutcomeTuple | [])[];
+      const tuples = (await this.#scripts.outcomes(part)) as (OutcomeTuple | [])[];
       for (const [i, id] of part.entries()) outcomes.push(outcomeOf(id, present<OutcomeTuple>(tuples[i])));
     }
     return outcomes;

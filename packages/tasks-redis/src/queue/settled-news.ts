@@ -1,5 +1,13 @@
-import { type Clock, type JobId, type SettledSubscription, SettledWaiters, type Timer } from "@lexigram/contracts";
+import {
+  type Clock,
+  type JobId,
+  type JobOutcome,
+  type SettledSubscription,
+  SettledWaiters,
+  type Timer,
+} from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
+import { bodyOf } from "./job-content.ts";
 import type { QueueScripts } from "./queue-scripts.ts";
 
 /** How long the server minds that somebody waits for a job, and how often it is reminded. */
@@ -7,6 +15,9 @@ const WATCH_MS = 60_000;
 const REMIND_MS = 20_000;
 /** Ids of one reminder at most. */
 const MOST = 1_000;
+
+/** A job that ended; one that completed in its first attempt with the encoding and text of a short result. */
+type News = readonly [id: JobId, encoding?: string, data?: string];
 
 export interface SettledNewsParts {
   readonly connection: RedisConnection;
@@ -23,6 +34,8 @@ export class SettledNews {
   readonly #parts: SettledNewsParts;
   readonly #waiters = new SettledWaiters();
   readonly #open = new Set<SettledSubscription>();
+  /** What was announced with its result and not read yet; a reader that does not come leaves no more than so many. */
+  readonly #told = new Map<JobId, JobOutcome>();
   #unwatched = new Set<JobId>();
   #telling = false;
   #subscription: Promise<() => void> | undefined;
@@ -51,8 +64,30 @@ export class SettledNews {
     return subscription;
   }
 
+  /**
+   * Outcomes of jobs that were announced with their results a moment ago: a completed job stays as it is. Nothing when one
+   * of them has to be asked for. Each is told once.
+   */
+  outcomesOf(ids: readonly JobId[]): readonly JobOutcome[] | undefined {
+    if (this.#told.size === 0 || !ids.every((id) => this.#told.has(id))) return undefined;
+    const outcomes = ids.flatMap((id) => this.#told.get(id) ?? []);
+    for (const id of ids) this.#told.delete(id);
+    return outcomes;
+  }
+
+  #tellOf([id, encoding, data]: News): void {
+    if (!this.#waiters.has(id)) return;
+    if (encoding !== undefined && data !== undefined) {
+      if (this.#told.size >= MOST) this.#told.clear();
+      const result = encoding === "" ? {} : { result: bodyOf(encoding, data) };
+      this.#told.set(id, { id, status: "completed", attempt: 1, ...result });
+    }
+    this.#waiters.announce(id);
+  }
+
   close(): void {
     this.#closed = true;
+    this.#told.clear();
     for (const subscription of this.#open) subscription.end();
     this.#rest();
     this.#subscription?.then(
@@ -71,7 +106,7 @@ export class SettledNews {
       while (this.#unwatched.size > 0 && !this.#closed) {
         const ids = [...this.#unwatched].slice(0, MOST);
         for (const id of ids) this.#unwatched.delete(id);
-        const over = (await this.#parts.scripts.control("watch", WATCH_MS, ...ids)) as JobId[];
+        const over = await this.#parts.scripts.watch(WATCH_MS, ids);
         for (const id of over) this.#waiters.announce(id);
       }
     } catch {
@@ -87,8 +122,7 @@ export class SettledNews {
       scripts.keys.settledChannel,
       {
         message: (text) => {
-          if (this.#open.size === 0) return;
-          for (const id of JSON.parse(text) as JobId[]) this.#waiters.announce(id);
+          if (this.#open.size > 0) for (const news of JSON.parse(text) as News[]) this.#tellOf(news);
         },
         resumed: () => this.#watchAll(),
       },

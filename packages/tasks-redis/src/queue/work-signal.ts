@@ -12,33 +12,58 @@ export interface WorkSignalParts {
   readonly scripts: QueueScripts;
 }
 
-/** Waits for work: asks, is woken by what changes, and asks again when time alone makes work. */
+/** What an exchange found out: that nothing more can start, as of so many wakes. */
+interface Nothing {
+  readonly heard: number;
+  /** On the monotonic clock; infinite when time alone makes no work. */
+  readonly dueAt: number;
+}
+
+/**
+ * Waits for work: asks, is woken by what changes, and asks again when time alone makes work. An exchange that brought less
+ * than it asked for has asked already.
+ */
 export class WorkSignal {
   readonly #parts: WorkSignalParts;
   readonly #wakes = new Set<() => void>();
   #subscription: Promise<() => void> | undefined;
+  #hears = false;
+  #heard = 0;
+  #nothing: Nothing | undefined;
   #closed = false;
 
   constructor(parts: WorkSignalParts) {
     this.#parts = parts;
   }
 
+  /** Wakes that were heard until now; nothing as long as none would be heard. */
+  get heard(): number | undefined {
+    return this.#hears ? this.#heard : undefined;
+  }
+
+  /**
+   * An exchange brought less than it asked for, and the store wakes who listens from then on.
+   *
+   * @param heard what {@link heard} was when it was sent: a wake since then may be about what it did not see.
+   */
+  foundNoMore(heard: number | undefined, nextDueInMs: number | undefined): void {
+    if (heard === undefined) return;
+    const dueAt = nextDueInMs === undefined ? Infinity : this.#parts.clock.monotonic() + nextDueInMs;
+    this.#nothing = { heard, dueAt };
+  }
+
   async wait(maxMs: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || maxMs <= 0) return;
-    const { clock, scripts } = this.#parts;
+    const { clock } = this.#parts;
     const deadline = clock.monotonic() + maxMs;
     const wait = new Wait(clock, signal);
     this.#wakes.add(wait.wake);
     try {
       await Promise.race([this.#subscribe(), wait.over]);
       while (!wait.isOver) {
-        const looked = scripts.control("await") as Promise<[number, number]>;
-        // Who stops waiting does not hear whether the look succeeded.
-        looked.catch(() => {});
-        const answer = await Promise.race([looked, wait.over]);
+        const dueMs = await Promise.race([this.#dueIn(), wait.over]);
         const left = deadline - clock.monotonic();
-        if (answer === undefined || answer[0] === 1 || answer[1] === 0 || left <= 0) return;
-        const dueMs = answer[1] < 0 ? Infinity : answer[1];
+        if (dueMs === undefined || dueMs <= 0 || left <= 0) return;
         await wait.atMost(Math.min(left, dueMs, LOOK_AGAIN_MS));
         if (clock.monotonic() >= deadline || dueMs <= LOOK_AGAIN_MS) return;
       }
@@ -48,8 +73,21 @@ export class WorkSignal {
     }
   }
 
+  /** Milliseconds until there is work, as far as time alone tells; 0 when there is. */
+  async #dueIn(): Promise<number> {
+    const nothing = this.#nothing;
+    // It holds for one wait: whatever that does not hear of, the next look sees.
+    this.#nothing = undefined;
+    if (nothing !== undefined && this.#hears)
+      return nothing.heard === this.#heard ? nothing.dueAt - this.#parts.clock.monotonic() : 0;
+    const [has, due] = (await this.#parts.scripts.control("await")) as [number, number];
+    if (has === 1) return 0;
+    return due < 0 ? Infinity : due;
+  }
+
   close(): void {
     this.#closed = true;
+    this.#hears = false;
     this.#wakeAll();
     this.#subscription?.then(
       (unsubscribe) => unsubscribe(),
@@ -59,6 +97,7 @@ export class WorkSignal {
   }
 
   #wakeAll(): void {
+    this.#heard++;
     for (const wake of this.#wakes) wake();
   }
 
@@ -73,6 +112,7 @@ export class WorkSignal {
         throw error;
       });
     await this.#subscription;
+    this.#hears = !this.#closed;
   }
 }
 
