@@ -34,6 +34,6 @@ const store = redisUrl === undefined ? { type: "memory" } : { type: "redis", red
 const queues = TasksModule.configure({ workerCount: 2, backends: [{ name: "files", ...store }] });
 @module({ imports: [queues, TasksModule.scope(hashFile)], providers: [FileIndex] })
 class App {}
-
-await using app = await Application.boot({ modules: [App] });
+const app = await Application.boot({ modules: [App] });
 await app.get(FileIndex).index(folder);
+await app.close();
