@@ -25,7 +25,7 @@ export interface LinkOptions {
   /** Makes the next client. `first` is true once. */
   readonly make: (first: boolean, events: ClientEvents) => RedisClient;
   /**
-   * What is done before the link counts as ready. The link stays up with a rejection only in that it tries again.
+   * What is done before the link counts as ready. When it rejects, another client is made and tried.
    *
    * @param alive to be called at each sign of life.
    */

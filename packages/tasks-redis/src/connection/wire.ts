@@ -36,7 +36,7 @@ function keyWords(keys: readonly string[]): string {
   return words;
 }
 
-/** @param byHash whether the server is taken to know the script; else it is sent along, and known from then on. */
+/** @param known whether the server is taken to know the script; else it is sent along, and known from then on. */
 export function scriptFrame(
   script: RedisScript,
   keys: readonly string[],

@@ -6,6 +6,7 @@ ${KEY_LOCALS}
 local LEVEL0, KEPT0 = ${LEVEL0}, ${KEPT0}
 local call = redis.call
 local floor, max, min, format = math.floor, math.max, math.min, string.format
+-- What one part of the script uses of another, whichever stands first.
 local Q = {}
 
 -- Instants are epoch milliseconds. What has passed is judged by the clock rounded down, what must last is set by the
@@ -14,6 +15,7 @@ local clock = call('TIME')
 local exact = clock[1] * 1000 + clock[2] / 1000
 local now, nowUp = floor(exact), math.ceil(exact)
 
+-- The first 15 are numbers.
 local META_FIELDS = {'paused', 'mask', 'idle', 'places', 'seq', 'deliveries', 'turns', 'stamp', 'pending',
   'keepAge', 'keepCount', 'keepFailedAge', 'keepFailedCount', 'maxSize', 'swept', 'rules', 'refile'}
 local META_DEFAULTS = {0, 0, 0, 0, 0, 0, 0, 0, 0, 3600000, 1000, 604800000, 10000, -1, 0, '', ''}
@@ -28,6 +30,7 @@ do
   end
 end
 
+-- Counters are written once, at the end of the step.
 local function set(field, value)
   if meta[field] ~= value then
     meta[field] = value
@@ -87,7 +90,12 @@ local function tail(priority, created, order)
 end
 
 -- An entry: its record, its state (s), and where it stands (c): w waiting, s scheduled, r retrying, p pending, R running,
--- c completed, f failed, x cancelled, e expired.
+-- c completed, f failed, x cancelled, e expired. A pending or running job keeps no c: its fence tells which it is.
+-- Of a state: a attempts that ended, v recoveries, d deferrals, b whether it ever started, st and fi when it started last
+-- and finished, ru when it is due, o its place (0: it gets one on becoming pending), er error, wy the store's own reason
+-- instead, rs reason of a dead letter, re and rb encoding and data of the result, cr cancellation is asked for, rd redrives,
+-- rp the failure it was redriven from, n its barrier has counted it, lk others depend on it, kp stamp in the index, aw until
+-- when it is kept for who waited, tl its own time to live is over.
 function Q.parse(id, record)
   return { id = id, record = record, kind = string.sub(record, 1, 1), priority = tonumber(string.sub(record, -26, -25)),
     created = tonumber(string.sub(record, -24, -12)), order = tonumber(string.sub(record, -11)) }

@@ -196,7 +196,8 @@ function does.refile()
   return meta.refile == '' and 'done' or 'refiling'
 end
 
--- Whether a claim would find a job, and when time alone makes work; who asks is woken by what changes.
+-- Whether a claim would find a job, and when time alone makes work; who asks is woken by what changes: the second value
+-- makes the queue idle, which has the next change announced.
 function does.await()
   local has = false
   if meta.paused == 0 and meta.refile == '' and meta.pending > 0 and Q.queueOpen() then
@@ -251,7 +252,7 @@ function does.unbury(id)
   return 1
 end
 
--- Goes over a bounded number of dead letters, oldest first: what, task or '', olderThanMs or -1, after, until.
+-- Goes over a bounded number of dead letters, oldest first, and not over those that came after the first call: what, task or '', olderThanMs or -1, after, until.
 -- Answers { dealt with, the stamp to go on after, or '' }.
 function does.each(what, task, olderThanMs, after, untilStamp, n)
   olderThanMs = tonumber(olderThanMs)

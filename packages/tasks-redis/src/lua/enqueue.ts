@@ -29,6 +29,7 @@ local function refusal(id, e, holderId, replaced)
   if holderId and not replaced then return 'u' .. holderId end
   if h.k then
     local required = Q.requiredPriority(h.k)
+    -- The one it replaces is no earlier job of its key any more.
     local own = replaced and Q.head(replaced).k == h.k and not Q.sharesOrder(replaced)
     if required and required ~= e.priority and not own then return 'p' .. required end
   end
@@ -98,7 +99,7 @@ end
 `;
 
 /**
- * KEYS all. ARGV: wake channel, settled channel, session, seq, how long it is remembered, then for each job id, priority,
+ * KEYS hot. ARGV: wake channel, settled channel, session, seq, how long it is remembered, then for each job id, priority,
  * delay, content. Answers {} when all are accepted, else one answer for each.
  */
 export const ENQUEUE: string =
@@ -113,6 +114,7 @@ Q.begin(500)
 
 local n = (#ARGV - 5) / 4
 local answers, refusedAny = {}, false
+-- Limits of tasks, and turns, concern jobs without a key too.
 local sectioned = rules ~= nil and (rules.tasks ~= nil or (rules.k ~= nil and rules.k.fair))
 local room = meta.maxSize >= 0 and meta.maxSize - Q.unfinished() or nil
 

@@ -3,7 +3,9 @@ import { PLAIN_EXCHANGE } from "./plain.ts";
 
 /** Settlements and claims. */
 const SETTLE: string = String.raw`
--- Applies what became of an attempt; false, and nothing has changed, when the delivery is no longer held.
+-- Applies what became of an attempt; false, and nothing has changed, when the delivery is no longer held. Kinds: c
+-- complete (x, y: encoding and data of the result), r retry (delay and whether it counts; error), f fail (reason, error),
+-- x cancel (y: error), l release (x: delay).
 local function settle(kind, n, id, x, y)
   local e = Q.load(id)
   if not e or e.c ~= 'R' then return false end
@@ -62,7 +64,7 @@ local function completePlain(list)
   end
 end
 
--- Takes back what was not settled before its lease ended.
+-- Takes back what was not settled before its lease ended. The sentinel's deadline is never over.
 local function reap(budget)
   for _, id in ipairs(call('ZRANGEBYSCORE', LEASE, '-inf', now, 'LIMIT', 0, budget)) do
     local e = Q.load(id)
@@ -151,7 +153,7 @@ local function claimOneByOne(session, slots, most, leaseMs, maxBytes, budget, ea
 end
 
 -- Jobs of the level lists, in bulk: nothing but their level decides.
-local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
+local function claimInBulk(session, slots, most, leaseMs, maxBytes)
   local deadline = text(nowUp + leaseMs)
   local got, bytes, leases, fences = 0, 0, {}, {}
   local number = text(meta.deliveries)
@@ -180,15 +182,14 @@ local function claimInBulk(session, slots, most, leaseMs, maxBytes, budget)
         end
         if isPlain then
           bytes = bytes + size
-          local n = number
           leases[#leases + 1] = deadline
           leases[#leases + 1] = id
           fences[#fences + 1] = id
-          fences[#fences + 1] = n .. (started and (raw and startedLate or startedFence) or raw and aheadLate or aheadFence)
+          fences[#fences + 1] = number .. (started and (raw and startedLate or startedFence) or raw and aheadLate or aheadFence)
           given[#given + 1] = id
-          given[#given + 1] = n
+          given[#given + 1] = number
           out[#out + 1] = id
-          out[#out + 1] = n
+          out[#out + 1] = number
           out[#out + 1] = record
           out[#out + 1] = started and '' or '1,0,0,0,' .. text(leaseMs)
           meta.pending = meta.pending - 1
@@ -243,12 +244,12 @@ local function claim(session, slots, ahead, leaseMs, maxBytes, budget)
     return claimOneByOne(session, slots, most, leaseMs, maxBytes, budget, early, stale, laned)
   end
   if rules and rules.c then most = min(slots, rules.c - Q.running()) end
-  if most > 0 then claimInBulk(session, slots, most, leaseMs, maxBytes, budget) end
+  if most > 0 then claimInBulk(session, slots, most, leaseMs, maxBytes) end
 end
 `;
 
 /**
- * KEYS all. ARGV: wake channel, settled channel, session, seq, how long it is remembered, slots, ahead, leaseMs, maxBytes,
+ * KEYS hot. ARGV: wake channel, settled channel, session, seq, how long it is remembered, slots, ahead, leaseMs, maxBytes,
  * number of settlements, number of starts; five for each settlement (kind, delivery, id, x, y), two for each start
  * (delivery, id). Answers { lost, cancelled, paused, next due or -1, deliveries of four }.
  */
@@ -311,6 +312,7 @@ if settles > 0 then
   for i = 1, settles do ids[i] = ARGV[9 + i * 5] end
   local fences = fetch(FENCE, ids)
   local first = call('ZRANGE', LEASE, 0, 0, 'WITHSCORES')
+  -- While no lease at all has ended, a fence with the right number is proof enough.
   local allHeld = first[2] == nil or tonumber(first[2]) > now
   -- A second outcome of the same delivery in one call finds it settled.
   local plain, done = {}, {}
@@ -352,7 +354,7 @@ Q.close(max(budget, 2500), slots + ahead > #out / 4)
 return reply()
 `;
 
-/** KEYS all. ARGV: wake channel, settled channel, leaseMs, then delivery and id of each. Answers { lost, cancelled }. */
+/** KEYS hot. ARGV: wake channel, settled channel, leaseMs, then delivery and id of each. Answers { lost, cancelled }. */
 export const EXTEND: string =
   LIBRARY +
   String.raw`

@@ -32,11 +32,18 @@ const NAMES = [
   "failed",
   // ZSET of records with a time to live of their own.
   "until",
-  // ZSET in lexical order: lanes, chains of keys, dependents, pins, records that are kept.
+  // ZSET in lexical order. Its members begin with a letter, and mostly with a name whose length stands before it:
+  // L lane, place, id: a job in its lane; O section, level, turn, lane: a lane that is open; D key, lane: one that is
+  // shut until its key may start a job again; C key, number, id: the unfinished jobs of a key; H id: a dead letter that
+  // holds its key; E id, dependent; P owner, id: a record that stays until its owner is over; K status, stamp, id:
+  // ended records that are pinned, waited for, or have a time of their own.
   "index",
   // ZSET in lexical order: held deliveries whose cancellation was asked for, by session.
   "notices",
-  // HASH of what belongs to single jobs, keys or lanes and is rare.
+  // HASH of what belongs to single jobs, keys or lanes and is rare. at:, op: and ck: name the member of index in which a
+  // job stands in its lane, a lane is open, and a job stands among those of its key; hold: marks a dead letter that holds
+  // its key; rt: and rk: count the leases of a task and of a key; pin: the owners of a record; unmet: the dependencies
+  // that a job waits for; barrier: the children that are missing.
   "aux",
   // HASH of entries in the list of completed records whose record is no longer there.
   "staleDone",
@@ -70,7 +77,7 @@ export class QueueKeys {
   readonly watch: readonly string[];
   /** What the hot calls touch. */
   readonly hot: readonly string[];
-  /** What any script touches. */
+  /** What any script touches; besides the hot ones these are lists for the time in which new rules are applied. */
   readonly all: readonly string[];
   /** Where ends of jobs, and work, are announced. */
   readonly settledChannel: string;

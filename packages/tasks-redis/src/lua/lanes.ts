@@ -4,8 +4,10 @@
  * one whose key may not closes it, and what changes that (a lease that ends, a token that comes back) opens it again.
  */
 export const LANES: string = String.raw`
+-- Sums of intervals are rounded; a token that is there must not be missed by that.
 local SLACK = 1e-6
 
+-- A bucket is the instant at which it is full again; a full one is not stored.
 local function bucketOpensAt(name, rate)
   local full = call('ZSCORE', BUCKET, name)
   if not full then return 0 end
@@ -127,7 +129,7 @@ function Q.unfileLane(e)
   call('HDEL', AUX, 'at:' .. e.id)
 end
 
--- Opens the lanes of a key again.
+-- Opens the lanes of a key again. It has at most one for each level and section.
 function Q.reopen(key)
   local prefix = 'D' .. named(key)
   local shut = under(prefix, 100)
@@ -142,7 +144,8 @@ function Q.reopen(key)
   end
 end
 
--- The best lane of a section, at one level or at its highest.
+-- The best lane of a section, at one level or at its highest. Lanes of which it turns out that they are empty, or that
+-- their key may start nothing, are put right on the way, so each is met once.
 local function bestLane(section, priority)
   local prefix = 'O' .. named(section)
   local from = priority and prefix .. format('%02d', 20 - priority) or prefix
@@ -207,7 +210,7 @@ function Q.longestWaiting(early, stale, laned)
   local best, bestLevel = nil, -1
   local function consider(candidate)
     if not candidate then return end
-    local level = candidate.priority + floor(max(0, now - Q.dueSince(candidate.id)) / rules.aging)
+    local level = candidate.priority + floor(max(0, now - Q.dueSince(Q.load(candidate.id))) / rules.aging)
     if not best or level > bestLevel or (level == bestLevel and isBefore(candidate, best)) then
       best, bestLevel = candidate, level
     end

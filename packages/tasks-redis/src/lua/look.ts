@@ -1,7 +1,7 @@
 import { LIBRARY } from "./enqueue.ts";
 
 /**
- * What can be asked of a queue; writes nothing, so that a replica may answer. KEYS all. ARGV: -, -, question, its
+ * What can be asked of a queue; writes nothing, so that a replica may answer. KEYS hot. ARGV: -, -, question, its
  * arguments.
  */
 export const LOOK: string =
@@ -27,12 +27,13 @@ function answers.count(c)
   return c == '' and Q.unfinished() or countOf(c)
 end
 
+-- Near enough: of each line the first job, which came first unless one of it was moved.
 local function oldestPending()
   local oldest = nil
   local function consider(id)
     local e = id and Q.load(id)
     if e and e.c == 'p' then
-      local since = max(e.created, e.s.ru or 0)
+      local since = Q.dueSince(e)
       if not oldest or since < oldest then oldest = since end
     end
   end
@@ -120,6 +121,7 @@ local function ofList(list, name, staleSet, staleName)
     return items, #found > n
   end
 end
+-- By id: deadlines move whenever leases are renewed. There are never many more than there are slots.
 local function ofRunning(position, n)
   local ids, items = {}, {}
   for _, id in ipairs(call('ZRANGE', LEASE, 0, -1)) do

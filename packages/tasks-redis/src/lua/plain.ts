@@ -49,6 +49,7 @@ local META, JOBS = KEYS[1], KEYS[2]
 local field, seq, rememberMs, first = 'call:e' .. ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local meta = call('HMGET', META, field, 'mask', 'idle', 'places', 'pending', 'maxSize', 'concerns')
 if (meta[6] or '-1') ~= '-1' or (meta[7] or '') ~= '' then return nil end
+-- That a call is remembered longer is written now and then, not at each.
 local ends, isNew = nowUp + rememberMs, true
 if meta[1] then
   local last = cmsgpack.unpack(meta[1])
@@ -153,7 +154,7 @@ local function plainExchange()
     end
   end
 
-  -- Outcomes and starts of plain deliveries: only completions, each once.
+  -- Outcomes and starts of plain deliveries: only completions, each once. A comma would break the short text of a state.
   local nowText = format('%.0f', now)
   local ids, numbers, done = {}, {}, {}
   for i = 1, settles do
@@ -211,6 +212,7 @@ local function plainExchange()
         for i = 1, n do
           local record = records[i]
           local state = states[i]
+          -- It ran before, or its record begins with S: it concerns more than itself.
           if (state and byte(state, 1) ~= 126) or not record or byte(record, 1) == 83 then return nil end
           local size = #record - 26 - string.find(record, '\n', 2, true)
           if got > 0 and bytes + size > maxBytes then

@@ -15,7 +15,7 @@ local function highest(mask)
 end
 local function earlyScore(priority, order) return (TOP - priority) * SPREAD + order end
 
--- Its place in its line; 0 when it gets one on becoming pending.
+-- Its place in its line; 0 when it gets one on becoming pending. A state holds it where it differs from the record's.
 function Q.place(e)
   return e.s.o or e.order
 end
@@ -54,7 +54,7 @@ function Q.file(e)
   end
 end
 
--- Takes a pending job out of its line.
+-- Takes a pending job out of its line. A list is not searched: its entry stays, and is counted as stale.
 function Q.unfile(e)
   set('pending', meta.pending - 1)
   if call('ZREM', PEND, e.id) == 1 then Q.unfileLane(e)
@@ -134,8 +134,8 @@ function Q.takeFree(candidate)
   end
 end
 
-function Q.dueSince(id)
-  local e = Q.load(id)
+-- Since when a pending job could have started.
+function Q.dueSince(e)
   return max(e.created, e.s.ru or 0)
 end
 `;

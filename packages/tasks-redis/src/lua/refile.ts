@@ -1,6 +1,7 @@
 /**
  * Files the jobs that are there by new rules, in bounded steps, while nothing is claimed: lanes are taken apart, then
- * every free job is looked at and those that a rule concerns go to their lane. Where it stands is in `refile`.
+ * every free job is looked at and those that a rule concerns go to their lane. Where it stands is in `refile`: `lanes`,
+ * then `early:` and a score, then `level:` and a priority, from the highest down; nothing when it is done.
  */
 export const REFILE: string = String.raw`
 local function refileLanes(budget)

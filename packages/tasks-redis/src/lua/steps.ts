@@ -2,7 +2,8 @@ import { WAITED_FOR_MS } from "./plain.ts";
 
 /** Leases, moves, ends and records, and what each step begins and closes with. */
 export const STEPS: string = String.raw`
--- Small containers are kept as flat lists, which a batch rebuilds entry by entry; one long entry keeps them hashed.
+-- Small containers are kept as flat lists, which a batch rebuilds entry by entry; one long entry keeps them hashed. It
+-- stands in the leases and their fences, and counts as no lease.
 local SENTINEL = string.rep('~', 70)
 
 -- A delivery: number, whether it is started, began the job, is special or has state, when it was started, and who holds it.
@@ -130,6 +131,7 @@ function Q.land(e)
 end
 
 -- Terminal records: bounded by age and count, unless they are pinned or have a time of their own.
+-- A stamp is the instant of the end times this, and at least one more than the last: those of one instant keep their order.
 local STAMPS = 4096
 local function kept(e, stamp)
   return 'K' .. e.c .. order16(stamp) .. e.id
@@ -269,7 +271,7 @@ local function head(set)
   local first = call('ZRANGE', set, 0, 0, 'WITHSCORES')
   return first[1], tonumber(first[2] or 0)
 end
--- Nothing else knows of a completed record in the list.
+-- Nothing else knows of a completed record in the list, so those that go need not be looked at.
 local function trimCompleted(n, awaited)
   local ids = {}
   local mayBeStale = call('EXISTS', STALEDONE) == 1
@@ -331,6 +333,7 @@ function Q.trim(budget)
     local e = Q.load(id)
     if not e then call('ZREM', UNTIL, id)
     elseif e.c == 'f' and not e.s.aw then
+      -- A dead letter outlives its own time: from here on it goes as the policy says.
       Q.unkeep(e)
       e.s.tl = 1
       Q.save(e)
@@ -339,7 +342,7 @@ function Q.trim(budget)
   end
 end
 
--- Does what time alone brings, in bounded steps.
+-- Does what time alone brings, in bounded steps; what is left over is found by the next call, as it is still due.
 function Q.begin(budget)
   for _, set in ipairs({ SCHED, RETRY }) do
     local due = call('ZRANGEBYSCORE', set, '-inf', now, 'LIMIT', 0, budget)
@@ -423,7 +426,8 @@ end
 
 -- Tells who waits, and writes the counters.
 function Q.close(budget, goesIdle)
-  -- Whoever waits has said so; without anybody, nothing has to be told.
+  -- Whoever waits has said so; without anybody, nothing has to be told. Waiters read within their poll, so a job that is
+  -- over need not be watched for longer.
   if #ended > 0 and call('EXISTS', AWAITED) == 1 then
     local news = {}
     for _, id in ipairs(ended) do

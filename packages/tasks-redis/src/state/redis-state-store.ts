@@ -42,9 +42,9 @@ import { fromOrderedText, toOrderedText } from "./ordered-text.ts";
 import { DEFAULT_SHARDS, MAX_SHARDS, StateLayout, type StateShard } from "./state-layout.ts";
 import { type EntryReply, readEntries, readEntry } from "./stored-entry.ts";
 
-/** Options of a {@link RedisStateStore}. */
 const DEFAULT_PAGE = 100;
 
+/** Options of a {@link RedisStateStore}. */
 export interface RedisStateStoreOptions {
   /** Where to store; whoever opened it closes it. */
   readonly connection: RedisConnection;
