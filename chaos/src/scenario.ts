@@ -29,8 +29,6 @@ export interface Scenario {
   /** What it shows, in one line. */
   readonly title: string;
   readonly worker?: WorkerOptions;
-  /** From the end of one fault to the next, in milliseconds. Default 500 to 2,000. */
-  readonly every?: readonly [least: number, most: number];
   readonly bars: Omit<Bars, "accepted" | "faultsInFlight">;
   /** Brings the servers up; what it starts is ended by `cleanup`. */
   open(cleanup: Cleanup): Promise<Stage>;

@@ -44,6 +44,8 @@ export interface DriveOptions {
 
 /** Milliseconds between two looks at the ledgers. */
 const LOOK = 25;
+/** From the recovery of one fault to the next, at least and at most. */
+const REST = [500, 2_000] as const;
 /** How long workers may take to run something before a fault strikes anyway. */
 const BUSY_WITHIN = 5_000;
 /** How long consumers may take to be back before the next fault strikes anyway. */
@@ -196,11 +198,10 @@ class Run {
   /** All faults, one after the other, and then the load up to its size. */
   async #strikes(stage: Stage, crew: Crew): Promise<void> {
     const { size } = this.#options;
-    const [least, most] = this.#scenario.every ?? [500, 2_000];
     const scene = { crew, random: this.#random, pause: (ms: number) => this.#pause(ms) };
     await this.#consuming(crew, now());
     for (let i = 0; i < size.faults && !this.#late(); i++) {
-      await this.#pause(this.#random.between(least, most));
+      await this.#pause(this.#random.between(...REST));
       await this.#busy(crew);
       this.#say("fault");
       const fault = await stage.strike(scene);
@@ -209,7 +210,7 @@ class Run {
       await this.#consuming(crew, fault.reachableAt);
     }
     this.#say("load");
-    const rest = now() + most;
+    const rest = now() + REST[1];
     await this.#until(() => now() > rest && this.#reader.books.accepted.size >= size.accepted);
   }
 
