@@ -38,7 +38,13 @@ describe("ledgers", () => {
     expect([...books.unknown]).toEqual(["b"]);
     expect([...books.refused]).toEqual(["c"]);
     expect(books.executions).toEqual([
-      { id: "a", pid: 2, startedAt: expect.any(Number), endedAt: expect.any(Number) },
+      {
+        id: "a",
+        pid: 2,
+        startedAt: expect.any(Number),
+        endedAt: expect.any(Number),
+        answeredAt: expect.any(Number),
+      },
     ]);
     expect(books).toMatchObject({ completed: 1, waiting: 0, fenced: 1 });
   });
