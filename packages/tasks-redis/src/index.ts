@@ -35,7 +35,6 @@ export const backendFactory: TaskBackendFactory = (settings, services) =>
   redisBackendOf(PARTS, settings, services);
 
 export { RedisTaskQueue, type RedisTaskQueueOptions } from "./redis-task-queue.ts";
-export { RedisStateStore, type RedisStateStoreOptions } from "./state/redis-state-store.ts";
 export type {
   RedisBackendOptions,
   RedisClusterTarget,

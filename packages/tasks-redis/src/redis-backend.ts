@@ -34,6 +34,8 @@ const SETTINGS = [
   "callTimeoutMs",
 ] as const;
 
+const NUMBERS = ["waitReplicas", "callTimeoutMs"] as const;
+
 /** What a backend is made of, over one connection. */
 export interface RedisBackendParts {
   /** Opens a queue object, which closes itself and says so; the connection is not its own. */
@@ -150,7 +152,11 @@ export function redisBackendOf(
 ): TaskBackend {
   const { redisUrl, ...others } = settings;
   refuseUnknown("an entry of type redis", settings, SETTINGS);
-  const given = { ...others, ...services } as RedisBackendOptions;
+  // The environment has texts only.
+  const numbers = Object.fromEntries(
+    NUMBERS.filter((name) => /^\d+$/.test(String(others[name]))).map((name) => [name, Number(others[name])]),
+  );
+  const given = { ...others, ...numbers, ...services } as RedisBackendOptions;
   return assembleRedisBackend(
     parts,
     redisUrl === undefined ? given : { ...given, url: redisUrl as string },

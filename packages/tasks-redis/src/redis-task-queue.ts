@@ -45,17 +45,20 @@ export class RedisTaskQueue extends ScriptedQueue {
     const { maxSize, enqueueTimeoutMs } = options;
     const policy = maxSize === undefined ? options.policy : { ...options.policy, maxSize };
     if (policy !== undefined) checkPolicy(policy);
+    const name = queueNameOption("RedisTaskQueue", "name", options.name ?? "default");
+    const namespace = namespaceOf(options.namespace);
+    const timeoutMs =
+      enqueueTimeoutMs === undefined
+        ? undefined
+        : spanOption("RedisTaskQueue", "enqueueTimeoutMs", enqueueTimeoutMs, { above: 0 });
     const connection = openConnection(connecting);
     super({
-      name: queueNameOption("RedisTaskQueue", "name", options.name ?? "default"),
-      namespace: namespaceOf(options.namespace),
+      name,
+      namespace,
       connection,
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
-      enqueueTimeoutMs:
-        enqueueTimeoutMs === undefined
-          ? undefined
-          : spanOption("RedisTaskQueue", "enqueueTimeoutMs", enqueueTimeoutMs, { above: 0 }),
+      enqueueTimeoutMs: timeoutMs,
       policy,
       onClose: () => connection.close(),
     });

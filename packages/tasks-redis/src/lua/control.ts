@@ -96,11 +96,7 @@ local function firstOf(c, n)
   local sets = { w = WAITING, s = SCHED, r = RETRY }
   if sets[c] then return call('ZRANGE', sets[c], 0, n - 1) end
   local ids = {}
-  if c == 'c' then
-    for _, id in ipairs(call('LRANGE', COMPLETED, 0, n - 1)) do
-      if call('HEXISTS', STALEDONE, id) == 0 then ids[#ids + 1] = id end
-    end
-  else ids = call('ZRANGE', TERMINAL[c], 0, n - 1) end
+  if c ~= 'c' then ids = call('ZRANGE', TERMINAL[c], 0, n - 1) end
   if #ids == 0 then
     for i, member in ipairs(under('K' .. c, n)) do ids[i] = string.sub(member, 19) end
   end
@@ -109,12 +105,14 @@ end
 
 -- Removes a bounded number of the jobs of a status; the caller comes again until none is left.
 function does.clear(c, n)
-  local ids = firstOf(c, tonumber(n))
+  n = tonumber(n)
+  if c == 'c' and call('EXISTS', COMPLETED) == 1 then return { Q.dropCompleted(n), 1 } end
+  local ids = firstOf(c, n)
   for _, id in ipairs(ids) do
     local e = Q.load(id)
     if e then Q.remove(e) end
   end
-  return #ids
+  return { #ids, #ids == n and 1 or 0 }
 end
 
 function does.pause(flag)
@@ -177,7 +175,7 @@ function does.policy(policy, nextRules, concerns, keepAge, keepCount, keepFailed
       if e then Q.unchain(e, Q.head(e).k) else call('ZREM', INDEX, member) end
     end
   end
-  if call('HGET', META, 'concerns') ~= concerns then
+  if (call('HGET', META, 'concerns') or '') ~= concerns then
     call('HSET', META, 'concerns', concerns)
     if meta.pending > 0 or call('EXISTS', PEND) == 1 then set('refile', 'lanes') end
   elseif rules and rules.k then
@@ -199,6 +197,7 @@ end
 -- Whether a claim would find a job, and when time alone makes work; who asks is woken by what changes: the second value
 -- makes the queue idle, which has the next change announced.
 function does.await()
+  if meta.refile ~= '' then Q.refile(2000) end
   local has = false
   if meta.paused == 0 and meta.refile == '' and meta.pending > 0 and Q.queueOpen() then
     has = Q.pick(call('EXISTS', EARLY) == 1, call('EXISTS', STALE) == 1, call('EXISTS', PEND) == 1) ~= nil

@@ -233,7 +233,7 @@ end
 local function claim(session, slots, ahead, leaseMs, maxBytes, budget)
   local most = slots + ahead
   if most == 0 or meta.paused == 1 or meta.refile ~= '' or meta.pending == 0 then return end
-  set('deliveries', meta.deliveries + 1)
+  set('deliveries', max(clock[1] * 1000000 + clock[2], meta.deliveries + 1))
   if call('EXISTS', LEASE) == 0 then
     call('ZADD', LEASE, '+inf', SENTINEL)
     call('HSET', FENCE, SENTINEL, '')
@@ -267,7 +267,7 @@ local function reply()
   local cancelled = {}
   local prefix = named(session)
   for i, member in ipairs(under(prefix, 1000, NOTICES)) do cancelled[i] = string.sub(member, #prefix + 1) end
-  return { lost, cancelled, meta.paused, Q.dueIn() or -1, out }
+  return { lost, cancelled, meta.refile ~= '' and 2 or meta.paused, Q.dueIn() or -1, out }
 end
 
 local recalled, later = Q.recall('x' .. session, seq)

@@ -84,7 +84,8 @@ export class QueueKeys {
   readonly wakeChannel: string;
 
   constructor(namespace: string, queue: string) {
-    const prefix = `{${namespace}:${queue}}:`;
+    // A character that neither name may hold stands between them.
+    const prefix = `{${namespace}/${queue}}:`;
     // Frozen, so that what is sent of them is made once.
     const enqueued = ["meta", "jobs", "state", "sched", "callEnds"].map((name) => prefix + name);
     const levels = LEVELS.map((level) => `${prefix}level:${level}`);

@@ -191,8 +191,9 @@ local function plainExchange()
   -- Claims, as far as the levels hold plain jobs.
   local most = slots + ahead
   local mask = tonumber(meta[2] or 0)
-  -- The deliveries of a call share its number: no job is given out twice in one call.
-  local number = format('%.0f', tonumber(meta[4] or 0) + 1)
+  -- The deliveries of a call share its number: no job is given out twice in one call. It is taken from the clock, so that
+  -- it is not given again when a replica takes over that had not heard of it.
+  local number = format('%.0f', math.max(clock[1] * 1000000 + clock[2], tonumber(meta[4] or 0) + 1))
   local out, given, leases, fences, taken = {}, {}, {}, {}, {}
   local got, bytes, goesOn = 0, 0, meta[1] ~= '1' and most > 0
   local deadline = format('%.0f', nowUp + leaseMs)

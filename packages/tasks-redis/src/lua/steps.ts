@@ -288,6 +288,12 @@ local function trimCompleted(n, awaited)
   many('HDEL', JOBS, ids)
   many('HDEL', STATE, ids)
 end
+-- Lets the oldest completed records go, whatever keeps the others. Answers how many were there.
+function Q.dropCompleted(n)
+  local before = Q.completed()
+  trimCompleted(n, false)
+  return before - Q.completed()
+end
 local function isOld(finishedAt, age)
   return finishedAt + age <= now
 end

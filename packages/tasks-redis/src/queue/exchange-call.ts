@@ -20,6 +20,9 @@ export type ExchangeTuple = readonly [
   deliveries: readonly string[],
 ];
 
+/** In the place of `paused`: nothing is claimed while new rules are applied to the jobs that are there. */
+export const REFILING = 2;
+
 /** A receipt is the number of the delivery and the job's id, which tells where to look. */
 export function receiptArguments(receipts: readonly Receipt[]): ScriptArgument[] {
   const args: ScriptArgument[] = [];

@@ -13,7 +13,7 @@ import type { Body, Headers, JobRecord, NewJob } from "@lexigram/contracts";
 interface Head {
   readonly t: string;
   readonly e?: string;
-  readonly h?: Headers;
+  readonly h?: string;
   readonly k?: string;
   readonly x?: number;
   readonly u?: {
@@ -52,6 +52,9 @@ export function bodyOf(encoding: string, data: string): Body {
   };
 }
 
+/** Half a pair of surrogates has no form in UTF-8, and scripts cannot read how JSON writes it. */
+const wellFormed = (text: string): string => text.replace(/\p{Surrogate}/gu, "\ufffd");
+
 function isEmpty(headers: Headers): boolean {
   for (const _ in headers) return false;
   return true;
@@ -87,22 +90,24 @@ export function contentOf(job: NewJob): string {
 function headOf(job: NewJob): Head {
   const { task, headers, body, key, unique, dependsOn, barrier, notifies, resultTtlMs } = job;
   return {
-    t: task,
+    t: wellFormed(task),
     e: encodingOf(body),
-    ...(isEmpty(headers) ? {} : { h: headers }),
-    ...(key === undefined ? {} : { k: key }),
+    // A text inside the text: no script has to read what concerns none.
+    ...(isEmpty(headers) ? {} : { h: JSON.stringify(headers) }),
+    ...(key === undefined ? {} : { k: wellFormed(key) }),
     ...(job.expiresInMs === undefined ? {} : { x: Math.ceil(job.expiresInMs) }),
     ...(unique === undefined ? {} : { u: uniqueHead(unique) }),
-    ...(dependsOn === undefined || dependsOn.length === 0 ? {} : { d: [...new Set(dependsOn)] }),
+    ...(dependsOn === undefined || dependsOn.length === 0 ? {} : { d: [...new Set(dependsOn)].map(wellFormed) }),
     ...(barrier === undefined ? {} : { b: barrier.size }),
-    ...(notifies === undefined ? {} : { n: notifies }),
+    ...(notifies === undefined ? {} : { n: wellFormed(notifies) }),
     ...(job.maxRecoveries === undefined ? {} : { r: job.maxRecoveries }),
     ...(resultTtlMs === undefined ? {} : { l: resultTtlMs === null ? -1 : Math.ceil(resultTtlMs) }),
   };
 }
 
 function uniqueHead(unique: NonNullable<NewJob["unique"]>): NonNullable<Head["u"]> {
-  const { key, until, onConflict } = unique;
+  const { until, onConflict } = unique;
+  const key = wellFormed(unique.key);
   return typeof until === "string"
     ? { k: key, m: until, c: onConflict }
     : { k: key, m: "ttl", t: Math.ceil(until.ttlMs), c: onConflict };
@@ -146,7 +151,7 @@ function headed(id: string, stored: string, line: number): StoredRecord {
       id,
       task: head.t,
       body: bodyOf(head.e ?? "tjson", stored.slice(line + 1, end)),
-      headers: head.h ?? NO_HEADERS,
+      headers: head.h === undefined ? NO_HEADERS : (JSON.parse(head.h) as Headers),
       priority: Number(stored.slice(end, end + 2)),
       createdAt,
       ...(head.k === undefined ? {} : { key: head.k }),

@@ -97,6 +97,13 @@ export class QueueScripts {
     return this.#parts.connection.run(QUEUE_SCRIPTS.extend, this.keys.hot, args, this.#fleeting);
   }
 
+  /** Whether a claim would find a job, and in how many milliseconds time alone makes work, -1 for never. */
+  async await(): Promise<readonly [has: number, due: number]> {
+    await this.#ready();
+    const answer = await this.#control("await", [], this.#fleeting);
+    return answer as [number, number];
+  }
+
   async outcomes(ids: readonly JobId[]): Promise<unknown> {
     await this.#ready();
     return this.#parts.connection.read(QUEUE_SCRIPTS.outcomes, this.keys.outcomes, ids, this.#fleeting);
@@ -148,10 +155,14 @@ export class QueueScripts {
     while (answer === "refiling") answer = await this.#control("refile", []);
   }
 
-  #control(operation: string, args: readonly ScriptArgument[]): Promise<unknown> {
+  #control(
+    operation: string,
+    args: readonly ScriptArgument[],
+    options = this.#durable,
+  ): Promise<unknown> {
     const { wakeChannel, settledChannel, all } = this.keys;
     const given = [wakeChannel, settledChannel, operation, ...args];
-    return this.#parts.connection.run(QUEUE_SCRIPTS.control, all, given, this.#durable);
+    return this.#parts.connection.run(QUEUE_SCRIPTS.control, all, given, options);
   }
 
   /** The short way, for jobs that concern nothing but themselves; nothing when the other has to judge. */

@@ -51,7 +51,7 @@ import {
 } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
 import { acceptanceOf, judgedJobs, mixedPriority } from "./enqueue-call.ts";
-import { exchangeArguments, exchangeReplyOf, type ExchangeTuple, receiptArguments, refuseStale } from "./exchange-call.ts";
+import { exchangeArguments, exchangeReplyOf, type ExchangeTuple, REFILING, receiptArguments, refuseStale } from "./exchange-call.ts";
 import { dataOf, encodingOf } from "./job-content.ts";
 import { outcomeOf, type OutcomeTuple, present, viewOf, type ViewTuple } from "./job-view.ts";
 import { pageOf, STATUS_LETTERS } from "./job-listing.ts";
@@ -160,6 +160,8 @@ export class ScriptedQueue implements TaskQueueProtocol {
     const heard = this.#work.heard;
     const reply = (await this.#scripts.exchange(args, request.settle.length > 0)) as ExchangeTuple;
     refuseStale(reply, request);
+    // Rules of a process that is gone perhaps are being applied to the jobs that are there; somebody has to go on with it.
+    if (reply[2] === REFILING) await this.#scripts.control("refile");
     const answer = exchangeReplyOf(reply, request.claim.leaseMs);
     const { slots, ahead } = request.claim;
     if (answer.deliveries.length < slots + ahead && !answer.paused) this.#work.foundNoMore(heard, answer.nextDueInMs);
@@ -314,9 +316,10 @@ export class ScriptedQueue implements TaskQueueProtocol {
     let n = 0;
     for (const status of query.status === undefined ? CLEARED : [query.status])
       for (;;) {
-        const removed = (await this.#scripts.control("clear", STATUS_LETTERS[status], CLEAR_STEP)) as number;
+        const answer = await this.#scripts.control("clear", STATUS_LETTERS[status], CLEAR_STEP);
+        const [removed, mayBeMore] = answer as [number, number];
         n += removed;
-        if (removed === 0) break;
+        if (mayBeMore === 0) break;
       }
     return n;
   }

@@ -80,7 +80,7 @@ export class WorkSignal {
     this.#nothing = undefined;
     if (nothing !== undefined && this.#hears)
       return nothing.heard === this.#heard ? nothing.dueAt - this.#parts.clock.monotonic() : 0;
-    const [has, due] = (await this.#parts.scripts.control("await")) as [number, number];
+    const [has, due] = await this.#parts.scripts.await();
     if (has === 1) return 0;
     return due < 0 ? Infinity : due;
   }
