@@ -9,6 +9,7 @@ const WAITED_UNIT_MS = 150;
 export class Time {
   readonly #harness: QueueHarness | StateHarness;
   readonly #unitMs: number;
+  #movedMs = 0;
 
   constructor(harness: QueueHarness | StateHarness) {
     this.#harness = harness;
@@ -18,6 +19,11 @@ export class Time {
   /** Longer than any case. */
   get longMs(): number {
     return 3_600_000;
+  }
+
+  /** Milliseconds since some instant: as the machine counts them, or as far as this case moved the store's time. */
+  get nowMs(): number {
+    return this.#harness.advance === undefined ? systemClock.monotonic() : this.#movedMs;
   }
 
   span(units: number): number {
@@ -30,6 +36,7 @@ export class Time {
       await new Promise<void>((resolve) => clock.setTimer(resolve, ms));
     } else {
       await this.#harness.advance(ms);
+      this.#movedMs += ms;
     }
   }
 
