@@ -58,7 +58,8 @@ describe("owners of one URL", () => {
 describe("a process", () => {
   const home = fileURLToPath(new URL("../..", import.meta.url));
   const program = `
-    import { openConnection, RedisScript } from "@lexigram/tasks-redis";
+    import { openConnection } from "./dist/connection/open-connection.js";
+    import { RedisScript } from "./dist/connection/redis-script.js";
     const [how, url] = process.argv.slice(1);
     const connection = openConnection({ target: { kind: "url", url } });
     const ping = new RedisScript("ping", "return 'pong'");
