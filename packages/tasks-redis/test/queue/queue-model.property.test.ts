@@ -26,8 +26,8 @@ function memory(): QueueHarness {
 }
 
 let redis: QueueHarness;
-beforeAll(() => {
-  redis = redisQueueHarness();
+beforeAll(async () => {
+  redis = await redisQueueHarness();
 });
 afterAll(() => redis.dispose());
 

@@ -1,19 +1,29 @@
 import { type QueueHarness, uniqueName } from "@lexigram/conformance";
-import { sharedServers } from "@lexigram/services";
 import { systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
-import { openConnection } from "../../src/connection/open-connection.ts";
-import { QueueKeys } from "../../src/lua/keys.ts";
 import { ScriptedQueue } from "../../src/queue/scripted-queue.ts";
+import { QueueKeys } from "../../src/lua/keys.ts";
 import { RedisScript } from "../../src/connection/redis-script.ts";
+import { type RedisServer, sharedRedis } from "../redis-server.ts";
 
 const UNLINK = new RedisScript("unlink", "return redis.call('UNLINK', unpack(KEYS))");
 
-/** Queues of a namespace of their own on the server of the machine; their keys go with the harness. */
-export function redisQueueHarness(options: { readonly unitMs?: number } = {}): QueueHarness {
-  const namespace = uniqueName("test");
-  const connection = openConnection({ target: { kind: "url", url: sharedServers.redis } });
+export interface RedisQueueHarnessOptions {
+  /** Default `redis`. */
+  readonly name?: string;
+  /** Which the harness then ends. Default: the server of the machine. */
+  readonly server?: RedisServer;
+  /** Default: one of its own. */
+  readonly namespace?: string;
+  readonly unitMs?: number;
+}
+
+/** Queues of one namespace; their keys go with the harness. Peers have a connection of their own. */
+export async function redisQueueHarness(options: RedisQueueHarnessOptions = {}): Promise<QueueHarness> {
+  const { name: title = "redis", namespace = uniqueName("test"), unitMs } = options;
+  const server = options.server ?? (await sharedRedis());
+  const [first, second] = [server.connect(), server.connect()];
   const names = new Set<string>();
-  const connect = (name: string): TaskQueueProtocol => {
+  const open = (name: string, connection = first): TaskQueueProtocol => {
     names.add(name);
     return new ScriptedQueue({
       name,
@@ -25,18 +35,20 @@ export function redisQueueHarness(options: { readonly unitMs?: number } = {}): Q
     });
   };
   return {
-    name: "redis",
-    ...(options.unitMs === undefined ? {} : { unitMs: options.unitMs }),
-    open: async () => connect(uniqueName("queue")),
-    peer: async (queue) => connect(queue.name),
+    name: title,
+    ...(unitMs === undefined ? {} : { unitMs }),
+    open: async () => open(uniqueName("queue")),
+    peer: async (queue) => open(queue.name, second),
     reopen: async (queue) => {
       await queue.close();
-      return connect(queue.name);
+      return open(queue.name);
     },
+    sever: () => server.sever(),
     dispose: async () => {
       for (const name of names)
-        await connection.run(UNLINK, new QueueKeys(namespace, name).all, [], { subject: "test" });
-      await connection.close();
+        await first.run(UNLINK, new QueueKeys(namespace, name).all, [], { subject: "test" });
+      await Promise.all([first.close(), second.close()]);
+      await server.end();
     },
   };
 }

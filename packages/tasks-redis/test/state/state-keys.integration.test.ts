@@ -1,17 +1,18 @@
 import { type StateStoreProtocol, systemClock } from "@lexigram/contracts";
 import { type PrivateServer, privateRedis } from "@lexigram/services";
-import type { Redis } from "ioredis";
+import { Redis } from "ioredis";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { openConnection } from "../../src/connection/open-connection.ts";
+import type { SharedRedisConnection } from "../../src/connection/redis-connection.ts";
 import { RedisStateStore } from "../../src/state/redis-state-store.ts";
 import { StateLayout } from "../../src/state/state-layout.ts";
-import { PlainConnection } from "./plain-connection.ts";
 
 const SHARDS = 4;
 const BRIEF_MS = 0.001;
 const LONG_MS = 3_600_000;
 
 let server: PrivateServer;
-let connection: PlainConnection;
+let connection: SharedRedisConnection;
 let client: Redis;
 let namespace: string;
 let store: StateStoreProtocol;
@@ -20,8 +21,8 @@ let names = 0;
 
 beforeAll(async () => {
   server = await privateRedis();
-  connection = new PlainConnection(server.url);
-  client = connection.commands as Redis;
+  connection = openConnection({ target: { kind: "url", url: server.url } });
+  client = new Redis(server.url);
 });
 
 beforeEach(() => {
@@ -31,7 +32,8 @@ beforeEach(() => {
 });
 
 afterAll(async () => {
-  connection.close();
+  await connection.close();
+  client.disconnect();
   await server.stop();
 });
 

@@ -10,8 +10,8 @@ import { sharedServers } from "@lexigram/services";
 import { memoryBackend } from "@lexigram/tasks";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { openConnection } from "../../src/connection/open-connection.ts";
 import { RedisStateStore } from "../../src/state/redis-state-store.ts";
-import { PlainConnection } from "./plain-connection.ts";
 import { removeState } from "./redis-state-harness.ts";
 
 /** The server's time cannot be moved, so what ends either has ended by the next call or outlasts the test. */
@@ -211,7 +211,7 @@ class Side {
 
 describe("the state store on Redis", () => {
   test.each([1, 3, 16])("does over %d shards what the memory store does", async (shards) => {
-    const connection = new PlainConnection(sharedServers.redis);
+    const connection = openConnection({ target: { kind: "url", url: sharedServers.redis } });
     await fc.assert(
       fc.asyncProperty(
         fc.array(command, { minLength: 100, maxLength: 200, size: "max" }),
@@ -235,11 +235,11 @@ describe("the state store on Redis", () => {
       ),
       settings,
     );
-    connection.close();
+    await connection.close();
   });
 
   test("keeps any value and any key, and lists keys in the order of the memory store", async () => {
-    const connection = new PlainConnection(sharedServers.redis);
+    const connection = openConnection({ target: { kind: "url", url: sharedServers.redis } });
     const namespace = uniqueName("state-model");
     const store = new RedisStateStore({ connection, namespace, clock: systemClock });
     const anyKey = fc
@@ -260,6 +260,6 @@ describe("the state store on Redis", () => {
       settings,
     );
     await removeState(connection, namespace, 16);
-    connection.close();
+    await connection.close();
   });
 });
