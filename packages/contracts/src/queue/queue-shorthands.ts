@@ -54,7 +54,7 @@ interface HandedOut {
 
 /**
  * Sends a named call until it is answered or the time is up. A resend repeats the name, so a store that remembers
- * sessions applies it once.
+ * sessions applies it once. A call that is under way when the time is up is given up with it; the store may yet apply it.
  *
  * @param giveUp makes the error to reject with when `timeoutMs` have passed.
  * @throws what `call` rejects with, when it is not a `QueueUnavailableError` that may be retried.
@@ -68,19 +68,41 @@ export async function resending<T>(
     readonly giveUp: (cause: unknown) => unknown;
   },
 ): Promise<T> {
-  const deadline = options.clock.monotonic() + options.timeoutMs;
+  const { clock, timeoutMs, giveUp } = options;
+  const deadline = clock.monotonic() + timeoutMs;
   let waitMs = FIRST_RESEND_MS;
-  for (;;) {
+  for (let left = timeoutMs; ; left = deadline - clock.monotonic()) {
     try {
-      return await call();
+      return await within(left, call(), clock);
     } catch (error) {
+      if (error instanceof Unanswered)
+        throw giveUp(new Error(`the store gave no answer within ${timeoutMs} ms`));
       if (!(error instanceof QueueUnavailableError) || !error.fields.retryable) throw error;
-      const left = deadline - options.clock.monotonic();
-      if (left <= 0 || options.stopped?.() === true) throw options.giveUp(error);
-      await new Promise<void>((resolve) => options.clock.setTimer(resolve, Math.min(waitMs, left)));
+      left = deadline - clock.monotonic();
+      if (left <= 0 || options.stopped?.() === true) throw giveUp(error);
+      await new Promise<void>((resolve) => clock.setTimer(resolve, Math.min(waitMs, left)));
       waitMs = Math.min(waitMs * 2, LONGEST_RESEND_MS);
     }
   }
+}
+
+class Unanswered extends Error {}
+
+/** The call's outcome, if it comes in time. */
+function within<T>(ms: number, call: Promise<T>, clock: Clock): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const timer = clock.setTimer(() => reject(new Unanswered()), ms);
+    call.then(
+      (value) => {
+        timer.cancel();
+        resolve(value);
+      },
+      (error: unknown) => {
+        timer.cancel();
+        reject(error);
+      },
+    );
+  });
 }
 
 /**

@@ -34,16 +34,19 @@ const delivery = (id: string, receipt: string): Delivery => ({
   started: true,
 });
 
-/** A clock that jumps to each timer the moment it is set. */
+/** A clock that jumps to each timer as soon as nothing else is left to run. */
 function eagerClock(): Clock {
   let now = 0;
   return {
     now: () => now,
     monotonic: () => now,
     setTimer: (callback, delayMs) => {
-      now += delayMs;
-      queueMicrotask(callback);
-      return { cancel: () => {} };
+      const due = now + delayMs;
+      const waiting = setImmediate(() => {
+        now = Math.max(now, due);
+        callback();
+      });
+      return { cancel: () => clearImmediate(waiting) };
     },
   };
 }
@@ -132,6 +135,19 @@ describe("enqueue", () => {
       fields: { accepted: "unknown", ids: ["a"] },
     });
     expect(store.batches.length).toBeGreaterThan(3);
+  });
+
+  test("gives up a call that is not answered when its time is up", async () => {
+    const store = new Store();
+    store.hold = new Promise(() => {});
+    const queue = over(store, eagerClock(), 5_000);
+    const error: unknown = await queue.enqueue(job("a")).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({
+      code: "LEX_ERR_TASK_QUEUE_UNAVAILABLE",
+      fields: { accepted: "unknown", ids: ["a"], retryable: true },
+      cause: { message: expect.stringContaining("5000 ms") },
+    });
+    expect(store.batches).toHaveLength(1);
   });
 
   test("is refused after close", async () => {
