@@ -69,20 +69,25 @@ function does.delete(id)
   return e and 1 or 0
 end
 
+-- Entries of jobs that are gone, which one step of a clearing passes over.
+local MOST_STALE = 5000
+
+-- The first jobs of a status, and whether there may be more behind entries of jobs that are gone.
 local function firstOf(c, n)
   if c == 'p' then
     local ids = call('ZRANGE', PEND, 0, n - 1)
     if #ids == 0 then ids = call('ZRANGE', EARLY, 0, n - 1) end
     if #ids == 0 then
+      local gone = 0
       for p = TOP, 0, -1 do
-        local seen = {}
-        while has(meta.mask, p) and #ids < n do
+        while has(meta.mask, p) and #ids < n and gone < MOST_STALE do
           local id = call('LINDEX', KEYS[LEVEL0 + p], 0)
           if not id then set('mask', meta.mask - bit(p))
           else
             call('LPOP', KEYS[LEVEL0 + p])
             Q.popped(p, 1)
-            if not countOff(p, id) then
+            if countOff(p, id) then gone = gone + 1
+            else
               ids[#ids + 1] = id
               -- So that taking it out finds it.
               call('ZADD', EARLY, 0, id)
@@ -90,29 +95,31 @@ local function firstOf(c, n)
           end
         end
       end
+      return ids, gone == MOST_STALE
     end
-    return ids
+    return ids, false
   end
   local sets = { w = WAITING, s = SCHED, r = RETRY }
-  if sets[c] then return call('ZRANGE', sets[c], 0, n - 1) end
+  if sets[c] then return call('ZRANGE', sets[c], 0, n - 1), false end
   local ids = {}
   if c ~= 'c' then ids = call('ZRANGE', TERMINAL[c], 0, n - 1) end
   if #ids == 0 then
     for i, member in ipairs(under('K' .. c, n)) do ids[i] = string.sub(member, 19) end
   end
-  return ids
+  return ids, false
 end
 
--- Removes a bounded number of the jobs of a status; the caller comes again until none is left.
+-- Removes a bounded number of the jobs of a status; the caller comes again until none is left. Answers how many, and
+-- whether to come again.
 function does.clear(c, n)
   n = tonumber(n)
   if c == 'c' and call('EXISTS', COMPLETED) == 1 then return { Q.dropCompleted(n), 1 } end
-  local ids = firstOf(c, n)
+  local ids, more = firstOf(c, n)
   for _, id in ipairs(ids) do
     local e = Q.load(id)
     if e then Q.remove(e) end
   end
-  return { #ids, #ids == n and 1 or 0 }
+  return { #ids, (more or #ids > 0) and 1 or 0 }
 end
 
 function does.pause(flag)
@@ -177,7 +184,7 @@ function does.policy(policy, nextRules, concerns, keepAge, keepCount, keepFailed
   end
   if (call('HGET', META, 'concerns') or '') ~= concerns then
     call('HSET', META, 'concerns', concerns)
-    if meta.pending > 0 or call('EXISTS', PEND) == 1 then set('refile', 'lanes') end
+    set('refile', 'lanes')
   elseif rules and rules.k then
     for _, member in ipairs(under('D', 100000)) do
       local length, at = string.match(member, '^D(%d+):()')

@@ -127,6 +127,11 @@ function Q.unfileLane(e)
   if not member then return end
   call('ZREM', INDEX, member)
   call('HDEL', AUX, 'at:' .. e.id)
+  local length, at = string.match(member, '^L(%d+):()')
+  local lane = string.sub(member, at, at + tonumber(length) - 1)
+  if laneHead(lane) then return end
+  local open = call('HGET', AUX, 'op:' .. lane)
+  if open then shutLane(lane, open) end
 end
 
 -- Opens the lanes of a key again. It has at most one for each level and section.
@@ -247,7 +252,7 @@ function Q.countLease(e, candidate)
   local section, key = Q.sectionOf(e), Q.keyOf(e)
   if section ~= '' then add('rt:' .. section, 1) end
   if key then add('rk:' .. key, 1) end
-  if candidate and candidate.lane and rules.k and rules.k.fair then
+  if candidate and candidate.lane and rules.k and rules.k.fair and call('HEXISTS', AUX, 'op:' .. candidate.lane) == 1 then
     shutLane(candidate.lane, candidate.member)
     openLane(candidate.lane, nextTurn())
   end

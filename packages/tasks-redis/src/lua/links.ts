@@ -24,7 +24,8 @@ function Q.depend(e, on)
   Q.unkeep(on)
   Q.pin(e.id, on.id)
   Q.keepAgain(on)
-  if on.c == 'c' then return false end
+  -- What is over ends no more, so it would never let go of who waits.
+  if TERMINAL[on.c] then return false end
   markLinked(on)
   call('ZADD', INDEX, 0, 'E' .. named(on.id) .. e.id)
   return true
