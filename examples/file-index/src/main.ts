@@ -41,7 +41,9 @@ async function main(): Promise<number> {
   const ignore = new Set(values.ignore ?? (positionals[0] === undefined ? NOT_THE_PROJECT : []));
 
   await using app = await Application.boot({
-    modules: [fileIndexApp(values.redis === undefined ? undefined : { type: "redis", redisUrl: values.redis })],
+    modules: [
+      fileIndexApp(values.redis === undefined ? undefined : { type: "redis", redisUrl: values.redis }),
+    ],
     config: { logging: { level: "warn" } },
   });
   const bar = new ProgressBar(process.stderr);

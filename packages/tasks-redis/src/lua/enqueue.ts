@@ -3,10 +3,11 @@ import { LANES } from "./lanes.ts";
 import { LINKS } from "./links.ts";
 import { READY } from "./ready.ts";
 import { REFILE } from "./refile.ts";
+import { RETENTION } from "./retention.ts";
 import { STEPS } from "./steps.ts";
 
 /** What every step may need. */
-export const LIBRARY: string = BASE + READY + LANES + LINKS + STEPS + REFILE;
+export const LIBRARY: string = BASE + READY + LANES + LINKS + RETENTION + STEPS + REFILE;
 
 /**
  * Stores one job that concerns more than itself, after the rules of ids, keys, dependencies and capacity.

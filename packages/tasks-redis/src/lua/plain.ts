@@ -32,7 +32,7 @@ end
 /** A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough. */
 export const WAITED_FOR_MS = 2_000;
 /** Bytes of a result that is told with the news of its job's end. */
-export const LONGEST_NEWS = 4_096;
+const LONGEST_NEWS = 4_096;
 
 /** Until when a call is remembered is written now and then, and a little further ahead than asked for. */
 const REMEMBERED_AHEAD_MS = 1_000;

@@ -105,7 +105,12 @@ export function acceptanceOf(
   for (let i = 0; i < jobs.length; i++) {
     const refusal = refusals.size === 0 ? undefined : refusals.get(i);
     if (refusal !== undefined) results[i] = refusal;
-    else results[i] = judgementOf(queue, jobs[i] as NewJob, answers.length === 0 ? "a" : (answers[sent++] ?? ""));
+    else
+      results[i] = judgementOf(
+        queue,
+        jobs[i] as NewJob,
+        answers.length === 0 ? "a" : (answers[sent++] ?? ""),
+      );
   }
   return results;
 }

@@ -97,7 +97,9 @@ function headOf(job: NewJob): Head {
     ...(key === undefined ? {} : { k: wellFormed(key) }),
     ...(job.expiresInMs === undefined ? {} : { x: Math.ceil(job.expiresInMs) }),
     ...(unique === undefined ? {} : { u: uniqueHead(unique) }),
-    ...(dependsOn === undefined || dependsOn.length === 0 ? {} : { d: [...new Set(dependsOn)].map(wellFormed) }),
+    ...(dependsOn === undefined || dependsOn.length === 0
+      ? {}
+      : { d: [...new Set(dependsOn)].map(wellFormed) }),
     ...(barrier === undefined ? {} : { b: barrier.size }),
     ...(notifies === undefined ? {} : { n: wellFormed(notifies) }),
     ...(job.maxRecoveries === undefined ? {} : { r: job.maxRecoveries }),
@@ -139,7 +141,12 @@ export function recordOf(id: string, stored: string): JobRecord {
 export function storedRecordOf(id: string, stored: string): StoredRecord {
   const line = stored.indexOf("\n");
   if (stored.charCodeAt(0) !== 74 /* J */) return headed(id, stored, line);
-  return { record: recordOf(id, stored), dependsOn: undefined, notifies: undefined, maxRecoveries: undefined };
+  return {
+    record: recordOf(id, stored),
+    dependsOn: undefined,
+    notifies: undefined,
+    maxRecoveries: undefined,
+  };
 }
 
 function headed(id: string, stored: string, line: number): StoredRecord {

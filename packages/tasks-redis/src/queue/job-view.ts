@@ -61,14 +61,16 @@ const REASONS: Readonly<Record<string, string>> = {
 function errorOf(id: JobId, error: string, why: string, recoveries: number): SerializedError | undefined {
   if (error !== "") return JSON.parse(error) as SerializedError;
   if (why === "") return undefined;
-  if (why === "poison") return serializeError(new PoisonJobError({ jobId: id, recoveries }), { stack: false });
+  if (why === "poison")
+    return serializeError(new PoisonJobError({ jobId: id, recoveries }), { stack: false });
   const reason = why.startsWith("replaced:") ? `replaced by job "${why.slice(9)}"` : (REASONS[why] ?? why);
   return serializeError(new TaskCancelledError({ jobId: id, reason }), { stack: false });
 }
 
 export function viewOf(tuple: ViewTuple): JobView {
   const [id, stored, status, attempt, recoveries, deferrals, runAt, startedAt, finishedAt] = tuple;
-  const [, , , , , , , , , encoding, result, failure, why, reason, cancelRequested, redrives, replayOf] = tuple;
+  const [, , , , , , , , , encoding, result, failure, why, reason, cancelRequested, redrives, replayOf] =
+    tuple;
   const { record, dependsOn, notifies, maxRecoveries } = storedRecordOf(id, stored);
   const error = errorOf(id, failure, why, Number(recoveries));
   return {

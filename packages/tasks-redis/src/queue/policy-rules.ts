@@ -26,10 +26,11 @@ function rulesOf(policy: QueuePolicy): string {
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
   const key = policy.perKey;
   const fifo = key?.order === "fifo";
-  const keyMatters =
-    key?.concurrency !== undefined || key?.rate !== undefined || fifo || key?.fair === true;
+  const keyMatters = key?.concurrency !== undefined || key?.rate !== undefined || fifo || key?.fair === true;
   const anyRate =
-    policy.rate !== undefined || key?.rate !== undefined || tasks.some(([, limit]) => limit.rate !== undefined);
+    policy.rate !== undefined ||
+    key?.rate !== undefined ||
+    tasks.some(([, limit]) => limit.rate !== undefined);
   const rules = {
     ...limitOf(policy),
     ...(anyRate ? { anyRate } : {}),

@@ -155,11 +155,7 @@ export class QueueScripts {
     while (answer === "refiling") answer = await this.#control("refile", []);
   }
 
-  #control(
-    operation: string,
-    args: readonly ScriptArgument[],
-    options = this.#durable,
-  ): Promise<unknown> {
+  #control(operation: string, args: readonly ScriptArgument[], options = this.#durable): Promise<unknown> {
     const { wakeChannel, settledChannel, all } = this.keys;
     const given = [wakeChannel, settledChannel, operation, ...args];
     return this.#parts.connection.run(QUEUE_SCRIPTS.control, all, given, options);
@@ -198,5 +194,8 @@ export class QueueScripts {
 /** Names the jobs whose fate is unknown. */
 function withIds(error: unknown, jobs: readonly NewJob[]): unknown {
   if (!(error instanceof QueueUnavailableError) || error.fields.accepted !== "unknown") return error;
-  return new QueueUnavailableError({ ...error.fields, ids: jobs.map(({ id }) => id) }, { cause: error.cause });
+  return new QueueUnavailableError(
+    { ...error.fields, ids: jobs.map(({ id }) => id) },
+    { cause: error.cause },
+  );
 }

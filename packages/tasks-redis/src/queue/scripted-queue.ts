@@ -51,7 +51,14 @@ import {
 } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
 import { acceptanceOf, judgedJobs, mixedPriority } from "./enqueue-call.ts";
-import { exchangeArguments, exchangeReplyOf, type ExchangeTuple, REFILING, receiptArguments, refuseStale } from "./exchange-call.ts";
+import {
+  exchangeArguments,
+  exchangeReplyOf,
+  type ExchangeTuple,
+  REFILING,
+  receiptArguments,
+  refuseStale,
+} from "./exchange-call.ts";
 import { dataOf, encodingOf } from "./job-content.ts";
 import { outcomeOf, type OutcomeTuple, present, viewOf, type ViewTuple } from "./job-view.ts";
 import { pageOf, STATUS_LETTERS } from "./job-listing.ts";
@@ -164,7 +171,8 @@ export class ScriptedQueue implements TaskQueueProtocol {
     if (reply[2] === REFILING) await this.#scripts.control("refile");
     const answer = exchangeReplyOf(reply, request.claim.leaseMs);
     const { slots, ahead } = request.claim;
-    if (answer.deliveries.length < slots + ahead && !answer.paused) this.#work.foundNoMore(heard, answer.nextDueInMs);
+    if (answer.deliveries.length < slots + ahead && !answer.paused)
+      this.#work.foundNoMore(heard, answer.nextDueInMs);
     return answer;
   }
 
