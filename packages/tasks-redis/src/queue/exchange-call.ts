@@ -11,17 +11,18 @@ import type { ScriptArgument } from "../connection/redis-connection.ts";
 import type { QueueKeys } from "../lua/keys.ts";
 import { dataOf, encodingOf, recordOf } from "./job-content.ts";
 
-/** What the script of an exchange answers: lost, cancelled, paused, when something is due, and four for each delivery. */
+/**
+ * What the script of an exchange answers: lost, cancelled, paused, when something is due, four for each delivery, and
+ * whether new rules are still being applied.
+ */
 export type ExchangeTuple = readonly [
   lost: readonly Receipt[],
   cancelled: readonly Receipt[],
   paused: number,
   nextDueInMs: number,
   deliveries: readonly string[],
+  refiling?: number,
 ];
-
-/** In the place of `paused`: nothing is claimed while new rules are applied to the jobs that are there. */
-export const REFILING = 2;
 
 /** A receipt is the number of the delivery and the job's id, which tells where to look. */
 export function receiptArguments(receipts: readonly Receipt[]): ScriptArgument[] {

@@ -55,7 +55,6 @@ import {
   exchangeArguments,
   exchangeReplyOf,
   type ExchangeTuple,
-  REFILING,
   receiptArguments,
   refuseStale,
 } from "./exchange-call.ts";
@@ -167,8 +166,8 @@ export class ScriptedQueue implements TaskQueueProtocol {
     const heard = this.#work.heard;
     const reply = (await this.#scripts.exchange(args, request.settle.length > 0)) as ExchangeTuple;
     refuseStale(reply, request);
-    // Rules of a process that is gone perhaps are being applied to the jobs that are there; somebody has to go on with it.
-    if (reply[2] === REFILING) await this.#scripts.control("refile");
+    // Nothing is claimed until new rules are applied, and who set them may be gone; what fails here, the next does.
+    if (reply[5] === 1) await this.#scripts.control("refile").catch(() => {});
     const answer = exchangeReplyOf(reply, request.claim.leaseMs);
     const { slots, ahead } = request.claim;
     if (answer.deliveries.length < slots + ahead && !answer.paused)

@@ -33,7 +33,7 @@ export class Prefetch {
     if (this.#fixed !== undefined) return this.#fixed;
     if (this.#seen < FIRST_LOOK || this.#tripMs === 0 || this.#handlerMs > LONG * this.#tripMs) return 0;
     const wanted = Math.ceil((slots * this.#tripMs) / Math.max(this.#handlerMs, this.#tripMs / MOST));
-    return Math.min(wanted, MOST);
+    return Math.min(wanted, 2 * slots + 96, MOST);
   }
 
   /** Takes in attempts that ended: how many, and how long they took together. */

@@ -95,7 +95,7 @@ describe("claiming ahead", () => {
     await pool.start();
     await shop.advance(2_000);
     expect(shop.began).toHaveLength(400);
-    expect(Math.max(...ahead)).toBe(36);
+    expect(Math.max(...ahead)).toBe(100);
   });
 
   test.each([

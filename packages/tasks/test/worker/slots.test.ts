@@ -148,9 +148,9 @@ describe("the number of jobs held ready", () => {
     expect(warm(11, 1).target(10)).toBe(0);
   });
 
-  test("is bounded by twice the slots and 32, and by 256", () => {
-    expect(warm(0.001, 1).target(1)).toBe(34);
-    expect(warm(0.001, 1).target(10)).toBe(52);
+  test("is bounded by twice the slots and 96, and by 256", () => {
+    expect(warm(0.001, 1).target(1)).toBe(98);
+    expect(warm(0.001, 1).target(10)).toBe(116);
     expect(warm(0.001, 1).target(1_000)).toBe(256);
   });
 
