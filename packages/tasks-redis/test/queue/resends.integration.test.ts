@@ -262,5 +262,6 @@ describe("a producer", () => {
     expect(ms).toBeGreaterThan(600);
     expect(ms).toBeLessThan(2_200);
     expect(await near.getJob(job.id)).toMatchObject({ status: "pending" });
+    proxy.cut();
   });
 });
