@@ -211,7 +211,7 @@ describe("jobs that are being filed anew", () => {
 
   test("are not claimed, and none is lost or doubled by what is done meanwhile", async () => {
     const ids = await fill();
-    await queue.open();
+    await queue.isPaused();
     expect(await step("policy", ...policyArguments(policy))).toBe("refiling");
     expect(await queue.count("pending")).toBe(JOBS);
     // At both ends of the line, on either side of where the filing stands.
@@ -245,7 +245,7 @@ describe("jobs that are being filed anew", () => {
 
   test("are filed by who comes next when the process that began it is gone", async () => {
     const ids = await fill();
-    await queue.open();
+    await queue.isPaused();
     expect(await step("policy", ...policyArguments(policy))).toBe("refiling");
     // Nobody asked to go on, so whoever sets rules, the same or others, finishes first.
     await other.setPolicy({ perTask: { "task-0": { concurrency: 1 } } });
@@ -261,7 +261,7 @@ describe("jobs that are being filed anew", () => {
 
   test("are filed by workers alone when nobody sets rules any more", async () => {
     const ids = await fill();
-    await queue.open();
+    await queue.isPaused();
     expect(await step("policy", ...policyArguments(policy))).toBe("refiling");
     let claimed: readonly Delivery[] = [];
     for (let looks = 0; claimed.length === 0 && looks < 10; looks++) claimed = await exchange(1);
