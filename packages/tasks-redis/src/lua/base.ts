@@ -1,4 +1,12 @@
 import { KEPT0, KEY_LOCALS, LEVEL0 } from "./keys.ts";
+import {
+  INSTANT_FORMAT,
+  INSTANT_OF,
+  PLACE_FORMAT,
+  PLACE_OF,
+  PRIORITY_OF,
+  TAIL_BYTES,
+} from "./record-tail.ts";
 
 /** Names of the keys, the server's clock, the counters of the queue, and the entries of single jobs. */
 export const BASE: string = String.raw`
@@ -83,10 +91,10 @@ local rules = nil
 if meta.rules ~= '' then rules = cjson.decode(meta.rules) end
 
 -- A record: kind (J encoded as JSON without headers, H with a head of its own, S concerns the queue), head, a line feed,
--- data, and at its end, of fixed width, priority, instant of acceptance and place (0: it has none yet).
-local TAIL = 26
+-- data, and its tail.
+local TAIL = ${TAIL_BYTES}
 local function tail(priority, created, order)
-  return format('%02d%013.0f%011.0f', priority, created, order)
+  return format('%02d${INSTANT_FORMAT}${PLACE_FORMAT}', priority, created, order)
 end
 
 -- An entry: its record, its state (s), and where it stands (c): w waiting, s scheduled, r retrying, p pending, R running,
@@ -97,8 +105,8 @@ end
 -- rp the failure it was redriven from, n its barrier has counted it, lk others depend on it, kp stamp in the index, aw until
 -- when it is kept for who waited, tl its own time to live is over.
 function Q.parse(id, record)
-  return { id = id, record = record, kind = string.sub(record, 1, 1), priority = tonumber(string.sub(record, -26, -25)),
-    created = tonumber(string.sub(record, -24, -12)), order = tonumber(string.sub(record, -11)) }
+  return { id = id, record = record, kind = string.sub(record, 1, 1), priority = ${PRIORITY_OF},
+    created = ${INSTANT_OF}, order = ${PLACE_OF} }
 end
 
 -- A state is packed, but for those of which there are most, which are texts: =runAt of a plain job that is scheduled,

@@ -1,4 +1,5 @@
 import { KEY_LOCALS, LEVEL0 } from "./keys.ts";
+import { INSTANT_FORMAT, PLACE_FORMAT, TAIL_BYTES } from "./record-tail.ts";
 
 const CLOCK = String.raw`
 local call, floor, format, byte = redis.call, math.floor, string.format, string.byte
@@ -58,12 +59,12 @@ if meta[1] then
 end
 if isNew then ends = ends + ${REMEMBERED_AHEAD_MS} end
 local places, pending = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
-local mask, created = tonumber(meta[2] or 0), format('%013.0f', now)
+local mask, created = tonumber(meta[2] or 0), format('${INSTANT_FORMAT}', now)
 local n = (#ARGV - 5) / 4
 
 if n == 1 and ARGV[8] == '' then
   places = places + 1
-  if call('HSETNX', JOBS, ARGV[6], ARGV[9] .. created .. format('%011.0f', places)) == 0 then return nil end
+  if call('HSETNX', JOBS, ARGV[6], ARGV[9] .. created .. format('${PLACE_FORMAT}', places)) == 0 then return nil end
   call('RPUSH', KEYS[tonumber(ARGV[7])], ARGV[6])
   pending = pending + 1
   local level = 2 ^ (first + ARGV[7] - 6)
@@ -100,7 +101,7 @@ else
       states[#states + 1] = '=' .. format('%.0f', runAt)
     end
     fields[2 * i - 1] = ids[i]
-    fields[2 * i] = ARGV[at + 3] .. created .. format('%011.0f', place)
+    fields[2 * i] = ARGV[at + 3] .. created .. format('${PLACE_FORMAT}', place)
   end
   slices('HSET', JOBS, fields)
   slices('HSET', KEYS[3], states)
@@ -215,7 +216,7 @@ local function plainExchange()
           local state = states[i]
           -- It ran before, or its record begins with S: it concerns more than itself.
           if (state and byte(state, 1) ~= 126) or not record or byte(record, 1) == 83 then return nil end
-          local size = #record - 26 - string.find(record, '\n', 2, true)
+          local size = #record - ${TAIL_BYTES} - string.find(record, '\n', 2, true)
           if got > 0 and bytes + size > maxBytes then
             n = i - 1
             goesOn = false

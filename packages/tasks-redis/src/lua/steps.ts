@@ -1,3 +1,5 @@
+import { BEFORE_PLACE, PLACE_FORMAT, PRIORITY_OF } from "./record-tail.ts";
+
 /** Leases, moves and ends of jobs, and what each step begins and closes with. */
 export const STEPS: string = String.raw`
 -- Small containers are kept as flat lists, which a batch rebuilds entry by entry; one long entry keeps them hashed. It
@@ -207,10 +209,10 @@ function Q.promote(source, due)
       set('places', meta.places + 1)
       plain[#plain + 1] = id
       fields[#fields + 1] = id
-      fields[#fields + 1] = string.sub(record, 1, -12) .. format('%011.0f', meta.places)
+      fields[#fields + 1] = ${BEFORE_PLACE} .. format('${PLACE_FORMAT}', meta.places)
       marks[#marks + 1] = id
       marks[#marks + 1] = '~' .. string.sub(raw, 2)
-      local p = tonumber(string.sub(record, -26, -25))
+      local p = ${PRIORITY_OF}
       levels[p] = levels[p] or {}
       table.insert(levels[p], id)
     else

@@ -1,4 +1,5 @@
 import type { Body, Headers, JobRecord, NewJob } from "@lexigram/contracts";
+import { TAIL_BYTES, tailOf } from "../lua/record-tail.ts";
 
 /**
  * How a job is stored: `content` and, at its end, of fixed width, what the store adds when it accepts the job. Content is
@@ -28,9 +29,6 @@ interface Head {
   readonly r?: number;
   readonly l?: number;
 }
-
-/** Priority, instant of acceptance, place. */
-const TAIL = 26;
 
 /** Texts are stored as they are, bytes as base64; the first letter of the encoding says which. */
 const TEXT = "t";
@@ -127,14 +125,14 @@ export interface StoredRecord {
 export function recordOf(id: string, stored: string): JobRecord {
   const line = stored.indexOf("\n");
   if (stored.charCodeAt(0) !== 74 /* J */) return headed(id, stored, line).record;
-  const end = stored.length - TAIL;
+  const { priority, createdAt } = tailOf(stored);
   return {
     id,
     task: stored.slice(1, line),
-    body: { data: stored.slice(line + 1, end), encoding: "json" },
+    body: { data: stored.slice(line + 1, stored.length - TAIL_BYTES), encoding: "json" },
     headers: NO_HEADERS,
-    priority: Number(stored.slice(end, end + 2)),
-    createdAt: Number(stored.slice(end + 2, end + 15)),
+    priority,
+    createdAt,
   };
 }
 
@@ -151,15 +149,15 @@ export function storedRecordOf(id: string, stored: string): StoredRecord {
 
 function headed(id: string, stored: string, line: number): StoredRecord {
   const head = JSON.parse(stored.slice(1, line)) as Head;
-  const end = stored.length - TAIL;
-  const createdAt = Number(stored.slice(end + 2, end + 15));
+  const end = stored.length - TAIL_BYTES;
+  const { priority, createdAt } = tailOf(stored);
   return {
     record: {
       id,
       task: head.t,
       body: bodyOf(head.e ?? "tjson", stored.slice(line + 1, end)),
       headers: head.h === undefined ? NO_HEADERS : (JSON.parse(head.h) as Headers),
-      priority: Number(stored.slice(end, end + 2)),
+      priority,
       createdAt,
       ...(head.k === undefined ? {} : { key: head.k }),
       ...(head.x === undefined ? {} : { expiresAt: createdAt + head.x }),
