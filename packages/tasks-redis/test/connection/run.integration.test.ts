@@ -89,15 +89,18 @@ describe("a durable call", () => {
     const primary = ending(await privateRedis());
     const replica = ending(await privateReplica(primary));
     const connection = open({ ...at(primary.url), waitReplicas: 1 });
-    expect(await connection.run(append, ["key"], ["x"], write)).toBe(1);
-    expect(await redisCommand(replica.port, "LLEN key")).toBe(":1\r\n");
+    await connection.run(append, ["key"], ["x"], { subject });
+    await redisSays(replica.port, "LLEN key", /^:1/);
+    expect(await connection.run(append, ["key"], ["y"], write)).toBe(2);
+    expect(await redisCommand(replica.port, "LLEN key")).toBe(":2\r\n");
   });
 
   test("is unknown when fewer replicas than asked confirm it", async () => {
     const primary = ending(await privateRedis());
     const replica = ending(await privateReplica(primary));
     const connection = open({ ...at(primary.url), waitReplicas: 1, callTimeoutMs: 500 });
-    await connection.run(append, ["key"], ["x"], write);
+    await connection.run(append, ["key"], ["x"], { subject });
+    await redisSays(replica.port, "LLEN key", /^:1/);
     replica.pause();
     onTestFinished(() => replica.resume());
     const error = await unavailability(connection.run(append, ["key"], ["y"], write));
