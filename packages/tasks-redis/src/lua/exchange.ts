@@ -252,7 +252,7 @@ end
  * KEYS hot. ARGV: wake channel, settled channel, session, seq, how long it is remembered, slots, ahead, leaseMs, maxBytes,
  * number of settlements, number of starts; five for each settlement (kind, delivery, id, x, y), two for each start
  * (delivery, id). Answers { lost, cancelled, paused, next due or -1, deliveries of four, whether new rules are still being
- * applied }.
+ * applied, the last place that was given to a job }.
  */
 export const EXCHANGE: string =
   PLAIN_EXCHANGE +
@@ -268,7 +268,7 @@ local function reply()
   local cancelled = {}
   local prefix = named(session)
   for i, member in ipairs(under(prefix, 1000, NOTICES)) do cancelled[i] = string.sub(member, #prefix + 1) end
-  return { lost, cancelled, meta.paused, Q.dueIn() or -1, out, meta.refile ~= '' and 1 or 0 }
+  return { lost, cancelled, meta.paused, Q.dueIn() or -1, out, meta.refile ~= '' and 1 or 0, meta.places }
 end
 
 local recalled, later = Q.recall('x' .. session, seq)

@@ -30,6 +30,9 @@ local function fetch(key, fields)
 end
 `;
 
+/** Begins the news that jobs came, before the place of the last; any other text says that something else did. */
+export const JOB_CAME = "+";
+
 /** A waiter that was told of an end reads the record in its next step; twice the longest poll is time enough. */
 export const WAITED_FOR_MS = 2_000;
 /** Bytes of a result that is told with the news of its job's end. */
@@ -60,7 +63,7 @@ end
 if isNew then ends = ends + ${REMEMBERED_AHEAD_MS} end
 local places, pending = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
 local mask, created = tonumber(meta[2] or 0), format('${INSTANT_FORMAT}', now)
-local n = (#ARGV - 5) / 4
+local n, delayed = (#ARGV - 5) / 4, false
 
 if n == 1 and ARGV[8] == '' then
   places = places + 1
@@ -95,6 +98,7 @@ else
       level[#level + 1] = ids[i]
     else
       local runAt = now + delay
+      delayed = true
       due[#due + 1] = format('%.0f', runAt)
       due[#due + 1] = ids[i]
       states[#states + 1] = ids[i]
@@ -115,7 +119,7 @@ end
 call('HSET', META, field, cmsgpack.pack({ q = seq, e = ends }), 'mask', format('%.0f', mask), 'places',
   format('%.0f', places), 'pending', format('%.0f', pending), 'idle', '0')
 if isNew then call('ZADD', KEYS[5], format('%.0f', ends), string.sub(field, 6)) end
-if meta[3] == '1' then call('PUBLISH', ARGV[1], '1') end
+if meta[3] == '1' then call('PUBLISH', ARGV[1], delayed and '' or '${JOB_CAME}' .. format('%.0f', places)) end
 return 1
 `;
 
@@ -137,7 +141,7 @@ local function plainExchange()
 
   local field = 'call:x' .. session
   local meta = call('HMGET', META, 'paused', 'mask', field, 'deliveries', 'popped:c', 'pending', 'keepCount', 'swept', 'rules',
-    'refile', 'idle')
+    'refile', 'idle', 'places')
   if (meta[9] or '') ~= '' or (meta[10] or '') ~= '' or now - tonumber(meta[8] or 0) >= 1000 then return nil end
   if call('EXISTS', EARLY, STALE, PEND, RELEASES, NOTICES) > 0 then return nil end
   local last = meta[3] and cmsgpack.unpack(meta[3]) or nil
@@ -317,7 +321,7 @@ local function plainExchange()
   call('HSET', META, 'idle', idle, 'mask', format('%.0f', mask), 'deliveries', number, 'pending', format('%.0f', tonumber(meta[6] or 0) - got),
     'popped:c', format('%.0f', tonumber(meta[5] or 0)), field,
     cmsgpack.pack({ q = seq, l = {}, d = given, m = leaseMs, e = ends, u = claims }))
-  return { {}, {}, tonumber(meta[1] or 0), nextAt < math.huge and floor(nextAt - exact) or -1, out }
+  return { {}, {}, tonumber(meta[1] or 0), nextAt < math.huge and floor(nextAt - exact) or -1, out, 0, tonumber(meta[12] or 0) }
 end
 do
   local answer = plainExchange()

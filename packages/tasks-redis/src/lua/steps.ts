@@ -273,7 +273,7 @@ function Q.close(budget, goesIdle)
   Q.trim(budget)
   if meta.idle == 1 and moved then
     set('idle', 0)
-    call('PUBLISH', ARGV[1], '1')
+    call('PUBLISH', ARGV[1], '')
   end
   if goesIdle then set('idle', 1) end
   Q.flush()

@@ -12,8 +12,8 @@ import type { QueueKeys } from "../lua/keys.ts";
 import { dataOf, encodingOf, recordOf } from "./job-content.ts";
 
 /**
- * What the script of an exchange answers: lost, cancelled, paused, when something is due, four for each delivery, and
- * whether new rules are still being applied.
+ * What the script of an exchange answers: lost, cancelled, paused, when something is due, four for each delivery, whether
+ * new rules are still being applied, and the last place that was given to a job.
  */
 export type ExchangeTuple = readonly [
   lost: readonly Receipt[],
@@ -22,6 +22,7 @@ export type ExchangeTuple = readonly [
   nextDueInMs: number,
   deliveries: readonly string[],
   refiling?: number,
+  place?: number,
 ];
 
 /** A receipt is the number of the delivery and the job's id, which tells where to look. */

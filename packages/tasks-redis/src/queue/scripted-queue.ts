@@ -154,7 +154,10 @@ export class ScriptedQueue implements TaskQueueProtocol {
     checkCall(options);
     if (options.transaction !== undefined) return jobs.map(() => err(this.#noTransactions()));
     const judged = judgedJobs(jobs);
-    const answers = await this.#scripts.enqueue(judged.valid, options);
+    const sent = this.#scripts.enqueue(judged.valid, options);
+    // A worker of this process asks right behind it, in the same packet: the server's word would come a round trip later.
+    this.#work.wake();
+    const answers = await sent;
     refuseStale(answers, options);
     return acceptanceOf(this.name, jobs, judged, answers);
   }
@@ -163,7 +166,7 @@ export class ScriptedQueue implements TaskQueueProtocol {
     this.#scripts.checkOpen();
     checkExchange(request);
     const args = exchangeArguments(this.#scripts.keys, request, this.#rememberMs);
-    const heard = this.#work.heard;
+    const heard = this.#work.asks();
     const reply = (await this.#scripts.exchange(args, request.settle.length > 0)) as ExchangeTuple;
     refuseStale(reply, request);
     // Nothing is claimed until new rules are applied, and who set them may be gone; what fails here, the next does.
@@ -171,7 +174,7 @@ export class ScriptedQueue implements TaskQueueProtocol {
     const answer = exchangeReplyOf(reply, request.claim.leaseMs);
     const { slots, ahead } = request.claim;
     if (answer.deliveries.length < slots + ahead && !answer.paused)
-      this.#work.foundNoMore(heard, answer.nextDueInMs);
+      this.#work.foundNoMore(heard, reply[6] ?? 0, answer.nextDueInMs);
     return answer;
   }
 

@@ -1,5 +1,6 @@
 import type { Clock, Timer } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
+import { JOB_CAME } from "../lua/plain.ts";
 import type { QueueScripts } from "./queue-scripts.ts";
 
 /** A wake may be missed, and the lease of a job that somebody else took may end: so long is nobody idle without a look. */
@@ -29,6 +30,10 @@ export class WorkSignal {
   #subscription: Promise<() => void> | undefined;
   #hears = false;
   #heard = 0;
+  /** The place of the last job that was announced while nobody waited, as long as no exchange was sent since. */
+  #announced = 0;
+  /** The place of the last job that an exchange saw which brought less than it asked for. */
+  #seen = 0;
   #nothing: Nothing | undefined;
   #closed = false;
 
@@ -36,20 +41,37 @@ export class WorkSignal {
     this.#parts = parts;
   }
 
-  /** Wakes that were heard until now; nothing as long as none would be heard. */
-  get heard(): number | undefined {
+  /** An exchange is sent, and will see what was announced. @returns a mark of now; none while no wake would be heard. */
+  asks(): number | undefined {
+    this.#announced = 0;
     return this.#hears ? this.#heard : undefined;
   }
 
   /**
    * An exchange brought less than it asked for, and the store wakes who listens from then on.
    *
-   * @param heard what {@link heard} was when it was sent: a wake since then may be about what it did not see.
+   * @param heard what {@link asks} answered: a wake since then may be about what it did not see.
+   * @param place of the last job that it saw.
    */
-  foundNoMore(heard: number | undefined, nextDueInMs: number | undefined): void {
+  foundNoMore(heard: number | undefined, place: number, nextDueInMs: number | undefined): void {
+    this.#seen = place;
     if (heard === undefined) return;
     const dueAt = nextDueInMs === undefined ? Infinity : this.#parts.clock.monotonic() + nextDueInMs;
     this.#nothing = { heard, dueAt };
+  }
+
+  /** Ends the waits of this process: there may be work. */
+  wake(): void {
+    this.#heard++;
+    for (const wake of this.#wakes) wake();
+  }
+
+  /** @param place of the last job that came. */
+  #came(place: number): void {
+    // An exchange that went out behind the enqueue, in this process, has seen it.
+    if (place <= this.#seen) return;
+    if (this.#wakes.size > 0) this.wake();
+    else this.#announced = place;
   }
 
   async wait(maxMs: number, signal: AbortSignal): Promise<void> {
@@ -79,7 +101,9 @@ export class WorkSignal {
     // It holds for one wait: whatever that does not hear of, the next look sees.
     this.#nothing = undefined;
     if (nothing !== undefined && this.#hears)
-      return nothing.heard === this.#heard ? nothing.dueAt - this.#parts.clock.monotonic() : 0;
+      return nothing.heard === this.#heard && this.#announced <= this.#seen
+        ? nothing.dueAt - this.#parts.clock.monotonic()
+        : 0;
     const [has, due] = await this.#parts.scripts.await();
     if (has === 1) return 0;
     return due < 0 ? Infinity : due;
@@ -88,7 +112,7 @@ export class WorkSignal {
   close(): void {
     this.#closed = true;
     this.#hears = false;
-    this.#wakeAll();
+    this.wake();
     this.#subscription?.then(
       (unsubscribe) => unsubscribe(),
       () => {},
@@ -96,17 +120,16 @@ export class WorkSignal {
     this.#subscription = undefined;
   }
 
-  #wakeAll(): void {
-    this.#heard++;
-    for (const wake of this.#wakes) wake();
-  }
-
   async #subscribe(): Promise<void> {
     const { connection, scripts, name } = this.#parts;
     if (this.#closed) return;
-    const wakeAll = (): void => this.#wakeAll();
+    const wake = (): void => this.wake();
+    const message = (text: string): void => {
+      if (text.startsWith(JOB_CAME)) this.#came(Number(text.slice(JOB_CAME.length)));
+      else this.wake();
+    };
     this.#subscription ??= connection
-      .subscribe(scripts.keys.wakeChannel, { message: wakeAll, resumed: wakeAll }, name)
+      .subscribe(scripts.keys.wakeChannel, { message, resumed: wake }, name)
       .catch((error: unknown) => {
         this.#subscription = undefined;
         throw error;

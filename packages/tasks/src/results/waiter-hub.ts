@@ -29,6 +29,8 @@ const MAX_READ = 1_000;
 /** Promises between two hints that are ready: what an async generator around an iterator costs, and one more. */
 const HOPS = 4;
 const NOW = Promise.resolve();
+/** Why a subscription ends; an abort without a reason makes an exception each time. */
+const HEARD_ENOUGH = "nobody waits any more";
 
 class Waiter<T> {
   onAbort: (() => void) | undefined;
@@ -163,7 +165,7 @@ export class WaiterHub<T> {
       }
       for (let i = 0; i < ids.length; i += MAX_READ) await this.#read(ids.slice(i, i + MAX_READ));
       // Only now, so that hints which they still had in store were heard.
-      for (const cover of swallowed) cover.abort.abort();
+      for (const cover of swallowed) cover.abort.abort(HEARD_ENOUGH);
     }
     this.#reading = false;
   }
@@ -249,7 +251,7 @@ export class WaiterHub<T> {
   }
 
   #drop(cover: Cover): void {
-    cover.abort.abort();
+    cover.abort.abort(HEARD_ENOUGH);
     const at = this.#covers.indexOf(cover);
     if (at >= 0) this.#covers.splice(at, 1);
   }

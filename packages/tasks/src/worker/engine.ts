@@ -66,6 +66,12 @@ export class WorkerEngine implements ConsumerHost {
   #steps: Promise<void> = Promise.resolve();
   #onIdle: (() => void) | undefined = undefined;
   #hurried = false;
+  #lastToEnd = false;
+
+  readonly #sendIfIdle = (): void => {
+    this.#lastToEnd = false;
+    if (this.crew.running === 0) this.pump();
+  };
 
   constructor(options: EngineOptions) {
     const { settings, services, pipeline, handlers, processId } = options;
@@ -121,6 +127,11 @@ export class WorkerEngine implements ConsumerHost {
     this.#turn.ask();
     if (this.crew.running === 0) this.#onIdle?.();
     this.#assign();
+    // With nothing running there is nothing to gather: what ended goes out with whatever else this turn sends.
+    if (this.crew.running === 0 && !this.#lastToEnd) {
+      this.#lastToEnd = true;
+      queueMicrotask(this.#sendIfIdle);
+    }
   }
 
   askTurn(): void {
