@@ -59,6 +59,8 @@ export interface ClientEvents {
   readonly message: (channel: string, text: string) => void;
 }
 
+/** Bytes that are not kept until the end of a turn. */
+const LARGE_BYTES = 16_384;
 const HANDSHAKE_MS = 3_000;
 const gone = new Error("the connection was closed");
 
@@ -196,6 +198,8 @@ class SingleClient extends Incarnation<Redis> implements RedisClient {
       process.nextTick(this.#uncork);
     }
     super.send(call);
+    // The server reads what is large while the next call is made.
+    if (this.#corked !== undefined && this.#corked.writableLength >= LARGE_BYTES) this.#uncork();
   }
   nodes(): readonly ServerNode[] {
     return [nodeOf(this.client)];

@@ -44,8 +44,9 @@ const REMEMBERED_AHEAD_MS = 1_000;
 /**
  * The short way through an enqueue, for jobs that concern nothing but themselves. KEYS meta, jobs, state, sched, callEnds,
  * and levels. ARGV: wake channel, session, seq, how long it is remembered, priority of the first level (those after it
- * rise by one), then for each job id, position of its level among KEYS, delay or nothing, content with its priority in
- * two digits. Answers 1 when all are accepted, and nothing when the long way has to judge.
+ * rise by one), session of the call that must have been applied before or nothing, then for each job id, position of its
+ * level among KEYS, delay or nothing, content with its priority in two digits. Answers 1 when all are accepted, and nothing
+ * when the long way has to judge.
  */
 export const PLAIN_ENQUEUE: string = String.raw`
 ${CLOCK}
@@ -53,6 +54,10 @@ local META, JOBS = KEYS[1], KEYS[2]
 local field, seq, rememberMs, first = 'call:e' .. ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local meta = call('HMGET', META, field, 'mask', 'idle', 'places', 'pending', 'maxSize', 'concerns')
 if (meta[6] or '-1') ~= '-1' or (meta[7] or '') ~= '' then return nil end
+if ARGV[6] ~= '' then
+  local before = call('HGET', META, 'call:e' .. ARGV[6])
+  if not before or cmsgpack.unpack(before).q ~= seq then return nil end
+end
 -- That a call is remembered longer is written now and then, not at each.
 local ends, isNew = nowUp + rememberMs, true
 if meta[1] then
@@ -63,20 +68,20 @@ end
 if isNew then ends = ends + ${REMEMBERED_AHEAD_MS} end
 local places, pending = tonumber(meta[4] or 0), tonumber(meta[5] or 0)
 local mask, created = tonumber(meta[2] or 0), format('${INSTANT_FORMAT}', now)
-local n, delayed = (#ARGV - 5) / 4, false
+local n, delayed = (#ARGV - 6) / 4, false
 
-if n == 1 and ARGV[8] == '' then
+if n == 1 and ARGV[9] == '' then
   places = places + 1
-  if call('HSETNX', JOBS, ARGV[6], ARGV[9] .. created .. format('${PLACE_FORMAT}', places)) == 0 then return nil end
-  call('RPUSH', KEYS[tonumber(ARGV[7])], ARGV[6])
+  if call('HSETNX', JOBS, ARGV[7], ARGV[10] .. created .. format('${PLACE_FORMAT}', places)) == 0 then return nil end
+  call('RPUSH', KEYS[tonumber(ARGV[8])], ARGV[7])
   pending = pending + 1
-  local level = 2 ^ (first + ARGV[7] - 6)
+  local level = 2 ^ (first + ARGV[8] - 6)
   if floor(mask / level) % 2 == 0 then mask = mask + level end
 else
   ${SLICES}
   local ids, seen = {}, {}
   for i = 1, n do
-    local id = ARGV[2 + i * 4]
+    local id = ARGV[3 + i * 4]
     if seen[id] then return nil end
     seen[id] = true
     ids[i] = id
@@ -84,7 +89,7 @@ else
   for _, known in pairs(fetch(JOBS, ids)) do if known then return nil end end
   local fields, levels, due, states = {}, {}, {}, {}
   for i = 1, n do
-    local at = 2 + i * 4
+    local at = 3 + i * 4
     local slot, delay, place = ARGV[at + 1], ARGV[at + 2], 0
     if delay == '' then
       places = places + 1

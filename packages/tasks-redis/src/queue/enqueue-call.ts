@@ -1,7 +1,7 @@
 import {
+  type CallName,
   DuplicateTaskError,
   type Enqueued,
-  type EnqueueManyOptions,
   err,
   jobIssues,
   JobNotFoundError,
@@ -40,7 +40,7 @@ export function judgedJobs(jobs: readonly NewJob[]): JudgedJobs {
 
 export function enqueueArguments(
   keys: QueueKeys,
-  { session, seq }: EnqueueManyOptions,
+  { session, seq }: CallName,
   rememberMs: number,
   jobs: readonly NewJob[],
 ): ScriptArgument[] {
@@ -64,23 +64,29 @@ export function enqueueArguments(
 /** Whether a job concerns nothing but itself, as far as its fields tell. */
 const isPlain = (content: string): boolean => content.charCodeAt(0) !== 83; /* S */
 
-/** A call of the short way through an enqueue; nothing when some job has to be judged. */
+/**
+ * A call of the short way through an enqueue; nothing when some job has to be judged.
+ *
+ * @param after session of the call of the same seq without which this one is not applied; empty: none.
+ */
 export function plainArguments(
   keys: QueueKeys,
-  { session, seq }: EnqueueManyOptions,
+  { session, seq }: CallName,
   rememberMs: number,
   jobs: readonly NewJob[],
+  after: string,
 ): { readonly keys: readonly string[]; readonly args: ScriptArgument[] } | undefined {
   const [first] = jobs;
   if (first === undefined) return undefined;
   const oneLevel = jobs.every(({ priority }) => priority === first.priority);
-  const args: ScriptArgument[] = new Array<ScriptArgument>(5 + 4 * jobs.length);
+  const args: ScriptArgument[] = new Array<ScriptArgument>(6 + 4 * jobs.length);
   args[0] = keys.wakeChannel;
   args[1] = session;
   args[2] = seq;
   args[3] = rememberMs;
   args[4] = oneLevel ? first.priority : 0;
-  let at = 5;
+  args[5] = after;
+  let at = 6;
   for (const job of jobs) {
     const content = contentOf(job);
     if (!isPlain(content)) return undefined;

@@ -1,6 +1,6 @@
 import {
+  type CallName,
   ClosedError,
-  type EnqueueManyOptions,
   type JobId,
   type NewJob,
   type QueuePolicy,
@@ -18,6 +18,8 @@ const LAYOUT = 1;
 const OLDEST_LAYOUT = 1;
 /** Enqueues that go the long way at once after the short one was refused: the queue's rules say so, probably. */
 const JUDGED_CALLS = 100;
+/** Jobs of one script: few enough to be stored while the next are made. */
+const PART = 250;
 const ALL_ACCEPTED: readonly string[] = [];
 
 export interface QueueScriptsParts {
@@ -75,11 +77,13 @@ export class QueueScripts {
   }
 
   /** @returns the answers of the store; none when all are accepted. */
-  async enqueue(jobs: readonly NewJob[], options: EnqueueManyOptions): Promise<readonly string[]> {
+  async enqueue(jobs: readonly NewJob[], { session, seq }: CallName): Promise<readonly string[]> {
     if (!this.#isOpen) await this.#ready();
     else this.checkOpen();
     try {
-      return (await this.#enqueuePlain(jobs, options)) ?? (await this.#enqueueAny(jobs, options));
+      return jobs.length <= PART
+        ? await this.#enqueuePart(jobs, { session, seq }, "")
+        : await this.#enqueueParts(jobs, { session, seq });
     } catch (error) {
       throw withIds(error, jobs);
     }
@@ -161,27 +165,49 @@ export class QueueScripts {
     return this.#parts.connection.run(QUEUE_SCRIPTS.control, all, given, options);
   }
 
-  /** The short way, for jobs that concern nothing but themselves; nothing when the other has to judge. */
-  async #enqueuePlain(
-    jobs: readonly NewJob[],
-    options: EnqueueManyOptions,
-  ): Promise<readonly string[] | undefined> {
-    if (this.#judged > 0) {
-      this.#judged--;
-      return undefined;
+  /**
+   * Many jobs go in parts, each a call of its own that a resend of the whole repeats, so that the server stores one part
+   * while the next is made. A part that has to be judged is sent when those before it are answered.
+   */
+  async #enqueueParts(jobs: readonly NewJob[], { session, seq }: CallName): Promise<readonly string[]> {
+    const parts: { readonly size: number; readonly answers: Promise<readonly string[]> }[] = [];
+    let after = "";
+    for (let at = 0; at < jobs.length; at += PART) {
+      const part = jobs.slice(at, at + PART);
+      const name = { session: `${session}#${at / PART}`, seq };
+      const before = parts.map(({ answers }) => answers);
+      parts.push({ size: part.length, answers: this.#enqueuePart(part, name, after, before) });
+      after = name.session;
     }
-    const { connection, rememberMs } = this.#parts;
-    const call = plainArguments(this.keys, options, rememberMs, jobs);
-    if (call === undefined) return undefined;
-    const answer = await connection.run(QUEUE_SCRIPTS.plainEnqueue, call.keys, call.args, this.#durable);
-    if (answer === 1) return ALL_ACCEPTED;
-    this.#judged = JUDGED_CALLS;
-    return undefined;
+    const answers = await Promise.all(parts.map((part) => part.answers));
+    if (answers.every(({ length }) => length === 0)) return ALL_ACCEPTED;
+    return answers.flatMap((own, i) => (own.length > 0 ? own : Array<string>(parts[i]!.size).fill("a")));
   }
 
-  async #enqueueAny(jobs: readonly NewJob[], options: EnqueueManyOptions): Promise<readonly string[]> {
+  /** The short way, for jobs that concern nothing but themselves, and else the long one. */
+  async #enqueuePart(
+    jobs: readonly NewJob[],
+    name: CallName,
+    after: string,
+    before: readonly Promise<unknown>[] = [],
+  ): Promise<readonly string[]> {
     const { connection, rememberMs } = this.#parts;
-    const args = enqueueArguments(this.keys, options, rememberMs, jobs);
+    if (this.#judged > 0) this.#judged--;
+    else {
+      const call = plainArguments(this.keys, name, rememberMs, jobs, after);
+      if (call !== undefined) {
+        const answer = await connection.run(QUEUE_SCRIPTS.plainEnqueue, call.keys, call.args, this.#durable);
+        if (answer === 1) return ALL_ACCEPTED;
+        this.#judged = JUDGED_CALLS;
+      }
+    }
+    if (before.length > 0) await Promise.all(before);
+    return this.#enqueueAny(jobs, name);
+  }
+
+  async #enqueueAny(jobs: readonly NewJob[], name: CallName): Promise<readonly string[]> {
+    const { connection, rememberMs } = this.#parts;
+    const args = enqueueArguments(this.keys, name, rememberMs, jobs);
     return (await connection.run(
       QUEUE_SCRIPTS.enqueue,
       this.keys.hot,
