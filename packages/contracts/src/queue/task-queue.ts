@@ -132,6 +132,15 @@ export interface TaskQueueProtocol {
   waitForWork(maxMs: number, signal: AbortSignal): Promise<void>;
   /** Settles inside the caller's transaction. Needs the capability `transactions`. */
   settleIn(transaction: TransactionHandle, settlement: Settlement): Promise<"settled" | "lost">;
+  /**
+   * Begins a transaction of the store, lets `work` do its part in it, and commits; rolls back when `work` throws. Absent
+   * without the capability `transactions`.
+   *
+   * @returns what `work` returned, once it is committed. A commit whose answer was lost is looked for in the store.
+   * @throws what `work` threw; QueueUnavailableError: with `accepted: "no"` nothing was stored, with `"unknown"` the fate
+   *   of the commit could not be found out in time.
+   */
+  inTransaction?<T>(work: (transaction: TransactionHandle) => Promise<T>): Promise<T>;
 
   /** Replaces the queue's rules for all processes; the last writer wins. */
   setPolicy(policy: QueuePolicy): Promise<void>;

@@ -1,6 +1,7 @@
-import { type Headers, type Logger, withFields } from "@lexigram/contracts";
+import { type Headers, type Logger, type TransactionHandle, withFields } from "@lexigram/contracts";
 import { type Attempt, Stage } from "./attempt.ts";
 import { attemptReporter, type EndingReporter } from "./attempt-progress.ts";
+import { completeInTransaction } from "./attempt-transaction.ts";
 import type { ProgressReporter, TaskContext, TaskJobInfo } from "./task-context.ts";
 
 const NO_LABELS: Readonly<Record<string, string>> = Object.freeze({});
@@ -70,6 +71,14 @@ export class AttemptContext implements TaskContext {
     const attempt = this.#attempt;
     if (attempt.abortReason === undefined && attempt.leased) await attempt.consumer.leases.renewNow(attempt);
     if (attempt.abortReason !== undefined) throw attempt.abortReason; // oxlint-disable-line typescript/only-throw-error -- always one of our typed errors
+  }
+
+  /** Packages whose queues have transactions say how it is typed; see {@link completeInTransaction}. */
+  transaction<T>(work: (transaction: TransactionHandle) => Promise<T>): Promise<T> {
+    const attempt = this.#attempt;
+    return completeInTransaction(attempt, this.#isOver, work, (value) =>
+      attempt.consumer.runner.completion(attempt, value),
+    );
   }
 
   /** Ends the job's progress, when a handler reported any in this slot. */

@@ -1,4 +1,10 @@
-import { TaskDeadlineError, TaskExecutionError, TaskTimeoutError } from "@lexigram/contracts";
+import {
+  serializeError,
+  type SerializedError,
+  TaskDeadlineError,
+  TaskExecutionError,
+  TaskTimeoutError,
+} from "@lexigram/contracts";
 import type { Attempt } from "./attempt.ts";
 
 /** The deadline of an attempt's job has passed. */
@@ -19,4 +25,12 @@ export function refusedResult({ taskName: task, jobId }: Attempt): TaskExecution
     { task, jobId },
     { cause: new Error("retryOnResult asked for another attempt") },
   );
+}
+
+/** How an attempt stands in the log, with what went wrong, if anything did. */
+export function loggedFailure(
+  { taskName: task, jobId: job, attempt }: Attempt,
+  error: unknown,
+): Readonly<Record<string, string | number | SerializedError>> {
+  return { task, job, attempt, ...(error === undefined ? {} : { error: serializeError(error) }) };
 }

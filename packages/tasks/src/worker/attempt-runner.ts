@@ -1,10 +1,4 @@
-import {
-  type Body,
-  serializeError,
-  type Settlement,
-  TaskCancelledError,
-  TaskNotFoundError,
-} from "@lexigram/contracts";
+import { serializeError, type Settlement, TaskCancelledError, TaskNotFoundError } from "@lexigram/contracts";
 import { parseInput } from "../define/input-validation.ts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { AttemptEvents } from "./attempt-events.ts";
@@ -15,7 +9,7 @@ import { type FailureVerdict, judgeFailure } from "../retry/failure-verdict.ts";
 import type { RetryFacts } from "../retry/retry-options.ts";
 import { type Attempt, type AttemptOutcome, Stage } from "./attempt.ts";
 import { AttemptContext } from "./attempt-context.ts";
-import { deadlineError, limitError, refusedResult } from "./attempt-errors.ts";
+import { deadlineError, limitError, loggedFailure, refusedResult } from "./attempt-errors.ts";
 import { invokeHandler } from "./handler-call.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { WorkerServices } from "./worker-services.ts";
@@ -91,6 +85,8 @@ export class AttemptRunner {
 
   /** A time limit ran out, or the grace period after one. */
   timeIsUp(attempt: Attempt): void {
+    attempt.overdue = attempt.sent;
+    if (attempt.overdue) return;
     try {
       if (attempt.stage === Stage.Stopping) this.#stopped(attempt);
       else if (attempt.stage === Stage.Running)
@@ -129,7 +125,7 @@ export class AttemptRunner {
     attempt.repeat = undefined;
     attempt.consumer.zombies.abandon(attempt);
     attempt.settlement = attempt.acknowledged ? undefined : settlement;
-    attempt.outcome = outcome;
+    attempt.outcome = attempt.transaction === "committed" ? COMPLETED : outcome;
     attempt.stage = Stage.Settling;
     const { consumer } = attempt;
     if (attempt.settlement !== undefined && consumer.outcomes.needs(attempt))
@@ -201,22 +197,28 @@ export class AttemptRunner {
   }
 
   #accept(attempt: Attempt, value: unknown, endTime: number | undefined): void {
-    const { services } = this.#parts;
-    const plan = attempt.plan!;
+    if (attempt.transaction === "committed") return this.conclude(attempt, undefined, COMPLETED);
     if (this.#isTooLate(attempt, endTime)) return this.#timedOut(attempt);
-    if (plan.retry.judgesResults && plan.retry.refusesResult(value, this.#facts(attempt)))
-      return this.#judge(attempt, refusedResult(attempt));
-    let result: Body | undefined;
-    if (value !== undefined && !attempt.acknowledged)
-      try {
-        result = services.codecs.encodeValue(value, plan.resultSubject);
-      } catch (error) {
-        return this.#judge(attempt, error);
-      }
-    const { receipt } = attempt.delivery;
-    const settlement: Settlement =
-      result === undefined ? { receipt, kind: "complete" } : { receipt, kind: "complete", result };
+    let settlement: Settlement;
+    try {
+      settlement = this.completion(attempt, value);
+    } catch (error) {
+      return this.#judge(attempt, error);
+    }
     this.conclude(attempt, settlement, COMPLETED, value);
+  }
+
+  /** What completes an attempt's job. @throws for a value that cannot be stored, or that the task's policy refuses. */
+  completion(attempt: Attempt, value: unknown): Settlement {
+    const { retry, resultSubject } = attempt.plan!;
+    if (retry.judgesResults && retry.refusesResult(value, this.#facts(attempt))) throw refusedResult(attempt);
+    const { receipt } = attempt.delivery;
+    if (value === undefined || attempt.acknowledged) return { receipt, kind: "complete" };
+    return {
+      receipt,
+      kind: "complete",
+      result: this.#parts.services.codecs.encodeValue(value, resultSubject),
+    };
   }
 
   #threw(attempt: Attempt, error: unknown, endTime?: number): void {
@@ -250,11 +252,7 @@ export class AttemptRunner {
 
   /** The handling of an attempt itself failed: the attempt ends all the same, and its slot comes free. */
   #broke(attempt: Attempt, error: unknown): void {
-    this.#parts.services.logger.error("an attempt could not be handled", {
-      task: attempt.taskName,
-      job: attempt.jobId,
-      error: serializeError(error),
-    });
+    this.#parts.services.logger.error("an attempt could not be handled", loggedFailure(attempt, error));
     if (attempt.stage !== Stage.Running && attempt.stage !== Stage.Stopping) return;
     if (attempt.leaseIsLost) attempt.consumer.dropped(attempt);
     else this.#fail(attempt, "invalid", error);
@@ -266,11 +264,8 @@ export class AttemptRunner {
     attempt.consumer.zombies.ended(attempt);
     const outcome = error === undefined ? "returned" : "threw";
     this.#parts.services.logger.warn("the late outcome of an attempt was not accepted", {
-      task: attempt.taskName,
-      job: attempt.jobId,
-      attempt: attempt.attempt,
       outcome,
-      ...(error === undefined ? {} : { error: serializeError(error) }),
+      ...loggedFailure(attempt, error),
     });
   }
 
@@ -286,6 +281,7 @@ export class AttemptRunner {
   #judge(attempt: Attempt, error: unknown): void {
     const { services, settings } = this.#parts;
     const { receipt } = attempt;
+    if (attempt.transaction === "committed") return this.#threwLater(attempt, error);
     if (attempt.handBack && attempt.decided === undefined)
       return this.conclude(attempt, { receipt, kind: "release", delayMs: 0 }, { kind: "released", error });
     if (attempt.cancelRequested) {
@@ -310,6 +306,13 @@ export class AttemptRunner {
     policy.announce(error, facts, verdict.delayMs);
     if (this.#repeatsHere(attempt, verdict)) return this.#repeat(attempt, verdict.delayMs);
     this.#retry(attempt, verdict.error, verdict.delayMs, verdict.countAttempt);
+  }
+
+  /** The job is completed, whatever its handler does after that. */
+  #threwLater(attempt: Attempt, error: unknown): void {
+    const message = "a handler failed after its transaction had completed the job";
+    this.#parts.services.logger.warn(message, loggedFailure(attempt, error));
+    this.conclude(attempt, undefined, COMPLETED);
   }
 
   #repeatsHere(attempt: Attempt, verdict: FailureVerdict & { kind: "retry" }): boolean {

@@ -85,8 +85,12 @@ export class Attempt extends WheelTimer implements ExecutionFacts {
   controller: AbortController | undefined = undefined;
   settlement: Settlement | undefined = undefined;
   outcome: AttemptOutcome = COMPLETED;
-  /** Whether its settlement was sent. */
+  /** Whether its settlement was sent: from here on the store's answer alone decides. */
   sent = false;
+  /** Of `ctx.transaction`. */
+  transaction: "none" | "open" | "committed" = "none";
+  /** Whether a time limit ran out while the store was to decide. */
+  overdue = false;
   /** How it ended, while the queue has not said whether that counts; only where somebody else keeps it. */
   unaccepted: StoredResult | undefined = undefined;
   /** Called once its settlement was stored, or refused. */

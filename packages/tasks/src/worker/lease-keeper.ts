@@ -113,7 +113,7 @@ export class LeaseKeeper extends WheelTimer {
   #expire(now: number): void {
     for (const attempt of this) {
       if (attempt.leaseDeadline > now) break;
-      if (attempt.stage !== Stage.Settling) this.#host.leaseLost(attempt);
+      if (attempt.stage !== Stage.Settling && !attempt.sent) this.#host.leaseLost(attempt);
     }
   }
 

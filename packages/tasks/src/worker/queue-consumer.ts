@@ -112,8 +112,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     return [...[...this.leases].filter((attempt) => attempt.holdsSlot), ...this.#unleased];
   }
 
-  // ---- life
-
   start(sessionName: string): void {
     this.line.start(sessionName);
     this.#claims = true;
@@ -151,8 +149,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.leases.stop();
     this.#held.takeAll();
   }
-
-  // ---- slots
 
   wantsSlot(): boolean {
     if (!this.#claims || !this.#account.hasRoom) return false;
@@ -225,6 +221,14 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     attempt.stage = Stage.Settling;
     this.line.settle(attempt);
     this.#parts.host.askTurn();
+  }
+
+  /** A transaction has completed the job of a running attempt, which keeps its slot without a lease. */
+  committed(attempt: Attempt): void {
+    this.leases.remove(attempt);
+    attempt.sent = false;
+    attempt.acknowledged = true;
+    if (attempt.stage < Stage.Settling) this.#unleased.add(attempt);
   }
 
   // ---- leases
