@@ -71,7 +71,7 @@ export const windows = [
     typesAnywhere: true,
   },
   { module: "amqplib", files: ["packages/tasks-rabbitmq/src/rabbitmq-connection.ts"], typesAnywhere: true },
-  { module: "pg", files: ["packages/tasks-postgres/src/postgres-connection.ts"], typesAnywhere: true },
+  { module: "pg", files: ["packages/tasks-postgres/src/connection/pg-clients.ts"], typesAnywhere: true },
 ];
 
 /**

@@ -1,0 +1,337 @@
+import { ClosedError, type Clock, type Logger, type Random, silentLogger } from "@lexigram/contracts";
+import type {
+  ChannelListener,
+  Database,
+  DatabaseHealth,
+  DatabaseMode,
+  RunOptions,
+  Session,
+} from "./database.ts";
+import { Deadlines } from "./deadlines.ts";
+import { Listening } from "./listening.ts";
+import { type Notification, Notifier } from "./notifier.ts";
+import {
+  ClientPool,
+  execute,
+  loneClient,
+  type PoolShape,
+  type PostgresTarget,
+  query,
+  type Row,
+} from "./pg-clients.ts";
+import { isPooled } from "./pooler-check.ts";
+import { fateOf, isCode, isReply, LinkError, shownError, unavailable } from "./refusals.ts";
+import { judgeServer, NotYetError, SERVER_FACTS, type ServerReport } from "./server-check.ts";
+import { Statement } from "./statement.ts";
+
+const LONGEST_PULSE_MS = 500;
+const CONNECT_MS = 3_000;
+const PROBE_MS = 3_000;
+
+/** What one connection is shared by: the same server, asked in the same way, on the same clock. */
+export interface ConnectionShape {
+  readonly target: PostgresTarget;
+  readonly poolSize: number;
+  readonly callTimeoutMs: number;
+  /** `undefined`: it is found out. */
+  readonly pooler: boolean | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** One pool after the check of its server, until it is of no use any more. */
+interface Life {
+  readonly pool: ClientPool;
+  readonly mode: DatabaseMode;
+}
+
+type Client = Awaited<ReturnType<ClientPool["take"]>>;
+
+const ANSWER = new Statement("SELECT 1 AS one");
+const NOTIFY = new Statement("SELECT pg_notify(c, t) FROM unnest($1::text[], $2::text[]) AS n(c, t)");
+
+/** The pool, the connection that hears, and what tells, for all owners of one database. */
+export class Connection implements Database {
+  readonly shape: ConnectionShape;
+  owners = 0;
+  readonly #loggers = new Set<Logger>();
+  readonly #warned = new Set<string>();
+  readonly #deadlines: Deadlines;
+  readonly #listening: Listening;
+  readonly #notifier: Notifier;
+  readonly #calls = new Set<Promise<unknown>>();
+  #life: Life | undefined;
+  #preparing: Promise<Life> | undefined;
+  /** A pooler that knows none of the settings that connections ask for refuses the connection. */
+  #settings = true;
+  #server: ServerReport | undefined;
+  #error: Error | undefined;
+  #closed = false;
+
+  constructor(shape: ConnectionShape) {
+    this.shape = shape;
+    const { clock, random, target, callTimeoutMs } = shape;
+    this.#deadlines = new Deadlines(clock, Math.max(5, Math.min(LONGEST_PULSE_MS, callTimeoutMs / 10)));
+    this.#listening = new Listening({
+      clock,
+      random,
+      deadlines: this.#deadlines,
+      logger: () => this.#logger,
+      make: (events) => loneClient(target, this.#poolShape, events),
+    });
+    this.#notifier = new Notifier(clock, (notifications) => this.#sendNotifications(notifications));
+  }
+
+  addLogger(logger: Logger): void {
+    if (this.#loggers.has(logger)) return;
+    this.#loggers.add(logger);
+    for (const risk of this.#warned) warn(logger, risk);
+  }
+
+  async run(
+    statement: Statement,
+    values: readonly unknown[],
+    options: RunOptions,
+  ): Promise<readonly Row[]> {
+    const life = this.#life ?? (await this.#ready(options.subject));
+    const named = life.mode === "direct";
+    return this.#call(life.pool, options, (client) => query(client, statement, values, named));
+  }
+
+  async transaction<T>(options: RunOptions, work: (session: Session) => Promise<T>): Promise<T> {
+    const life = this.#life ?? (await this.#ready(options.subject));
+    return this.#call(life.pool, options, async (client) => {
+      await execute(client, "BEGIN");
+      let done: T;
+      try {
+        done = await work({
+          run: (statement, values) => query(client, statement, values, life.mode === "direct"),
+          execute: (text) => execute(client, text),
+        });
+      } catch (error) {
+        if (!(error instanceof LinkError)) await execute(client, "ROLLBACK");
+        throw error;
+      }
+      await execute(client, "COMMIT");
+      return done;
+    });
+  }
+
+  async listen(channel: string, listener: ChannelListener, subject: string): Promise<() => void> {
+    const { mode } = this.#life ?? (await this.#ready(subject));
+    if (this.#closed) throw closedError();
+    return this.#listening.listen(channel, listener, subject, mode === "pooled");
+  }
+
+  notify(channel: string, text = ""): void {
+    this.#notifier.notify(channel, text);
+  }
+
+  async mode(subject: string): Promise<DatabaseMode> {
+    return (this.#life ?? (await this.#ready(subject))).mode;
+  }
+
+  async health(): Promise<DatabaseHealth> {
+    let latencyMs: number | undefined;
+    let error: Error | undefined;
+    const { clock } = this.shape;
+    try {
+      await this.#ready("health");
+      const since = clock.monotonic();
+      await this.run(ANSWER, [], { subject: "health", timeoutMs: PROBE_MS });
+      latencyMs = clock.monotonic() - since;
+    } catch (caught) {
+      error = this.#error ?? shownError(caught);
+    }
+    const pool = this.#life?.pool;
+    const listener = this.#listening.state;
+    error ??= listener === "reconnecting" ? this.#listening.error : undefined;
+    return {
+      pool: { open: pool?.total ?? 0, idle: pool?.idle ?? 0, waiting: pool?.waiting ?? 0 },
+      ...(latencyMs === undefined ? {} : { latencyMs }),
+      ...(this.#life === undefined ? {} : { mode: this.#life.mode }),
+      ...(listener === undefined ? {} : { listener }),
+      ...(this.#server === undefined ? {} : { server: this.#server }),
+      ...(error === undefined ? {} : { error }),
+    };
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#notifier.close();
+    this.#closed = true;
+    this.#listening.close();
+    await Promise.allSettled(this.#calls);
+    await this.#preparing?.catch(() => {});
+    await this.#life?.pool.end();
+    this.#life = undefined;
+    this.#deadlines.close();
+  }
+
+  get #logger(): Logger {
+    const [first = silentLogger] = this.#loggers;
+    return first;
+  }
+
+  get #poolShape(): PoolShape {
+    const { poolSize, callTimeoutMs } = this.shape;
+    return {
+      size: poolSize,
+      connectTimeoutMs: Math.min(CONNECT_MS, callTimeoutMs),
+      // The server gives a statement up before its caller does, so that mostly its fate is known.
+      statementTimeoutMs: Math.ceil(callTimeoutMs * 0.9),
+      settings: this.#settings && this.shape.pooler !== true,
+    };
+  }
+
+  /** The pool whose server has been checked. Calls that come at the same time share a check. */
+  #ready(subject: string): Promise<Life> {
+    if (this.#life !== undefined) return Promise.resolve(this.#life);
+    if (this.#closed) return Promise.reject(closedError());
+    this.#preparing ??= this.#prepare(subject).finally(() => (this.#preparing = undefined));
+    return this.#preparing;
+  }
+
+  async #prepare(subject: string): Promise<Life> {
+    const pool = new ClientPool(this.shape.target, this.#poolShape);
+    try {
+      const [server, mode] = await this.#call(pool, { subject, timeoutMs: 2 * CONNECT_MS }, async (client) => {
+        const [facts = {}] = await query(client, SERVER_FACTS, [], false);
+        return [judgeServer(facts), await this.#modeOf(pool, client)] as const;
+      });
+      this.#server = server;
+      this.#error = undefined;
+      if (mode === "pooled") this.#listening.poll();
+      for (const risk of server.risks) {
+        if (this.#warned.has(risk)) continue;
+        this.#warned.add(risk);
+        for (const logger of this.#loggers) warn(logger, risk);
+      }
+      this.#life = { pool, mode };
+      return this.#life;
+    } catch (error) {
+      await pool.end();
+      if (this.#settings && pool.own && refusesSettings(error)) {
+        this.#settings = false;
+        return this.#prepare(subject);
+      }
+      this.#error = shownError((error as Error).cause ?? error);
+      throw error;
+    }
+  }
+
+  async #modeOf(pool: ClientPool, client: Client): Promise<DatabaseMode> {
+    const { pooler } = this.shape;
+    if (pooler !== undefined) return pooler ? "pooled" : "direct";
+    if (!this.#settings) return "pooled";
+    return (await isPooled(pool, client)) ? "pooled" : "direct";
+  }
+
+  /**
+   * Runs a piece of work on a connection of a pool and judges how it ended. A connection that did not answer in time is
+   * never used again, and those beside it are not trusted either.
+   */
+  #call<T>(pool: ClientPool, options: RunOptions, use: (client: Client) => Promise<T>): Promise<T> {
+    const { subject, timeoutMs = this.shape.callTimeoutMs } = options;
+    const call = new Promise<T>((resolve, reject) => {
+      let client: Client | undefined;
+      let over = false;
+      const finish = (broken: boolean): void => {
+        over = true;
+        inTime();
+        if (client !== undefined) pool.release(client, broken);
+      };
+      const inTime = this.#deadlines.set(timeoutMs, () => {
+        const written = client !== undefined;
+        finish(true);
+        if (written) this.#distrust(pool);
+        const cause = new Error(
+          written ? "the server did not answer in time" : "no connection was free in time",
+        );
+        reject(unavailable(subject, { accepted: written ? "unknown" : "no", retryable: true }, cause));
+      });
+      const failed = (error: unknown): void => {
+        if (over) return;
+        const fate = fateOf(error, client !== undefined);
+        const ours = isReply(error) || error instanceof LinkError;
+        finish(ours && fate !== undefined && fate.leave !== "nothing");
+        if (fate?.leave === "server") this.#retire(pool);
+        if (error instanceof NotYetError)
+          reject(unavailable(subject, { accepted: "no", retryable: true }, error));
+        else if (!ours) reject(error as Error);
+        else if (fate === undefined) reject(shownError(error));
+        else reject(unavailable(subject, fate, error));
+      };
+      pool.take().then(
+        (taken) => {
+          if (over) return pool.release(taken, false);
+          client = taken;
+          use(taken).then((done) => {
+            if (over) return;
+            finish(false);
+            resolve(done);
+          }, failed);
+        },
+        failed,
+      );
+    });
+    const over = (): void => void this.#calls.delete(call);
+    this.#calls.add(call);
+    call.then(over, over);
+    return call;
+  }
+
+  /** After a connection that went silent: ours are all made anew, idle ones of the caller's are asked for a sign. */
+  #distrust(pool: ClientPool): void {
+    if (pool.own) return this.#retire(pool);
+    for (let idle = pool.idle; idle > 0; idle--) void this.#probe(pool);
+  }
+
+  async #probe(pool: ClientPool): Promise<void> {
+    const client = await pool.take().catch(() => undefined);
+    if (client === undefined) return;
+    let over = false;
+    const end = (broken: boolean): void => {
+      if (over) return;
+      over = true;
+      inTime();
+      pool.release(client, broken);
+    };
+    const inTime = this.#deadlines.set(PROBE_MS, () => end(true));
+    query(client, ANSWER, [], false).then(
+      () => end(false),
+      () => end(true),
+    );
+  }
+
+  /** Takes another pool for the calls that follow. */
+  #retire(pool: ClientPool): void {
+    if (this.#life?.pool !== pool) return;
+    this.#life = undefined;
+    pool.retire();
+    this.#logger.debug("the connections to PostgreSQL are made anew");
+  }
+
+  #sendNotifications(notifications: readonly Notification[]): void {
+    if (this.#closed) return;
+    const channels = notifications.map(([channel]) => channel);
+    const texts = notifications.map(([, text]) => text);
+    this.run(NOTIFY, [channels, texts], { subject: "notify" }).catch((error: unknown) =>
+      this.#logger.debug("a notification was not sent", { error }),
+    );
+  }
+}
+
+/** A pooler that knows no startup options says so when it is connected to. */
+function refusesSettings(error: unknown): boolean {
+  const { cause } = (error ?? {}) as { readonly cause?: unknown };
+  return isCode(cause, "08P01") && /startup|options/i.test((cause as Error).message);
+}
+
+function warn(logger: Logger, risk: string): void {
+  logger.warn("the PostgreSQL server risks accepted jobs", { risk });
+}
+
+function closedError(): ClosedError {
+  return new ClosedError({ resource: "postgres connection" });
+}

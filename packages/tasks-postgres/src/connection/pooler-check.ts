@@ -1,0 +1,34 @@
+import { type ClientPool, execute, query } from "./pg-clients.ts";
+import { Statement } from "./statement.ts";
+
+const PID = new Statement("SELECT pg_backend_pid() AS pid");
+
+type Client = Awaited<ReturnType<ClientPool["take"]>>;
+
+/**
+ * Whether statements of one connection may run in several sessions. A second connection holds a transaction meanwhile:
+ * a pooler then has to give it the session that the first one used, or another one to the first.
+ *
+ * A pool that has no second connection to give is told apart only by luck; say `pooler` for it.
+ */
+export async function isPooled(pool: ClientPool, client: Client): Promise<boolean> {
+  const before = await pidOf(client);
+  if (pool.size < 2 || (pool.idle === 0 && pool.total >= pool.size)) return (await pidOf(client)) !== before;
+  const other = await pool.take();
+  let broken = true;
+  try {
+    await execute(other, "BEGIN");
+    const others = await pidOf(other);
+    const after = await pidOf(client);
+    await execute(other, "ROLLBACK");
+    broken = false;
+    return others === before || after !== before;
+  } finally {
+    pool.release(other, broken);
+  }
+}
+
+async function pidOf(client: Client): Promise<unknown> {
+  const [row] = await query(client, PID, [], false);
+  return row?.["pid"];
+}

@@ -1,0 +1,5 @@
+import { stateStep } from "../state/sql/state-step.ts";
+import type { MigrationStep } from "./migration-step.ts";
+
+/** All steps, in order. The last one's version is the layout that this code writes and knows. */
+export const MIGRATION_STEPS: readonly MigrationStep[] = [stateStep];
