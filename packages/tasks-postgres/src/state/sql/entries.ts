@@ -33,7 +33,7 @@ BEGIN
 END $$;
 
 -- Rounded up, so that nothing ends early; what would end in thousands of years ends then.
-CREATE FUNCTION ${schema}.state_deadline(moment timestamptz, ttl_ms float8) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+CREATE FUNCTION ${schema}.state_deadline(moment timestamptz, ttl_ms float8) RETURNS timestamptz LANGUAGE sql IMMUTABLE STRICT AS $$
   SELECT moment + ceil(least(ttl_ms, 1e14) * 1000) * interval '1 microsecond'
 $$;
 
@@ -89,7 +89,7 @@ BEGIN
   PERFORM ${schema}.state_sweep_entries(moment);
 END $$;
 
-CREATE FUNCTION ${schema}.state_touch(of_key text, ttl_ms float8, if_version float8, OUT found boolean)
+CREATE FUNCTION ${schema}.state_touch(of_key text, ttl_ms float8, if_version float8, OUT done boolean)
 LANGUAGE plpgsql ${FUNCTION_SETTINGS} AS $$
 DECLARE
   moment timestamptz;
@@ -98,11 +98,11 @@ BEGIN
   moment := clock_timestamp();
   UPDATE ${schema}.state_entry e SET ends = ${schema}.state_deadline(moment, ttl_ms)
     WHERE e.key = of_key AND (e.ends IS NULL OR e.ends > moment) AND (if_version IS NULL OR e.version = if_version);
-  found := FOUND;
+  done := FOUND;
   PERFORM ${schema}.state_sweep_entries(moment);
 END $$;
 
-CREATE FUNCTION ${schema}.state_delete(of_key text, if_version float8, OUT found boolean)
+CREATE FUNCTION ${schema}.state_delete(of_key text, if_version float8, OUT done boolean)
 LANGUAGE plpgsql ${FUNCTION_SETTINGS} AS $$
 DECLARE
   moment timestamptz;
@@ -111,7 +111,7 @@ BEGIN
   moment := clock_timestamp();
   DELETE FROM ${schema}.state_entry e
     WHERE e.key = of_key AND (e.ends IS NULL OR e.ends > moment) AND (if_version IS NULL OR e.version = if_version);
-  found := FOUND;
+  done := FOUND;
   PERFORM ${schema}.state_sweep_entries(moment);
 END $$;
 
