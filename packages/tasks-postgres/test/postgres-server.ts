@@ -26,15 +26,20 @@ async function reached(
     readonly end?: () => Promise<void>;
   },
 ): Promise<PostgresServer> {
-  const role = uniqueName("role").toLowerCase().replaceAll(/[^a-z0-9]/g, "_");
+  const role = uniqueName("role")
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]/g, "_");
   const administrator = new Client(sharedServers.postgres);
   await administrator.connect();
   await administrator.query("SET client_min_messages = warning");
   const owner = async (text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> =>
     (await administrator.query<Record<string, unknown>>(text, [...values])).rows;
   const [{ name } = {}] = await owner("SELECT current_database() AS name");
+  // Rights on the database are one row, which refuses two who change it at once.
+  const alone = (text: string): Promise<unknown> =>
+    owner(`BEGIN; SELECT pg_advisory_xact_lock(7265); ${text}; COMMIT`);
   await owner(`CREATE ROLE "${role}" LOGIN`);
-  await owner(`GRANT CREATE ON DATABASE "${String(name)}" TO "${role}"`);
+  await alone(`GRANT CREATE ON DATABASE "${String(name)}" TO "${role}"`);
   const url = new URL(sharedServers.postgres);
   url.username = role;
   const { options, end } = opening(url.href);
@@ -51,7 +56,7 @@ async function reached(
       const schemas = await owner("SELECT nspname FROM pg_namespace WHERE nspowner = $1::regrole", [role]);
       // One by one: each takes a lock for everything in it.
       for (const { nspname } of schemas) await owner(`DROP SCHEMA "${String(nspname)}" CASCADE`);
-      await owner(`DROP OWNED BY "${role}"`);
+      await alone(`DROP OWNED BY "${role}"`);
       await owner(`DROP ROLE "${role}"`);
       await administrator.end();
     },

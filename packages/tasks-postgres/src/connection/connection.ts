@@ -21,7 +21,7 @@ import {
 } from "./pg-clients.ts";
 import { isPooled } from "./pooler-check.ts";
 import { fateOf, isCode, isReply, LinkError, shownError, unavailable } from "./refusals.ts";
-import { judgeServer, NotYetError, SERVER_FACTS, type ServerReport } from "./server-check.ts";
+import { judgeServer, SERVER_FACTS, type ServerReport } from "./server-check.ts";
 import { Statement } from "./statement.ts";
 
 const LONGEST_PULSE_MS = 500;
@@ -88,11 +88,7 @@ export class Connection implements Database {
     for (const risk of this.#warned) warn(logger, risk);
   }
 
-  async run(
-    statement: Statement,
-    values: readonly unknown[],
-    options: RunOptions,
-  ): Promise<readonly Row[]> {
+  async run(statement: Statement, values: readonly unknown[], options: RunOptions): Promise<readonly Row[]> {
     const life = this.#life ?? (await this.#ready(options.subject));
     const named = life.mode === "direct";
     return this.#call(life.pool, options, (client) => query(client, statement, values, named));
@@ -195,10 +191,14 @@ export class Connection implements Database {
   async #prepare(subject: string): Promise<Life> {
     const pool = new ClientPool(this.shape.target, this.#poolShape);
     try {
-      const [server, mode] = await this.#call(pool, { subject, timeoutMs: 2 * CONNECT_MS }, async (client) => {
-        const [facts = {}] = await query(client, SERVER_FACTS, [], false);
-        return [judgeServer(facts), await this.#modeOf(pool, client)] as const;
-      });
+      const [server, mode] = await this.#call(
+        pool,
+        { subject, timeoutMs: 2 * CONNECT_MS },
+        async (client) => {
+          const [facts = {}] = await query(client, SERVER_FACTS, [], false);
+          return [judgeServer(facts), await this.#modeOf(pool, client)] as const;
+        },
+      );
       this.#server = server;
       this.#error = undefined;
       if (mode === "pooled") this.#listening.poll();
@@ -227,58 +227,41 @@ export class Connection implements Database {
     return (await isPooled(pool, client)) ? "pooled" : "direct";
   }
 
-  /**
-   * Runs a piece of work on a connection of a pool and judges how it ended. A connection that did not answer in time is
-   * never used again, and those beside it are not trusted either.
-   */
   #call<T>(pool: ClientPool, options: RunOptions, use: (client: Client) => Promise<T>): Promise<T> {
-    const { subject, timeoutMs = this.shape.callTimeoutMs } = options;
-    const call = new Promise<T>((resolve, reject) => {
-      let client: Client | undefined;
-      let over = false;
-      const finish = (broken: boolean): void => {
-        over = true;
-        inTime();
-        if (client !== undefined) pool.release(client, broken);
-      };
-      const inTime = this.#deadlines.set(timeoutMs, () => {
-        const written = client !== undefined;
-        finish(true);
-        if (written) this.#distrust(pool);
-        const cause = new Error(
-          written ? "the server did not answer in time" : "no connection was free in time",
-        );
-        reject(unavailable(subject, { accepted: written ? "unknown" : "no", retryable: true }, cause));
-      });
-      const failed = (error: unknown): void => {
-        if (over) return;
-        const fate = fateOf(error, client !== undefined);
-        const ours = isReply(error) || error instanceof LinkError;
-        finish(ours && fate !== undefined && fate.leave !== "nothing");
-        if (fate?.leave === "server") this.#retire(pool);
-        if (error instanceof NotYetError)
-          reject(unavailable(subject, { accepted: "no", retryable: true }, error));
-        else if (!ours) reject(error as Error);
-        else if (fate === undefined) reject(shownError(error));
-        else reject(unavailable(subject, fate, error));
-      };
-      pool.take().then(
-        (taken) => {
-          if (over) return pool.release(taken, false);
-          client = taken;
-          use(taken).then((done) => {
-            if (over) return;
-            finish(false);
-            resolve(done);
-          }, failed);
-        },
-        failed,
-      );
-    });
+    const call = this.#attempt(pool, options, use);
     const over = (): void => void this.#calls.delete(call);
     this.#calls.add(call);
     call.then(over, over);
     return call;
+  }
+
+  /**
+   * Runs a piece of work on a connection of a pool and judges how it ended. A connection that did not answer in time is
+   * never used again, and those beside it are not trusted either.
+   */
+  async #attempt<T>(
+    pool: ClientPool,
+    { subject, timeoutMs = this.shape.callTimeoutMs }: RunOptions,
+    use: (client: Client) => Promise<T>,
+  ): Promise<T> {
+    const turn: Turn = { client: undefined, over: false };
+    const { promise: late, reject: expire } = withReject();
+    const inTime = this.#deadlines.set(timeoutMs, () => expire(new LateError(turn.client !== undefined)));
+    let broken = false;
+    try {
+      return await Promise.race([used(pool, turn, use), late]);
+    } catch (error) {
+      const fate = fateOf(error, turn.client !== undefined);
+      broken = fate !== undefined && fate.leave !== "nothing";
+      if (fate?.leave === "server") this.#retire(pool);
+      if (error instanceof LateError && turn.client !== undefined) this.#distrust(pool);
+      if (fate !== undefined) throw unavailable(subject, fate, error);
+      throw isReply(error) ? shownError(error) : error;
+    } finally {
+      turn.over = true;
+      inTime();
+      if (turn.client !== undefined) pool.release(turn.client, broken);
+    }
   }
 
   /** After a connection that went silent: ours are all made anew, idle ones of the caller's are asked for a sign. */
@@ -326,6 +309,36 @@ export class Connection implements Database {
 function refusesSettings(error: unknown): boolean {
   const { cause } = (error ?? {}) as { readonly cause?: unknown };
   return isCode(cause, "08P01") && /startup|options/i.test((cause as Error).message);
+}
+
+/** One call's hold on a connection. */
+interface Turn {
+  client: Client | undefined;
+  over: boolean;
+}
+
+async function used<T>(pool: ClientPool, turn: Turn, use: (client: Client) => Promise<T>): Promise<T> {
+  const client = await pool.take();
+  if (turn.over) {
+    pool.release(client, false);
+    throw new LateError(false);
+  }
+  turn.client = client;
+  return use(client);
+}
+
+function withReject(): { readonly promise: Promise<never>; readonly reject: (error: Error) => void } {
+  let reject!: (error: Error) => void;
+  const promise = new Promise<never>((_, refuse) => (reject = refuse));
+  return { promise, reject };
+}
+
+/** A call's deadline has passed. */
+class LateError extends LinkError {
+  /** @param asked whether a connection had been found for it. */
+  constructor(asked: boolean) {
+    super(new Error(asked ? "the server did not answer in time" : "no connection was free in time"));
+  }
 }
 
 function warn(logger: Logger, risk: string): void {

@@ -64,11 +64,7 @@ class Owner implements SharedDatabase {
     connection.owners++;
   }
 
-  run(
-    statement: Statement,
-    values: readonly unknown[],
-    options: RunOptions,
-  ): Promise<readonly Row[]> {
+  run(statement: Statement, values: readonly unknown[], options: RunOptions): Promise<readonly Row[]> {
     if (this.#closed) return Promise.reject(closedError());
     return this.#connection.run(statement, values, options);
   }
@@ -103,7 +99,8 @@ class Owner implements SharedDatabase {
   }
 
   health(): Promise<DatabaseHealth> {
-    if (this.#closed) return Promise.resolve({ pool: { open: 0, idle: 0, waiting: 0 }, error: closedError() });
+    if (this.#closed)
+      return Promise.resolve({ pool: { open: 0, idle: 0, waiting: 0 }, error: closedError() });
     return this.#connection.health();
   }
 

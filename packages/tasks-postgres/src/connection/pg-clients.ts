@@ -145,7 +145,7 @@ export async function query(
   const config: QueryConfig = {
     text: statement.text,
     values: values as unknown[],
-    types: TYPES as NonNullable<QueryConfig["types"]>,
+    types: TYPES,
   };
   if (named) config.name = statement.name;
   const { rows } = await client.query<Row>(config).catch(ofLink);

@@ -74,25 +74,36 @@ export class LinkError extends Error {
   }
 }
 
+/** The server is there, and must not be used now: it takes no writes. */
+export class NotYetError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "NotYetError";
+  }
+}
+
 /** @throws what the server said as it is, and all else as a LinkError. */
 export function ofLink(error: unknown): never {
   throw isReply(error) ? error : new LinkError(error);
 }
 
 /**
- * @returns `undefined` when the statement itself raised the error, which is no matter of the link.
+ * @returns `undefined` when the statement itself, or who runs it, raised the error, which is no matter of the link.
  * @param written whether the call went to a connection.
  */
 export function fateOf(error: unknown, written: boolean): Fate | undefined {
   const lost = refused({ accepted: written ? "unknown" : "no", leave: "connection" });
-  if (!isReply(error)) return lost;
+  if (error instanceof LinkError) return lost;
+  if (error instanceof NotYetError) return refused({ leave: "server" });
+  if (!isReply(error)) return undefined;
   const known = BY_CODE.get(error.code);
   if (known !== undefined)
     return known.accepted === "unknown" && !written ? { ...known, accepted: "no" } : known;
   // Poolers say in this class whatever befell them.
   if (error.code.startsWith("08")) return lost;
   // A prepared statement whose function has been replaced.
-  if (error.code === "0A000" && error.message.includes("cached plan")) return refused({ leave: "connection" });
+  if (error.code === "0A000" && error.message.includes("cached plan"))
+    return refused({ leave: "connection" });
   if (error.severity === "FATAL" || error.severity === "PANIC") return lost;
   return undefined;
 }

@@ -1,5 +1,6 @@
 import { TaskConfigError } from "@lexigram/contracts";
 import type { Row } from "./pg-clients.ts";
+import { NotYetError } from "./refusals.ts";
 import { Statement } from "./statement.ts";
 
 /**
@@ -17,14 +18,6 @@ export interface ServerReport {
   readonly standbys: number;
   /** What its settings risk, in words; empty when nothing that was accepted can be lost. */
   readonly risks: readonly string[];
-}
-
-/** The server is there, and must not be used now: it takes no writes. */
-export class NotYetError extends Error {
-  constructor(message: string) {
-    super(message);
-    this.name = "NotYetError";
-  }
 }
 
 const OLDEST = 130_000;

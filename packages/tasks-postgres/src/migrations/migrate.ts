@@ -5,6 +5,7 @@ import { LONGEST_IDLE_IN_TRANSACTION_MS } from "../connection/session-settings.t
 import { Statement } from "../connection/statement.ts";
 import type { MigrationStep } from "./migration-step.ts";
 import type { SchemaName } from "./schema-name.ts";
+import { sql } from "./sql.ts";
 
 /** What is stored: the version of its layout, and the oldest that a process must know to use it. */
 export interface StoredLayout {
@@ -23,7 +24,7 @@ const HAS_SCHEMA = new Statement("SELECT to_regnamespace($1::text) IS NOT NULL A
 const HAS_LAYOUT = new Statement("SELECT to_regclass($1::text) IS NOT NULL AS there");
 
 function readingOf(schema: SchemaName): Statement {
-  return new Statement(`SELECT version, oldest FROM ${schema}.layout`);
+  return new Statement(sql`SELECT version, oldest FROM ${schema}.layout`);
 }
 
 /**
@@ -56,7 +57,9 @@ export async function migrate(
   const options = { subject: SUBJECT, timeoutMs: LONGEST_STEP_MS + 5_000 };
   try {
     for (;;) {
-      const [stored, more] = await database.transaction(options, (session) => nextStep(session, schema, steps));
+      const [stored, more] = await database.transaction(options, (session) =>
+        nextStep(session, schema, steps),
+      );
       if (!more) return stored;
     }
   } catch (error) {
@@ -77,9 +80,10 @@ async function nextStep(
   );
   await session.run(LOCK, [schema.lockNumber("migrations")]);
   // CREATE SCHEMA IF NOT EXISTS asks for the right to create one also where it exists.
-  if (!(await there(session, HAS_SCHEMA, String(schema)))) await session.execute(`CREATE SCHEMA ${schema}`);
-  if (!(await there(session, HAS_LAYOUT, `${schema}.layout`)))
-    await session.execute(`CREATE TABLE ${schema}.layout (
+  if (!(await there(session, HAS_SCHEMA, String(schema))))
+    await session.execute(sql`CREATE SCHEMA ${schema}`);
+  if (!(await there(session, HAS_LAYOUT, sql`${schema}.layout`)))
+    await session.execute(sql`CREATE TABLE ${schema}.layout (
       one boolean PRIMARY KEY DEFAULT true CHECK (one),
       version integer NOT NULL,
       oldest integer NOT NULL,
@@ -92,7 +96,7 @@ async function nextStep(
   const { version, oldest } = step;
   await session.execute(step.sql(schema));
   await session.execute(
-    `INSERT INTO ${schema}.layout (version, oldest) VALUES (${version}, ${oldest})
+    sql`INSERT INTO ${schema}.layout (version, oldest) VALUES (${version}, ${oldest})
      ON CONFLICT (one) DO UPDATE SET version = excluded.version, oldest = excluded.oldest, changed_at = now()`,
   );
   return [{ version, oldest }, step !== steps.at(-1)];

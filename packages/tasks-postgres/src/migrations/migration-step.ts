@@ -12,6 +12,6 @@ export interface MigrationStep {
   readonly version: number;
   /** The oldest version that a process must know to use what is stored after this step. */
   readonly oldest: number;
-  /** Any number of statements, that name every table and function with `schema`. */
+  /** Any number of statements, that name every table and function with `schema`; see {@link sql}. */
   sql(schema: SchemaName): string;
 }

@@ -3,7 +3,7 @@ import { TaskConfigError } from "@lexigram/contracts";
 
 const NAME = /^[a-z_][a-z0-9_]{0,62}$/;
 
-/** A schema that has been judged, ready to stand in SQL: `${schema}.table`. */
+/** A schema that has been judged, ready to stand in SQL: sql`SELECT … FROM ${schema}.table`. */
 export class SchemaName {
   readonly name: string;
 

@@ -7,6 +7,7 @@ import type { MigrationStep } from "./migration-step.ts";
 import { MIGRATION_STEPS } from "./migration-steps.ts";
 import { migrate, readLayout } from "./migrate.ts";
 import type { SchemaName } from "./schema-name.ts";
+import { sql } from "./sql.ts";
 
 /** A process that runs for long sees within this time that another one has migrated what is stored. */
 const CHECK_EVERY_MS = 60_000;
@@ -45,7 +46,7 @@ export class StoredSchema {
    */
   call(name: string, parameters: number): Statement {
     const values = Array.from({ length: parameters }, (_, i) => `$${i + 1}`);
-    return new Statement(`SELECT * FROM ${this.name}.${name}(${values.join(", ")})`);
+    return new Statement(sql`SELECT * FROM ${this.name}.${name}(${values.join(", ")})`);
   }
 
   /**

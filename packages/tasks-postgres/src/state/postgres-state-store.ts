@@ -122,7 +122,7 @@ export class PostgresStateStore implements StateStoreProtocol {
     const items: StateEntry[] = [];
     let after = page?.cursor === undefined ? null : toOrderedText(page.cursor);
     // One more than the page holds tells whether there is another; what has ended may fill a whole stretch.
-    for (let looking = true; looking; ) {
+    for (let looking = true; looking;) {
       looking = false;
       const values = [stored, after, limit + 1 - items.length];
       for (const row of await this.#stored.run(this.#calls.list, values, { subject: SUBJECT })) {

@@ -5,6 +5,8 @@ import type { StoredSchema } from "../migrations/stored-schema.ts";
 
 const SUBJECT = "state";
 const POLL_MS = 200;
+/** Messages of a topic that one poll brings. */
+const POLLED = 200;
 
 /** One topic, as this process hears it. */
 interface Feed {
@@ -45,7 +47,7 @@ export class TopicFeeds {
     this.#publish = stored.call("state_publish", 3);
     this.#body = stored.call("state_message_body", 1);
     this.#beginPoll = stored.call("state_begin_poll", 2);
-    this.#poll = stored.call("state_poll", 3);
+    this.#poll = stored.call("state_poll", 4);
   }
 
   /** @param topic as it is stored. */
@@ -118,20 +120,30 @@ export class TopicFeeds {
   async #pollAll(): Promise<void> {
     this.#timer = undefined;
     this.#polling = true;
-    const feeds = [...this.#feeds.values()];
-    const values = [this.#poller, feeds.map(({ topic }) => topic), feeds.map(({ after }) => after)];
     try {
-      for (const row of await this.#stored.run(this.#poll, values, { subject: SUBJECT })) {
-        const feed = this.#feeds.get(String(row["topic"]));
-        if (feed === undefined) continue;
-        feed.after = Number(row["id"]);
-        deliver(feed, String(row["body"]));
-      }
+      while (await this.#pollOnce());
     } catch {
       // The next poll goes on from where this one began.
     }
     this.#polling = false;
     this.#pollSoon();
+  }
+
+  /** @returns whether there is more at once. */
+  async #pollOnce(): Promise<boolean> {
+    const feeds = [...this.#feeds.values()];
+    if (feeds.length === 0) return false;
+    const [topics, after] = [feeds.map(({ topic }) => topic), feeds.map((feed) => feed.after)];
+    const rows = await this.#stored.run(this.#poll, [this.#poller, topics, after, POLLED], {
+      subject: SUBJECT,
+    });
+    for (const row of rows) {
+      const feed = this.#feeds.get(String(row["topic"]));
+      if (feed === undefined) continue;
+      feed.after = Number(row["id"]);
+      deliver(feed, String(row["body"]));
+    }
+    return rows.length >= POLLED;
   }
 }
 

@@ -8,7 +8,11 @@ import type { PostgresServer } from "../postgres-server.ts";
 
 /** A schema of its own, which goes with its server's role. */
 export function ownSchema(about = "state"): SchemaName {
-  return new SchemaName(`t_${uniqueName(about).toLowerCase().replaceAll(/[^a-z0-9]/g, "_")}`);
+  return new SchemaName(
+    `t_${uniqueName(about)
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9]/g, "_")}`,
+  );
 }
 
 export function storeIn(database: Database, schema: SchemaName): StateStoreProtocol {

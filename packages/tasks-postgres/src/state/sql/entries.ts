@@ -1,5 +1,6 @@
 import { FUNCTION_SETTINGS } from "../../connection/session-settings.ts";
 import type { SchemaName } from "../../migrations/schema-name.ts";
+import { sql } from "../../migrations/sql.ts";
 
 /**
  * Entries. Every write of a key takes a lock of that key first, so that it sees what the one before it left, and then
@@ -10,7 +11,7 @@ import type { SchemaName } from "../../migrations/schema-name.ts";
  * otherwise. The sequence holds when the clock is set back; the time holds when the sequence is behind, after a failover
  * to a standby that had not received its last numbers. So nothing has to be remembered of a key that is gone.
  */
-export const entriesSql = (schema: SchemaName): string => `
+export const entriesSql = (schema: SchemaName): string => sql`
 CREATE TABLE ${schema}.state_entry (
   key text COLLATE "C" PRIMARY KEY,
   value text NOT NULL,

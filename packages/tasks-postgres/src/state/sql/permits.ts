@@ -1,8 +1,9 @@
 import { FUNCTION_SETTINGS } from "../../connection/session-settings.ts";
 import type { SchemaName } from "../../migrations/schema-name.ts";
+import { sql } from "../../migrations/sql.ts";
 
 /** Leased permits: how many of a set each holder has. What has ended counts for nothing, whether it is swept or not. */
-export const permitsSql = (schema: SchemaName): string => `
+export const permitsSql = (schema: SchemaName): string => sql`
 CREATE TABLE ${schema}.state_permit (
   set text COLLATE "C",
   holder text COLLATE "C",

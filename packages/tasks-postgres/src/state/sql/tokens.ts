@@ -1,5 +1,6 @@
 import { FUNCTION_SETTINGS } from "../../connection/session-settings.ts";
 import type { SchemaName } from "../../migrations/schema-name.ts";
+import { sql } from "../../migrations/sql.ts";
 
 /**
  * Token buckets: how many tokens were missing at an instant, and how long each takes to come back. What is missing is a
@@ -7,7 +8,7 @@ import type { SchemaName } from "../../migrations/schema-name.ts";
  *
  * A call locks all its buckets in one order, then reads the clock once.
  */
-export const tokensSql = (schema: SchemaName): string => `
+export const tokensSql = (schema: SchemaName): string => sql`
 CREATE TABLE ${schema}.state_bucket (
   key text COLLATE "C" PRIMARY KEY,
   missing float8 NOT NULL,

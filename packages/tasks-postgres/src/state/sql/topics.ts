@@ -1,5 +1,6 @@
 import { FUNCTION_SETTINGS } from "../../connection/session-settings.ts";
 import type { SchemaName } from "../../migrations/schema-name.ts";
+import { sql } from "../../migrations/sql.ts";
 
 /**
  * Topics. A message is the text of a notification. What is too long for one is stored, and the notification tells where.
@@ -8,7 +9,7 @@ import type { SchemaName } from "../../migrations/schema-name.ts";
  * Messages of one topic are stored one after the other, so that a poll that has seen one has seen all before it. Nothing
  * here outlives a crash of the server for sure: a message is a hint, so its commit does not wait for the disk.
  */
-export const topicsSql = (schema: SchemaName): string => `
+export const topicsSql = (schema: SchemaName): string => sql`
 CREATE TABLE ${schema}.state_message (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   topic text COLLATE "C" NOT NULL,
@@ -68,13 +69,13 @@ BEGIN
   SELECT coalesce(max(m.id), 0) INTO last FROM ${schema}.state_message m WHERE m.topic = of_topic;
 END $$;
 
--- What topics were told since, up to 200 messages each.
-CREATE FUNCTION ${schema}.state_poll(of_poller text, topics text[], after bigint[])
+-- What each topic was told since, up to so many messages.
+CREATE FUNCTION ${schema}.state_poll(of_poller text, topics text[], after bigint[], most integer)
 RETURNS TABLE (topic text, id bigint, body text) LANGUAGE plpgsql ${FUNCTION_SETTINGS} AS $$
 BEGIN
   PERFORM ${schema}.state_announce_poller(of_poller);
   RETURN QUERY SELECT t.topic, m.id, m.body FROM unnest(topics, after) AS t(topic, last)
     CROSS JOIN LATERAL (SELECT s.id, s.body FROM ${schema}.state_message s
-      WHERE s.topic = t.topic AND s.id > t.last ORDER BY s.id LIMIT 200) m;
+      WHERE s.topic = t.topic AND s.id > t.last ORDER BY s.id LIMIT most) m;
 END $$;
 `;
