@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Makes sure Redis, PostgreSQL and RabbitMQ answer on 127.0.0.1 at their default ports.
+# PgBouncer is installed only: tests start it themselves.
 # What already listens is used as it is. What is missing is installed from Debian's packages and started here, without systemd.
 # PostgreSQL keeps fsync on: benchmarks measure it. Safe to run any number of times. Skip with LEX_SERVICES=external.
 set -euo pipefail
@@ -19,6 +20,7 @@ as_root() { if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; t
 need=()
 command -v redis-server >/dev/null || need+=(redis-server)
 [ -n "$(pg_bin)" ] || need+=(postgresql)
+[ -x /usr/sbin/pgbouncer ] || need+=(pgbouncer)
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || need+=(rabbitmq-server)
 if [ ${#need[@]} -gt 0 ]; then
   echo "installing ${need[*]}" >&2

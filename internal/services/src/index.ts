@@ -1,3 +1,4 @@
+export { privatePgBouncer } from "./pgbouncer.ts";
 export { PrivateServer, freePort, privatePostgres, privateRabbit } from "./private-servers.ts";
 export {
   privateRedis,

@@ -1,6 +1,6 @@
 import { uniqueName } from "@lexigram/conformance";
 import { systemRandom } from "@lexigram/contracts";
-import { sharedServers } from "@lexigram/services";
+import { privatePgBouncer, sharedServers } from "@lexigram/services";
 import { Client, Pool } from "pg";
 import { onTestFinished } from "vitest";
 import type { SharedDatabase } from "../src/connection/database.ts";
@@ -18,14 +18,14 @@ export interface PostgresServer {
   end(): Promise<void>;
 }
 
+interface Opening {
+  readonly options: Pick<DatabaseOptions, "target"> & Extra;
+  readonly end?: () => Promise<void>;
+}
+
 type Extra = Omit<DatabaseOptions, "target" | "random">;
 
-async function reached(
-  opening: (url: string) => {
-    readonly options: Pick<DatabaseOptions, "target"> & Extra;
-    readonly end?: () => Promise<void>;
-  },
-): Promise<PostgresServer> {
+async function reached(opening: (url: string) => Opening | Promise<Opening>): Promise<PostgresServer> {
   const role = uniqueName("role")
     .toLowerCase()
     .replaceAll(/[^a-z0-9]/g, "_");
@@ -42,7 +42,7 @@ async function reached(
   await alone(`GRANT CREATE ON DATABASE "${String(name)}" TO "${role}"`);
   const url = new URL(sharedServers.postgres);
   url.username = role;
-  const { options, end } = opening(url.href);
+  const { options, end } = await opening(url.href);
   return {
     // A random of its own keeps it from being shared.
     connect: () => openDatabase({ ...options, random: () => systemRandom() }),
@@ -77,9 +77,15 @@ export function callersPool(): Promise<PostgresServer> {
   });
 }
 
-/** Used as if a pooler stood in between. */
-export function asPooled(): Promise<PostgresServer> {
-  return sharedPostgres({ pooler: true });
+/** Behind a pooler that knows no settings of connections, and hands each transaction to any of a few sessions. */
+export async function behindPooler(): Promise<PostgresServer> {
+  return reached(async (url) => {
+    const pooler = await privatePgBouncer(url, { default_pool_size: 3 });
+    return {
+      options: { target: { kind: "dsn", dsn: pooler.url } },
+      end: () => pooler.stop(),
+    };
+  });
 }
 
 /** A server that ends with the test. */

@@ -1,12 +1,12 @@
 import { judgeStateCase, stateCases, type StateHarness, title } from "@lexigram/conformance";
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
-import { asPooled, callersPool, sharedPostgres } from "../postgres-server.ts";
+import { behindPooler, callersPool, sharedPostgres } from "../postgres-server.ts";
 import { postgresStateHarness } from "./postgres-state-harness.ts";
 
 const configurations = [
   { name: "postgres", server: sharedPostgres },
   { name: "postgres through a pool of the caller's", server: callersPool },
-  { name: "postgres behind a pooler", server: asPooled },
+  { name: "postgres behind a pooler", server: behindPooler },
 ];
 
 // Cases mostly wait, in real time.
