@@ -68,9 +68,20 @@ export class ClientPool {
             keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
             ...settingsOf(shape),
           });
-    // A pool of which nobody hears the errors of idle connections ends the process at the first.
+    // A pool of which nobody hears the errors of idle connections ends the process at the first, and so does a
+    // connection that is in use, from the moment when it is handed out.
     this.#pool.on("error", ignore);
+    this.#pool.on("acquire", this.#guard);
   }
+
+  readonly #guard = (client: PoolClient): void => {
+    if (this.#known.has(client)) return;
+    this.#known.add(client);
+    client.on("error", ignore);
+    if (!this.own) return;
+    this.#clients.add(client);
+    client.once("end", () => this.#clients.delete(client));
+  };
 
   get total(): number {
     return this.#pool.totalCount;
@@ -90,13 +101,6 @@ export class ClientPool {
 
   async take(): Promise<PoolClient> {
     const client = await this.#pool.connect().catch(ofLink);
-    if (!this.#known.has(client)) {
-      this.#known.add(client);
-      this.#clients.add(client);
-      // The pool hears a client only while it is idle; one that is lost in use says so to its call.
-      client.on("error", ignore);
-      client.once("end", () => this.#clients.delete(client));
-    }
     this.#used.add(client);
     return client;
   }
@@ -112,6 +116,7 @@ export class ClientPool {
   async end(): Promise<void> {
     if (!this.own) {
       this.#pool.off("error", ignore);
+      this.#pool.off("acquire", this.#guard);
       return;
     }
     const ended = this.#pool.end();

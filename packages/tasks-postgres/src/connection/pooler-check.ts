@@ -18,11 +18,11 @@ export async function isPooled(pool: ClientPool, client: Client): Promise<boolea
   let broken = true;
   try {
     await execute(other, "BEGIN");
-    const others = await pidOf(other);
-    const after = await pidOf(client);
+    // Where both have had one session, the first would wait for it until the second gives it back.
+    const pooled = (await pidOf(other)) === before || (await pidOf(client)) !== before;
     await execute(other, "ROLLBACK");
     broken = false;
-    return others === before || after !== before;
+    return pooled;
   } finally {
     pool.release(other, broken);
   }
