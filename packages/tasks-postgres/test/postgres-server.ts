@@ -9,7 +9,7 @@ import { openDatabase, type DatabaseOptions } from "../src/connection/open-datab
 /** The server of the machine, as one test file reaches it: under a role of its own, whose links alone are cut. */
 export interface PostgresServer {
   /** A database that shares no connection. */
-  connect(): SharedDatabase;
+  connect(options?: Extra): SharedDatabase;
   /** Runs a text as an administrator, and answers the rows of its last statement. */
   owner(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /** Cuts all links that were opened here. */
@@ -45,7 +45,7 @@ async function reached(opening: (url: string) => Opening | Promise<Opening>): Pr
   const { options, end } = await opening(url.href);
   return {
     // A random of its own keeps it from being shared.
-    connect: () => openDatabase({ ...options, random: () => systemRandom() }),
+    connect: (more = {}) => openDatabase({ ...options, ...more, random: () => systemRandom() }),
     owner,
     async sever() {
       await owner("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = $1", [role]);
