@@ -18,6 +18,7 @@ import {
   type PostgresTarget,
   query,
   type Row,
+  type TakenClient,
 } from "./pg-clients.ts";
 import { isPooled } from "./pooler-check.ts";
 import { fateOf, isCode, isReply, LinkError, shownError, unavailable } from "./refusals.ts";
@@ -44,8 +45,6 @@ interface Life {
   readonly pool: ClientPool;
   readonly mode: DatabaseMode;
 }
-
-type Client = Awaited<ReturnType<ClientPool["take"]>>;
 
 const ANSWER = new Statement("SELECT 1 AS one");
 const NOTIFY = new Statement("SELECT pg_notify(c, t) FROM unnest($1::text[], $2::text[]) AS n(c, t)");
@@ -220,14 +219,14 @@ export class Connection implements Database {
     }
   }
 
-  async #modeOf(pool: ClientPool, client: Client): Promise<DatabaseMode> {
+  async #modeOf(pool: ClientPool, client: TakenClient): Promise<DatabaseMode> {
     const { pooler } = this.shape;
     if (pooler !== undefined) return pooler ? "pooled" : "direct";
     if (!this.#settings) return "pooled";
     return (await isPooled(pool, client)) ? "pooled" : "direct";
   }
 
-  #call<T>(pool: ClientPool, options: RunOptions, use: (client: Client) => Promise<T>): Promise<T> {
+  #call<T>(pool: ClientPool, options: RunOptions, use: (client: TakenClient) => Promise<T>): Promise<T> {
     const call = this.#attempt(pool, options, use);
     const over = (): void => void this.#calls.delete(call);
     this.#calls.add(call);
@@ -242,7 +241,7 @@ export class Connection implements Database {
   async #attempt<T>(
     pool: ClientPool,
     { subject, timeoutMs = this.shape.callTimeoutMs }: RunOptions,
-    use: (client: Client) => Promise<T>,
+    use: (client: TakenClient) => Promise<T>,
   ): Promise<T> {
     const turn: Turn = { client: undefined, over: false };
     const { promise: late, reject: expire } = withReject();
@@ -313,11 +312,11 @@ function refusesSettings(error: unknown): boolean {
 
 /** One call's hold on a connection. */
 interface Turn {
-  client: Client | undefined;
+  client: TakenClient | undefined;
   over: boolean;
 }
 
-async function used<T>(pool: ClientPool, turn: Turn, use: (client: Client) => Promise<T>): Promise<T> {
+async function used<T>(pool: ClientPool, turn: Turn, use: (client: TakenClient) => Promise<T>): Promise<T> {
   const client = await pool.take();
   if (turn.over) {
     pool.release(client, false);

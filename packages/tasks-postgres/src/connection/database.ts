@@ -1,4 +1,3 @@
-import type { PoolClient } from "pg";
 import type { Row } from "./pg-clients.ts";
 import type { ServerReport } from "./server-check.ts";
 import type { Statement } from "./statement.ts";
@@ -102,6 +101,3 @@ export interface SharedDatabase extends Database {
    */
   close(): Promise<void>;
 }
-
-/** A connection of the caller's, in a transaction that the caller began and ends. */
-export type CallerClient = PoolClient;

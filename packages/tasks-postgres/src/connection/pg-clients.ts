@@ -1,4 +1,4 @@
-import { Client, Pool, type PoolClient, type QueryConfig } from "pg";
+import { Client, type ClientBase, Pool, type PoolClient, type QueryConfig } from "pg";
 import { ofLink } from "./refusals.ts";
 import { startupOptions } from "./session-settings.ts";
 import type { Statement } from "./statement.ts";
@@ -10,6 +10,9 @@ export type PostgresTarget =
 
 /** A row, by its columns: numbers for all that count, buffers for bytea, texts for all else. */
 export type Row = Readonly<Record<string, unknown>>;
+
+/** A connection of a pool, from when it is taken until it is given back. */
+export type TakenClient = PoolClient;
 
 const APPLICATION_NAME = "lexigram-tasks";
 const KEEP_ALIVE_MS = 5_000;
@@ -133,7 +136,7 @@ export class ClientPool {
 }
 
 /** A half-open connection would never answer to a polite end. */
-function destroy(client: Client | PoolClient): void {
+function destroy(client: ClientBase): void {
   const { connection } = client as unknown as {
     readonly connection?: { readonly stream?: { destroy(): void } };
   };
@@ -142,7 +145,7 @@ function destroy(client: Client | PoolClient): void {
 
 /** Runs one statement on a client that is the caller's for now. */
 export async function query(
-  client: Client | PoolClient,
+  client: ClientBase,
   statement: Statement,
   values: readonly unknown[],
   named: boolean,
@@ -158,7 +161,7 @@ export async function query(
 }
 
 /** Runs what is no single statement of a plan: several at once, without values, and their answers unread. */
-export async function execute(client: Client | PoolClient, text: string): Promise<void> {
+export async function execute(client: ClientBase, text: string): Promise<void> {
   await client.query(text).catch(ofLink);
 }
 

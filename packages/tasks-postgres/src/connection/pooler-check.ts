@@ -1,9 +1,7 @@
-import { type ClientPool, execute, query } from "./pg-clients.ts";
+import { type ClientPool, execute, query, type TakenClient } from "./pg-clients.ts";
 import { Statement } from "./statement.ts";
 
 const PID = new Statement("SELECT pg_backend_pid() AS pid");
-
-type Client = Awaited<ReturnType<ClientPool["take"]>>;
 
 /**
  * Whether statements of one connection may run in several sessions. A second connection holds a transaction meanwhile:
@@ -11,7 +9,7 @@ type Client = Awaited<ReturnType<ClientPool["take"]>>;
  *
  * A pool that has no second connection to give is told apart only by luck; say `pooler` for it.
  */
-export async function isPooled(pool: ClientPool, client: Client): Promise<boolean> {
+export async function isPooled(pool: ClientPool, client: TakenClient): Promise<boolean> {
   const before = await pidOf(client);
   if (pool.size < 2 || (pool.idle === 0 && pool.total >= pool.size)) return (await pidOf(client)) !== before;
   const other = await pool.take();
@@ -28,7 +26,7 @@ export async function isPooled(pool: ClientPool, client: Client): Promise<boolea
   }
 }
 
-async function pidOf(client: Client): Promise<unknown> {
+async function pidOf(client: TakenClient): Promise<unknown> {
   const [row] = await query(client, PID, [], false);
   return row?.["pid"];
 }

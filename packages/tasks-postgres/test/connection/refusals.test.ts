@@ -66,12 +66,12 @@ describe("what the client says of its link", () => {
 describe("an error that is shown", () => {
   test("holds message and code, and nothing of rows or passwords", () => {
     const shown = shownError(reply("23505", "cannot reach postgres://me:hunter2@host/db"));
-    expect({ ...shown, message: shown.message, name: shown.name }).toEqual({
+    expect(shown).toMatchObject({
       code: "23505",
       name: "PostgresError",
       message: expect.not.stringContaining("hunter2"),
     });
-    expect(JSON.stringify(shown)).not.toContain("secret");
+    expect(Object.keys(shown)).toEqual(["name", "code"]);
   });
 
   test("is the cause of what a call rejects with", () => {

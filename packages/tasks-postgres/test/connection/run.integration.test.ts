@@ -2,6 +2,7 @@ import { systemRandom, TaskConfigError } from "@lexigram/contracts";
 import { privatePostgres, sharedServers } from "@lexigram/services";
 import { Pool, types } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { callersSession } from "../../src/connection/callers-session.ts";
 import { isCode } from "../../src/connection/refusals.ts";
 import { Statement } from "../../src/connection/statement.ts";
 import { at, ending, heardLogger, ONE, open, PID, subject, unavailability } from "./opened.ts";
@@ -121,6 +122,27 @@ describe("a transaction", () => {
     const failing = database.transaction({ subject }, (session) => session.execute("SELECT nonsense"));
     await expect(failing).rejects.toMatchObject({ code: "42703" });
     expect(await database.run(ONE, [], { subject })).toEqual([{ one: 1 }]);
+  });
+});
+
+describe("a transaction of the caller's", () => {
+  test("holds what runs in it, until the caller ends it", async () => {
+    const pool = new Pool({ connectionString: dsn, max: 1 });
+    onTestFinished(() => pool.end());
+    const client = await pool.connect();
+    onTestFinished(() => client.release());
+    await client.query("BEGIN; CREATE TEMPORARY TABLE lexigram_c (a bigint) ON COMMIT DROP");
+    const session = callersSession(client, subject);
+    await session.run(new Statement("INSERT INTO lexigram_c VALUES ($1)"), [5]);
+    expect(await session.run(new Statement("SELECT a FROM lexigram_c"), [])).toEqual([{ a: 5 }]);
+    await expect(session.execute("SELECT nonsense")).rejects.toMatchObject({ code: "42703" });
+    await client.query("ROLLBACK");
+    await client.query("BEGIN; SET LOCAL statement_timeout = 50");
+    const { fields } = await unavailability(
+      session.run(new Statement("SELECT pg_sleep(10) IS NULL AS never"), []),
+    );
+    expect(fields).toEqual({ queue: subject, accepted: "no", retryable: true, ids: [] });
+    await client.query("ROLLBACK");
   });
 });
 
