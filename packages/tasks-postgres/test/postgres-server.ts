@@ -12,6 +12,8 @@ export interface PostgresServer {
   connect(options?: Extra): SharedDatabase;
   /** Runs a text as an administrator, and answers the rows of its last statement. */
   owner(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  /** The caller's, where there is one. */
+  readonly pool?: Pool;
   /** Cuts all links that were opened here. */
   sever(): Promise<void>;
   /** Ends what was opened here, and drops every schema of its role. */
@@ -43,7 +45,9 @@ async function reached(opening: (url: string) => Opening | Promise<Opening>): Pr
   const url = new URL(sharedServers.postgres);
   url.username = role;
   const { options, end } = await opening(url.href);
+  const { target } = options;
   return {
+    ...(target.kind === "pool" ? { pool: target.pool } : {}),
     // A random of its own keeps it from being shared.
     connect: (more = {}) => openDatabase({ ...options, ...more, random: () => systemRandom() }),
     owner,

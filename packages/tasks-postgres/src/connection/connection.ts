@@ -61,6 +61,8 @@ export class Connection implements Database {
   readonly #calls = new Set<Promise<unknown>>();
   #life: Life | undefined;
   #preparing: Promise<Life> | undefined;
+  /** The one that the caller brought, from its first use on. */
+  #callersPool: ClientPool | undefined;
   /** A pooler that knows none of the settings that connections ask for refuses the connection. */
   #settings = true;
   #server: ServerReport | undefined;
@@ -158,7 +160,7 @@ export class Connection implements Database {
     this.#listening.close();
     await Promise.allSettled(this.#calls);
     await this.#preparing?.catch(() => {});
-    await this.#life?.pool.end();
+    await (this.#callersPool ?? this.#life?.pool)?.end();
     this.#life = undefined;
     this.#deadlines.close();
   }
@@ -188,11 +190,12 @@ export class Connection implements Database {
   }
 
   async #prepare(subject: string): Promise<Life> {
-    const pool = new ClientPool(this.shape.target, this.#poolShape);
+    const pool = this.#callersPool ?? new ClientPool(this.shape.target, this.#poolShape);
+    if (!pool.own) this.#callersPool = pool;
     try {
       const [server, mode] = await this.#call(
         pool,
-        { subject, timeoutMs: 2 * CONNECT_MS },
+        { subject, timeoutMs: Math.max(CONNECT_MS, this.shape.callTimeoutMs) },
         async (client) => {
           const [facts = {}] = await query(client, SERVER_FACTS, [], false);
           return [judgeServer(facts), await this.#modeOf(pool, client)] as const;
@@ -209,7 +212,7 @@ export class Connection implements Database {
       this.#life = { pool, mode };
       return this.#life;
     } catch (error) {
-      await pool.end();
+      if (pool.own) await pool.end();
       if (this.#settings && pool.own && refusesSettings(error)) {
         this.#settings = false;
         return this.#prepare(subject);
@@ -286,7 +289,7 @@ export class Connection implements Database {
     );
   }
 
-  /** Takes another pool for the calls that follow. */
+  /** Looks for the server anew for the calls that follow: with another pool, where it is ours. */
   #retire(pool: ClientPool): void {
     if (this.#life?.pool !== pool) return;
     this.#life = undefined;

@@ -1,10 +1,10 @@
 import { uniqueName } from "@lexigram/conformance";
 import { privatePostgres, type PrivateServer, sharedServers, TcpProxy } from "@lexigram/services";
 import { Client, Pool } from "pg";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import type { SharedDatabase } from "../../src/connection/database.ts";
 import { Statement } from "../../src/connection/statement.ts";
-import { serverOfTest } from "../postgres-server.ts";
+import { callersPool, serverOfTest } from "../postgres-server.ts";
 import { at, ending, ONE, open, PID, reachable, signal, subject, taking, unavailability } from "./opened.ts";
 
 const ADD = new Statement("INSERT INTO note (text) VALUES ($1)");
@@ -24,10 +24,18 @@ async function owner(server: { readonly url: string }, text: string): Promise<Re
   return rows;
 }
 
+/** A server that lives on, for tests that break the way to it. */
+let standing: PrivateServer;
+beforeAll(async () => {
+  standing = await privatePostgres();
+});
+afterAll(() => standing.stop());
+
 async function proxied(): Promise<{ proxy: TcpProxy; url: string; server: PrivateServer }> {
-  const server = await withNotes();
-  const proxy = ending(await TcpProxy.open(server.port));
-  return { proxy, server, url: server.url.replace(String(server.port), String(proxy.port)) };
+  await owner(standing, "DROP TABLE IF EXISTS note; CREATE TABLE note (text text)");
+  const proxy = ending(await TcpProxy.open(standing.port));
+  const url = standing.url.replace(String(standing.port), String(proxy.port));
+  return { proxy, server: standing, url };
 }
 
 async function count(database: SharedDatabase): Promise<unknown> {
@@ -198,6 +206,19 @@ describe("a link that breaks", () => {
       for (let i = 0; i < 6; i++) await reachable(database);
     });
     expect(span).toBeLessThan(8_000);
+  });
+
+  test("again and again under a pool of the caller's leaves nothing on it", async () => {
+    const server = await serverOfTest(callersPool);
+    const database = ending(server.connect());
+    for (let i = 0; i < 12; i++) {
+      await reachable(database);
+      await server.sever();
+    }
+    await reachable(database);
+    await database.close();
+    expect(server.pool?.eventNames().toSorted()).toEqual(["error"]);
+    expect(server.pool?.listenerCount("error")).toBe(1);
   });
 
   test("under a pool of the caller's leaves the pool to the caller", async () => {

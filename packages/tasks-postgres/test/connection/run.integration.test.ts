@@ -85,6 +85,14 @@ describe("a statement", () => {
     expect(await database.run(ONE, [], { subject })).toEqual([{ one: 1 }]);
   });
 
+  test("is answered when the loop was blocked for longer than its deadline", async () => {
+    const database = open({ ...at(dsn), callTimeoutMs: 200 });
+    await database.run(ONE, [], { subject });
+    const answer = database.run(ONE, [], { subject });
+    for (const since = performance.now(); performance.now() - since < 600;);
+    expect(await answer).toEqual([{ one: 1 }]);
+  });
+
   test("waits for a free connection no longer than its deadline", async () => {
     const pool = new Pool({ connectionString: dsn, max: 1 });
     onTestFinished(() => pool.end());
