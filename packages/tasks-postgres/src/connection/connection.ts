@@ -65,6 +65,8 @@ export class Connection implements Database {
   #callersPool: ClientPool | undefined;
   /** A pooler that knows none of the settings that connections ask for refuses the connection. */
   #settings = true;
+  /** A prepared statement was not where it had been made, so a connection is not one session. */
+  #pooled = false;
   #server: ServerReport | undefined;
   #error: Error | undefined;
   #closed = false;
@@ -224,6 +226,7 @@ export class Connection implements Database {
 
   async #modeOf(pool: ClientPool, client: TakenClient): Promise<DatabaseMode> {
     const { pooler } = this.shape;
+    if (this.#pooled) return "pooled";
     if (pooler !== undefined) return pooler ? "pooled" : "direct";
     if (!this.#settings) return "pooled";
     return (await isPooled(pool, client)) ? "pooled" : "direct";
@@ -255,6 +258,7 @@ export class Connection implements Database {
     } catch (error) {
       const fate = fateOf(error, turn.client !== undefined);
       broken = fate !== undefined && fate.leave !== "nothing";
+      if (isCode(error, "26000", "42P05")) this.#pooled = true;
       if (fate?.leave === "server") this.#retire(pool);
       if (error instanceof LateError && turn.client !== undefined) this.#distrust(pool);
       if (fate !== undefined) throw unavailable(subject, fate, error);

@@ -41,8 +41,8 @@ const BY_CODE: ReadonlyMap<string, Fate> = new Map([
   // A standby, or a primary that was made one.
   ["25006", refused({ leave: "server" })],
   // A prepared statement that is not there, or another's: the connection is not one session.
-  ["26000", refused({ leave: "connection" })],
-  ["42P05", refused({ leave: "connection" })],
+  ["26000", refused({ leave: "server" })],
+  ["42P05", refused({ leave: "server" })],
   ["28000", refused({ retryable: false, leave: "connection" })],
   ["28P01", refused({ retryable: false, leave: "connection" })],
   ["3D000", refused({ retryable: false, leave: "connection" })],

@@ -32,6 +32,9 @@ import { TopicFeeds } from "./topic-feeds.ts";
 
 const DEFAULT_PAGE = 100;
 const SUBJECT = "state";
+/** Of the tokens of a bucket, and of the microseconds that one takes: what a double still counts exactly. */
+const MOST = 9e15;
+const SHORTEST_MICROS = 1e-9;
 
 /** Options of a {@link PostgresStateStore}. */
 export interface PostgresStateStoreOptions {
@@ -50,7 +53,7 @@ function callsOf(stored: StoredSchema) {
     delete: stored.call("state_delete", 2),
     list: stored.call("state_list", 3),
     increment: stored.call("state_increment", 3),
-    takeTokens: stored.call("state_take_tokens", 5),
+    takeTokens: stored.call("state_take_tokens", 4),
     acquire: stored.call("state_acquire", 5),
     release: stored.call("state_release", 3),
   };
@@ -151,13 +154,12 @@ export class PostgresStateStore implements StateStoreProtocol {
     checkBuckets(buckets, n);
     const row = await this.#answer(this.#calls.takeTokens, [
       buckets.map(({ key }) => toOrderedText(key)),
-      buckets.map(({ rate }) => rate),
-      buckets.map(({ perMs }) => perMs),
-      buckets.map(({ burst }) => burst),
+      buckets.map(({ rate, perMs }) => Math.max(SHORTEST_MICROS, Math.min(MOST, (perMs * 1_000) / rate))),
+      buckets.map(({ burst }) => Math.min(MOST, burst)),
       n,
     ]);
     const granted = row["granted"] as number;
-    return granted === n ? { granted } : { granted, retryInMs: row["retry_ms"] as number };
+    return granted === n ? { granted } : { granted, retryInMs: Math.min(MOST, row["retry_ms"] as number) };
   }
 
   async acquire(

@@ -1,7 +1,7 @@
 import { privatePgBouncer, sharedServers } from "@lexigram/services";
 import { Pool } from "pg";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { at, ending, ONE, open, signal, subject } from "./opened.ts";
+import { at, ending, insisting, ONE, open, signal, subject } from "./opened.ts";
 
 const dsn = sharedServers.postgres;
 const IGNORED = { ignore_startup_parameters: "options" };
@@ -27,6 +27,14 @@ describe("a pooler that hands each transaction to any session", () => {
   test("is taken at the caller's word", async () => {
     expect(await open({ ...at(dsn), pooler: true }).mode(subject)).toBe("pooled");
     expect(await open({ ...at(dsn), pooler: false }).mode(subject)).toBe("direct");
+  });
+
+  test("is told at last by a prepared statement that is somewhere else", async () => {
+    const pooler = ending(await privatePgBouncer(dsn, { ...IGNORED, default_pool_size: 1 }));
+    const database = open({ ...at(pooler.url), poolSize: 2, pooler: false });
+    const calls = Array.from({ length: 8 }, () => insisting(() => database.run(ONE, [], { subject })));
+    await Promise.all(calls);
+    expect(await database.mode(subject)).toBe("pooled");
   });
 
   test("does not disturb calls that are many more than its sessions", async () => {

@@ -131,6 +131,19 @@ describe("a bucket", () => {
     expect(retryInMs).toBeLessThanOrEqual(LONG_MS);
   });
 
+  test("takes any numbers that a bucket may have", async () => {
+    const [least, most] = [Number.MIN_VALUE, Number.MAX_VALUE];
+    for (const rate of [least, 1, most])
+      for (const perMs of [least, 1, most])
+        for (const burst of [1, most]) {
+          const bucket = { key: `${rate}/${perMs}/${burst}`, rate, perMs, burst };
+          expect(await store.takeTokens([bucket], 1)).toEqual({ granted: 1 });
+          const { granted, retryInMs = 1 } = await store.takeTokens([bucket], Number.MAX_SAFE_INTEGER);
+          expect(granted).toBeGreaterThanOrEqual(0);
+          expect(Number.isFinite(retryInMs)).toBe(true);
+        }
+  });
+
   test("of many calls that name the same in other orders locks none forever", async () => {
     const buckets = ["a", "b", "c"].map((key) => ({ key, rate: 1, perMs: LONG_MS, burst: 60 }));
     const takes = Array.from({ length: 60 }, (_, i) =>

@@ -19,18 +19,16 @@ CREATE TABLE ${schema}.state_bucket (
 CREATE INDEX state_bucket_full_at ON ${schema}.state_bucket (full_at);
 
 CREATE FUNCTION ${schema}.state_take_tokens(
-  keys text[], rates float8[], per_ms float8[], bursts float8[], wanted bigint,
+  keys text[], micros float8[], bursts float8[], wanted bigint,
   OUT granted bigint, OUT retry_ms float8
 ) LANGUAGE plpgsql ${FUNCTION_SETTINGS} AS $$
 DECLARE
   -- Less than any clock can tell, more than the rounding of its sums: a whole token must not be missed by rounding.
   rounding CONSTANT float8 := 1e-9;
-  longest CONSTANT float8 := 9e15;
   moment timestamptz;
   of_key text;
   bucket ${schema}.state_bucket;
   missing float8[] := '{}';
-  micros float8[] := '{}';
   behind boolean[] := '{}';
 BEGIN
   FOR of_key IN SELECT k FROM unnest(keys) AS u(k) ORDER BY k COLLATE "C" LOOP
@@ -39,7 +37,6 @@ BEGIN
   moment := clock_timestamp();
   granted := wanted;
   FOR i IN 1 .. cardinality(keys) LOOP
-    micros[i] := greatest(1e-9, least(longest, per_ms[i] * 1000 / rates[i]));
     missing[i] := 0;
     behind[i] := false;
     SELECT * INTO bucket FROM ${schema}.state_bucket b WHERE b.key = keys[i] FOR UPDATE;
@@ -49,7 +46,7 @@ BEGIN
       missing[i] := greatest(0, bucket.missing
         - greatest(0, extract(epoch FROM moment - bucket.as_of)::float8 * 1000000) / bucket.micros);
     END IF;
-    granted := least(granted, greatest(0, floor(bursts[i] - missing[i] + rounding)::bigint));
+    granted := least(granted, greatest(0, floor(bursts[i] - missing[i] + rounding)))::bigint;
   END LOOP;
   retry_ms := 1;
   FOR i IN 1 .. cardinality(keys) LOOP
@@ -63,7 +60,6 @@ BEGIN
     END IF;
     retry_ms := greatest(retry_ms, ceil((missing[i] - (bursts[i] - 1) - rounding) * micros[i] / 1000));
   END LOOP;
-  retry_ms := least(retry_ms, longest);
   DELETE FROM ${schema}.state_bucket WHERE ctid = ANY (ARRAY(
     SELECT ctid FROM ${schema}.state_bucket WHERE full_at <= moment ORDER BY full_at LIMIT 8 FOR UPDATE SKIP LOCKED));
 END $$;
