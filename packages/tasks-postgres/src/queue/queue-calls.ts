@@ -1,0 +1,185 @@
+import {
+  ClosedError,
+  type EnqueueManyOptions,
+  type JobId,
+  type NewJob,
+  type QueuePolicy,
+  QueueUnavailableError,
+} from "@lexigram/contracts";
+import { channelOf } from "../connection/channel.ts";
+import { toOrderedText } from "../connection/ordered-text.ts";
+import type { Row } from "../connection/pg-clients.ts";
+import type { Statement } from "../connection/statement.ts";
+import type { StoredSchema } from "../migrations/stored-schema.ts";
+import { offersOf } from "./enqueue-call.ts";
+import { policyValues } from "./policy-rules.ts";
+
+/** The functions of the queues, and how many values each takes. */
+const FUNCTIONS = {
+  open: 1,
+  enqueue: 5,
+  exchange: 10,
+  extend: 3,
+  cancel: 2,
+  update: 6,
+  delete: 2,
+  clear: 3,
+  pause: 2,
+  set_policy: 9,
+  await: 1,
+  bury: 4,
+  redrive: 2,
+  unbury: 2,
+  each: 7,
+  get: 2,
+  outcomes: 2,
+  counts: 1,
+  stats: 1,
+  meta: 1,
+  letters: 1,
+  watch: 3,
+  list: 8,
+} as const;
+
+export type QueueFunction = keyof typeof FUNCTIONS;
+
+export interface QueueCallsParts {
+  readonly name: string;
+  readonly stored: StoredSchema;
+  /** How long a call is remembered, in milliseconds. */
+  readonly rememberMs: number;
+  /** Rules to set before the first call; absent: those that are stored stay. */
+  readonly policy: QueuePolicy | undefined;
+}
+
+/**
+ * The functions of one queue. Before the first of them it learns the queue's number, once. After `close` every call
+ * rejects with `ClosedError`.
+ */
+export class QueueCalls {
+  /** Told that there may be work. */
+  readonly wakeChannel: string;
+  /** Told which jobs ended, while somebody waits for some. */
+  readonly settledChannel: string;
+  readonly #parts: QueueCallsParts;
+  readonly #statements = new Map<QueueFunction, Statement>();
+  #opening: Promise<void> | undefined;
+  #number: number | undefined;
+  #closed = false;
+
+  constructor(parts: QueueCallsParts) {
+    this.#parts = parts;
+    const { name, stored } = parts;
+    this.wakeChannel = channelOf(stored.name.name, "work", name);
+    this.settledChannel = channelOf(stored.name.name, "settled", name);
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** @throws ClosedError once it is closed. */
+  checkOpen(): void {
+    if (this.#closed) throw new ClosedError({ resource: `queue "${this.#parts.name}"` });
+  }
+
+  /** Calls a function of the queue. @returns its rows. */
+  async rows(name: QueueFunction, ...values: readonly unknown[]): Promise<readonly Row[]> {
+    this.checkOpen();
+    if (this.#number === undefined) await this.#ready();
+    return this.#run(name, [this.#number, ...values]);
+  }
+
+  /** Calls a function that answers one row, and passes on what it brought about. */
+  async row(name: QueueFunction, ...values: readonly unknown[]): Promise<Row> {
+    const [row = {}] = await this.rows(name, ...values);
+    this.tell(row["news"]);
+    return row;
+  }
+
+  /** Calls a function that answers one value. */
+  async value(name: QueueFunction, ...values: readonly unknown[]): Promise<unknown> {
+    const [row = {}] = await this.rows(name, ...values);
+    return row[`queue_${name}`];
+  }
+
+  /** @returns what the function answers: `stale`, or `answers` of the jobs. */
+  async enqueue(jobs: readonly NewJob[], { session, seq }: EnqueueManyOptions): Promise<Row> {
+    const values = [`e${toOrderedText(session)}`, seq, this.#parts.rememberMs, offersOf(jobs)];
+    try {
+      return await this.row("enqueue", ...values);
+    } catch (error) {
+      throw withIds(error, jobs);
+    }
+  }
+
+  async setPolicy(policy: QueuePolicy): Promise<void> {
+    this.tell(await this.value("set_policy", ...policyValues(policy)));
+  }
+
+  /** Tells those who wait what a committed call brought about. */
+  tell(news: unknown): void {
+    if (typeof news !== "string") return;
+    const { database } = this.#parts.stored;
+    const from = news.indexOf("[");
+    if (from > 0) database.notify(this.wakeChannel);
+    if (news.length === from + 2) return;
+    for (const part of partsOf(JSON.parse(news.slice(from)) as string[]))
+      database.notify(this.settledChannel, part);
+  }
+
+  async #ready(): Promise<void> {
+    this.#opening ??= this.#open();
+    try {
+      await this.#opening;
+    } finally {
+      this.#opening = undefined;
+    }
+    this.checkOpen();
+  }
+
+  async #open(): Promise<void> {
+    const { name, policy } = this.#parts;
+    const [row] = await this.#run("open", [toOrderedText(name)]);
+    const number = Number(row?.["queue_open"]);
+    if (policy !== undefined) {
+      const [set] = await this.#run("set_policy", [number, ...policyValues(policy)]);
+      this.tell(set?.["queue_set_policy"]);
+    }
+    this.#number = number;
+  }
+
+  #run(name: QueueFunction, values: readonly unknown[]): Promise<readonly Row[]> {
+    const { stored } = this.#parts;
+    let statement = this.#statements.get(name);
+    if (statement === undefined)
+      this.#statements.set(name, (statement = stored.call(`queue_${name}`, FUNCTIONS[name])));
+    return stored.run(statement, values, { subject: this.#parts.name });
+  }
+}
+
+/** Characters that one notification may hold in any case: four bytes each at most. */
+const LONGEST_NEWS = 1_900;
+
+/** Lists of ids, each short enough for one notification. */
+function* partsOf(ids: readonly string[]): Iterable<string> {
+  let part: string[] = [];
+  let length = 0;
+  for (const id of ids) {
+    if (length + id.length > LONGEST_NEWS && part.length > 0) {
+      yield JSON.stringify(part);
+      part = [];
+      length = 0;
+    }
+    part.push(id);
+    length += id.length + 3;
+  }
+  yield JSON.stringify(part);
+}
+
+/** Names the jobs whose fate is unknown. */
+function withIds(error: unknown, jobs: readonly NewJob[]): unknown {
+  if (!(error instanceof QueueUnavailableError) || error.fields.accepted !== "unknown") return error;
+  const ids: JobId[] = jobs.map(({ id }) => id);
+  return new QueueUnavailableError({ ...error.fields, ids }, { cause: error.cause });
+}

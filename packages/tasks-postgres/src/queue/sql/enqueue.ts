@@ -1,0 +1,154 @@
+/**
+ * Stores jobs. The row of a job is written before the queue is locked: where another transaction holds the same id, only
+ * who carries that id waits for it.
+ */
+export const ENQUEUE: string = String.raw`
+-- A new job: id, task, priority, data, encoding, headers, y delay, x expiry, k key, u unique key, m until, w for so long,
+-- c on conflict, o depends on, b barrier, n notifies, r recoveries, l result's time to live.
+CREATE TYPE @@offer AS (
+  i text, t text, p smallint, d text, e text, h text, y bigint, x bigint, k text, u text, m text, w bigint, c text,
+  o text[], b integer, n text, r integer, l bigint
+);
+
+-- Stores one job that concerns more than itself, after the rules of ids, keys, dependencies and capacity. Answers a
+-- accepted, r replaced, e existing, d duplicate id, u duplicate key, n not found, p other priority, f full; with the id or
+-- number it is about.
+CREATE FUNCTION @@accept(x @@context, t @@offer, reserved boolean, later text[]) RETURNS text LANGUAGE plpgsql AS $f$
+DECLARE
+  own text;
+  replaced @@entry;
+  required smallint;
+  i text;
+BEGIN
+  IF t.u IS NOT NULL THEN
+    own := @@holder(x, t.u);
+    IF own IS NOT NULL AND t.c = 'existing' THEN RETURN 'e' || own; END IF;
+    IF own IS NOT NULL AND t.c = 'replace' THEN
+      replaced := @@load(x.q, own);
+      IF replaced.id IS NULL OR replaced.begun OR replaced.c NOT IN ('p', 's', 'r', 'w')
+        OR replaced.unique_key IS DISTINCT FROM t.u THEN replaced := NULL; END IF;
+    END IF;
+  END IF;
+  IF NOT reserved THEN RETURN 'd' || t.i; END IF;
+  FOREACH i IN ARRAY coalesce(t.o, '{}') || t.n LOOP
+    IF i IS NOT NULL AND (i = ANY (later) OR NOT EXISTS (SELECT FROM @job WHERE queue = x.q AND id = i)) THEN
+      RETURN 'n' || i;
+    END IF;
+  END LOOP;
+  IF own IS NOT NULL AND replaced.id IS NULL THEN RETURN 'u' || own; END IF;
+  IF t.k IS NOT NULL THEN
+    required := @@required_priority(x, t.k);
+    -- The one it replaces is no earlier job of its key any more.
+    IF required <> t.p AND NOT (replaced.key IS NOT DISTINCT FROM t.k AND NOT @@shares_order(x, t.k)) THEN
+      RETURN 'p' || required;
+    END IF;
+  END IF;
+  IF x.max_size IS NOT NULL AND @@unfinished(x.q) - (CASE WHEN replaced.id IS NULL THEN 0 ELSE 1 END) >= x.max_size THEN
+    RETURN 'f' || x.max_size;
+  END IF;
+  IF replaced.id IS NOT NULL THEN
+    replaced.error := NULL;
+    replaced.why := 'replaced:' || t.i;
+    PERFORM @@finish(x, replaced, 'x');
+  END IF;
+  PERFORM @@admit(x, t.i);
+  RETURN CASE WHEN replaced.id IS NULL THEN 'a' ELSE 'r' END;
+END $f$;
+
+-- Takes in a job whose row is there: waiting for others, for its time, or for a worker.
+CREATE FUNCTION @@admit(x @@context, i text) RETURNS void LANGUAGE plpgsql AS $f$
+DECLARE
+  e @@entry := @@load(x.q, i);
+  target text;
+  status text;
+  doomed boolean := false;
+BEGIN
+  e.c := NULL;
+  PERFORM @@enroll(x, e);
+  IF e.unique_key IS NOT NULL THEN PERFORM @@take_key(x, e); END IF;
+  FOR target IN SELECT DISTINCT unnest(e.depends) LOOP
+    status := @@depend(x, e.id, target);
+    IF status IN ('f', 'x', 'e') THEN doomed := true;
+    ELSIF status <> 'c' THEN e.unmet := e.unmet + 1;
+    END IF;
+  END LOOP;
+  e.barrier_left := coalesce(e.barrier, 0);
+  IF e.unmet > 0 OR e.barrier_left > 0 OR doomed THEN
+    e.c := 'w';
+    e.stamp := e.seq;
+    e := @@save(x.q, e);
+    PERFORM @@tally('w', 1);
+    IF doomed THEN
+      e.why := 'dependency';
+      PERFORM @@finish(x, e, 'x');
+    END IF;
+  ELSIF e.due > x.now THEN PERFORM @@make_scheduled(x, e, e.due);
+  ELSE PERFORM @@make_pending(x, e);
+  END IF;
+END $f$;
+
+-- Writes the rows of jobs whose ids are free. Answers which.
+CREATE FUNCTION @@reserve(given integer, jobs json, now bigint) RETURNS text[] LANGUAGE plpgsql AS $f$
+DECLARE
+  ids text[];
+BEGIN
+  WITH stored AS (
+    INSERT INTO @job (queue, id, seq, task, priority, data, encoding, headers, created, due, expires, key, unique_key,
+      unique_until, unique_ttl, depends, barrier, notifies, max_recoveries, result_ttl)
+    SELECT given, t.i, nextval('@place'), t.t, t.p, t.d, t.e, t.h, now, now + t.y, now + t.x, t.k, t.u, t.m, t.w, t.o, t.b,
+      t.n, t.r, t.l
+    FROM json_to_recordset(jobs) t (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint, k text, u text,
+      m text, w bigint, c text, o text[], b integer, n text, r integer, l bigint)
+    ON CONFLICT DO NOTHING RETURNING id)
+  SELECT array_agg(id) INTO ids FROM stored;
+  RETURN coalesce(ids, '{}');
+END $f$;
+
+-- Answers whether it is stale, then the answers of all jobs, none when all are accepted, and news for those who wait.
+CREATE FUNCTION @@enqueue(given integer, name text, num bigint, remember bigint, jobs json, OUT stale bigint,
+  OUT answers text, OUT news text) LANGUAGE plpgsql #settings AS $f$
+DECLARE
+  last @call := @@recall(given, name);
+  x @@context;
+  now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
+  mine text[];
+  later text[];
+  t record;
+  all_fine boolean := true;
+  list text[] := '{}';
+  answer text;
+BEGIN
+  IF last.until > now AND num <= last.seq THEN
+    IF num < last.seq THEN stale := last.seq;
+    ELSE answers := last.answer;
+    END IF;
+    RETURN;
+  END IF;
+  mine := @@reserve(given, jobs, now);
+  x := @@context(given, true);
+  PERFORM @@begin(x, 500);
+  later := mine;
+  FOR t IN SELECT o.* FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint,
+    k text, u text, m text, w bigint, c text, o text[], b integer, n text, r integer, l bigint) LOOP
+    IF t.i = ANY (mine) THEN
+      later := array_remove(later, t.i);
+      answer := @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r, t.l)::@@offer,
+        true, later);
+      IF answer IN ('a', 'r') THEN mine := array_remove(mine, t.i); END IF;
+    ELSE
+      answer := @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r, t.l)::@@offer,
+        false, later);
+    END IF;
+    list := list || answer;
+    all_fine := all_fine AND answer = 'a';
+  END LOOP;
+  -- What was refused leaves nothing.
+  IF NOT all_fine THEN DELETE FROM @job WHERE queue = given AND id = ANY (mine); END IF;
+  PERFORM @@carry_on(x, 200);
+  IF NOT all_fine THEN answers := to_json(list)::text; END IF;
+  UPDATE @call SET seq = num, until = greatest(until, x.up + remember), answer = answers
+  WHERE queue = given AND session = name;
+  PERFORM @@close(x, 500);
+  news := @@news();
+END $f$;
+`;

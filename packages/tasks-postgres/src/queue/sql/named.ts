@@ -1,0 +1,20 @@
+import { FUNCTION_SETTINGS } from "../../connection/session-settings.ts";
+import type { SchemaName } from "../../migrations/schema-name.ts";
+import { WAITED_FOR_MS } from "./retention.ts";
+
+/**
+ * Writes names and constants into a text of SQL: `@name` is a table of the schema, `@@name` a function or type of the
+ * queues, `#settings` the clauses of functions that are called from outside, `#lock` the first number of the locks of
+ * queues (the second is the queue's).
+ */
+export function named(sql: string, schema: SchemaName): string {
+  const constants: Readonly<Record<string, string>> = {
+    lock: String(BigInt.asIntN(32, BigInt(schema.lockNumber("queues")))),
+    waited: String(WAITED_FOR_MS),
+    settings: FUNCTION_SETTINGS,
+  };
+  return sql
+    .replace(/@@([a-z_]+)/g, (_, name: string) => `${schema}.queue_${name}`)
+    .replace(/@([a-z_]+)/g, (_, name: string) => `${schema}.${name}`)
+    .replace(/#([a-z_]+)/g, (whole, name: string) => constants[name] ?? whole);
+}

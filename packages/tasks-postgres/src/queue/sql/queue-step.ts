@@ -1,0 +1,21 @@
+import type { MigrationStep } from "../../migrations/migration-step.ts";
+import { BASE } from "./base.ts";
+import { CONTROL } from "./control.ts";
+import { ENQUEUE } from "./enqueue.ts";
+import { EXCHANGE } from "./exchange.ts";
+import { LANES } from "./lanes.ts";
+import { LINKS } from "./links.ts";
+import { LOOK } from "./look.ts";
+import { named } from "./named.ts";
+import { RETENTION } from "./retention.ts";
+import { STEPS } from "./steps.ts";
+import { TABLES } from "./tables.ts";
+
+const PARTS = [TABLES, BASE, LANES, LINKS, RETENTION, STEPS, ENQUEUE, EXCHANGE, CONTROL, LOOK];
+
+/** What the queues store, and the functions that are their calls: `queue_*`. */
+export const queueStep: MigrationStep = {
+  version: 2,
+  oldest: 2,
+  sql: (schema) => PARTS.map((part) => named(part, schema)).join("\n"),
+};

@@ -1,0 +1,42 @@
+import { type QueueHarness, uniqueName } from "@lexigram/conformance";
+import { systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
+import type { Database } from "../../src/connection/database.ts";
+import { StoredSchema } from "../../src/migrations/stored-schema.ts";
+import { StoredQueue } from "../../src/queue/stored-queue.ts";
+import type { PostgresServer } from "../postgres-server.ts";
+import { ownSchema } from "../state/postgres-state-harness.ts";
+
+export interface PostgresQueueHarnessOptions {
+  /** Default `postgres`. */
+  readonly name?: string;
+  /** Which the harness then ends. */
+  readonly server: PostgresServer;
+  readonly unitMs?: number;
+}
+
+/** Queues of one schema, which goes with its server's role. Peers have connections of their own. */
+export function postgresQueueHarness(options: PostgresQueueHarnessOptions): QueueHarness {
+  const { name: title = "postgres", server, unitMs } = options;
+  const schema = ownSchema("queue");
+  const [first, second] = [server.connect(), server.connect()];
+  const storedIn = (database: Database): StoredSchema =>
+    new StoredSchema({ database, schema, clock: systemClock });
+  const [own, peers] = [storedIn(first), storedIn(second)];
+  const open = (name: string, stored = own): TaskQueueProtocol =>
+    new StoredQueue({ name, stored, clock: systemClock, random: systemRandom, onClose: () => {} });
+  return {
+    name: title,
+    ...(unitMs === undefined ? {} : { unitMs }),
+    open: async () => open(uniqueName("queue")),
+    peer: async (queue) => open(queue.name, peers),
+    reopen: async (queue) => {
+      await queue.close();
+      return open(queue.name);
+    },
+    sever: () => server.sever(),
+    dispose: async () => {
+      await Promise.all([first.close(), second.close()]);
+      await server.end();
+    },
+  };
+}

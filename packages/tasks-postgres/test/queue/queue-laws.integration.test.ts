@@ -1,0 +1,28 @@
+import { judgeQueueCase, queueCases, type QueueHarness, title } from "@lexigram/conformance";
+import { afterAll, beforeAll, describe, test, vi } from "vitest";
+import { sharedPostgres } from "../postgres-server.ts";
+import { postgresQueueHarness } from "./postgres-queue-harness.ts";
+
+const configurations = [{ name: "postgres", server: sharedPostgres }];
+
+// Cases mostly wait, in real time.
+vi.setConfig({ maxConcurrency: 40, testTimeout: 60_000 });
+
+describe.concurrent.each(configurations)("$name under the laws of queues", ({ name, server }) => {
+  const harnessOf = async (): Promise<QueueHarness> =>
+    postgresQueueHarness({ name, unitMs: 300, server: await server() });
+  let shared: QueueHarness;
+  beforeAll(async () => {
+    shared = await harnessOf();
+  });
+  afterAll(() => shared.dispose());
+
+  for (const c of queueCases)
+    test(`${title(c)}`, async ({ expect }) => {
+      // A connection that is cut serves no other case.
+      const report = await judgeQueueCase(c, c.harness === "sever" ? harnessOf : shared);
+      expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe(
+        c.harness === "transaction" || c.needs?.includes("transactions") === true ? "refused" : "passed",
+      );
+    });
+});
