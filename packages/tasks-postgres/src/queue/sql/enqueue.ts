@@ -13,7 +13,7 @@ CREATE TYPE @@offer AS (
 -- Stores one job that concerns more than itself, after the rules of ids, keys, dependencies and capacity. Answers a
 -- accepted, r replaced, e existing, d duplicate id, u duplicate key, n not found, p other priority, f full; with the id or
 -- number it is about.
-CREATE FUNCTION @@accept(x @@context, t @@offer, reserved boolean, later text[]) RETURNS text LANGUAGE plpgsql AS $f$
+CREATE FUNCTION @@accept(x @@context, t @@offer, reserved boolean, others text[]) RETURNS text LANGUAGE plpgsql AS $f$
 DECLARE
   own text;
   replaced @@entry;
@@ -31,7 +31,7 @@ BEGIN
   END IF;
   IF NOT reserved THEN RETURN 'd' || t.i; END IF;
   FOREACH i IN ARRAY coalesce(t.o, '{}') || t.n LOOP
-    IF i IS NOT NULL AND (i = ANY (later) OR NOT EXISTS (SELECT FROM @job WHERE queue = x.q AND id = i)) THEN
+    IF i IS NOT NULL AND (i = ANY (others) OR NOT EXISTS (SELECT FROM @job WHERE queue = x.q AND id = i)) THEN
       RETURN 'n' || i;
     END IF;
   END LOOP;
@@ -112,7 +112,7 @@ DECLARE
   x @@context;
   now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
   mine text[];
-  later text[];
+  refused text[] := '{}';
   t record;
   all_fine boolean := true;
   list text[] := '{}';
@@ -127,23 +127,26 @@ BEGIN
   mine := @@reserve(given, jobs, now);
   x := @@context(given, true);
   PERFORM @@begin(x, 500);
-  later := mine;
-  FOR t IN SELECT o.* FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint,
+  FOR t IN SELECT o.*, row_number() OVER () - 1 AS ordinal
+    FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint,
     k text, u text, m text, w bigint, c text, o text[], b integer, n text, r integer, l bigint) LOOP
-    IF t.i = ANY (mine) THEN
-      later := array_remove(later, t.i);
-      answer := @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r, t.l)::@@offer,
-        true, later);
-      IF answer IN ('a', 'r') THEN mine := array_remove(mine, t.i); END IF;
-    ELSE
-      answer := @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r, t.l)::@@offer,
-        false, later);
+    IF t.i = ANY (refused) THEN
+      refused := array_remove(refused, t.i);
+      mine := mine || @@reserve(given, json_build_array(jobs->t.ordinal::integer), now);
     END IF;
+    -- Those whose turn has not come are not there yet.
+    answer := @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r,
+      t.l)::@@offer, t.i = ANY (mine), mine);
     list := list || answer;
+    IF t.i = ANY (mine) THEN
+      mine := array_remove(mine, t.i);
+      IF answer NOT IN ('a', 'r') THEN
+        DELETE FROM @job WHERE queue = given AND id = t.i;
+        refused := refused || t.i;
+      END IF;
+    END IF;
     all_fine := all_fine AND answer = 'a';
   END LOOP;
-  -- What was refused leaves nothing.
-  IF NOT all_fine THEN DELETE FROM @job WHERE queue = given AND id = ANY (mine); END IF;
   PERFORM @@carry_on(x, 200);
   IF NOT all_fine THEN answers := to_json(list)::text; END IF;
   UPDATE @call SET seq = num, until = greatest(until, x.up + remember), answer = answers
