@@ -13,12 +13,46 @@ import type { Statement } from "../connection/statement.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
 import { offersOf } from "./enqueue-call.ts";
 import { policyValues } from "./policy-rules.ts";
+import { concernsQueue } from "./stored-job.ts";
+
+/** What an exchange is given, as the functions take it. */
+export interface ExchangeValues {
+  readonly name: readonly [session: string, seq: number];
+  readonly settles: string | null;
+  readonly starts: string | null;
+  readonly claim: readonly number[];
+  /** Whether the outcomes are completions, and nothing else is reported. */
+  readonly isPlain: boolean;
+}
+
+const REFUSED = '{"refused":true}';
+
+/** Whether the short way is worth trying: after a refusal a number of calls go the other one at once. */
+class ShortWay {
+  readonly #pause: number;
+  #judged = 0;
+
+  constructor(pause: number) {
+    this.#pause = pause;
+  }
+
+  /** To be asked once for each call. */
+  get mayBePlain(): boolean {
+    return this.#judged === 0 || this.#judged-- === 0;
+  }
+
+  refused(): void {
+    this.#judged = this.#pause;
+  }
+}
 
 /** The functions of the queues, and how many values each takes. */
 const FUNCTIONS = {
   open: 1,
   enqueue: 5,
+  enqueue_plain: 5,
   exchange: 10,
+  exchange_plain: 9,
   extend: 3,
   cancel: 2,
   update: 6,
@@ -63,6 +97,8 @@ export class QueueCalls {
   readonly settledChannel: string;
   readonly #parts: QueueCallsParts;
   readonly #statements = new Map<QueueFunction, Statement>();
+  readonly #enqueues = new ShortWay(100);
+  readonly #exchanges = new ShortWay(20);
   #opening: Promise<void> | undefined;
   #number: number | undefined;
   #closed = false;
@@ -103,14 +139,34 @@ export class QueueCalls {
     return row[`queue_${name}`];
   }
 
-  /** @returns what the function answers: `stale`, or `answers` of the jobs. */
+  /**
+   * Goes the short way where the jobs concern nothing but themselves, until the store refuses it.
+   *
+   * @returns what the function answers: `stale`, or `answers` of the jobs.
+   */
   async enqueue(jobs: readonly NewJob[], { session, seq }: EnqueueManyOptions): Promise<Row> {
     const values = [`e${toOrderedText(session)}`, seq, this.#parts.rememberMs, offersOf(jobs)];
     try {
+      if (this.#enqueues.mayBePlain && !jobs.some(concernsQueue)) {
+        const row = await this.row("enqueue_plain", ...values);
+        if (row["refused"] !== true) return row;
+        this.#enqueues.refused();
+      }
       return await this.row("enqueue", ...values);
     } catch (error) {
       throw withIds(error, jobs);
     }
+  }
+
+  /** As {@link enqueue}. @returns the rows of an exchange. */
+  async exchange({ name, settles, starts, claim, isPlain }: ExchangeValues): Promise<readonly Row[]> {
+    const { rememberMs } = this.#parts;
+    if (isPlain && this.#exchanges.mayBePlain) {
+      const rows = await this.rows("exchange_plain", ...name, rememberMs, settles, ...claim);
+      if (rows[0]?.["head"] !== REFUSED) return rows;
+      this.#exchanges.refused();
+    }
+    return this.rows("exchange", ...name, rememberMs, settles, starts, ...claim);
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {

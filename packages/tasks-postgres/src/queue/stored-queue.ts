@@ -168,18 +168,13 @@ export class StoredQueue implements TaskQueueProtocol {
     const { session, seq, settle, started, claim } = request;
     const heard = this.#work.heard;
     const lost: Receipt[] = [];
-    const rows = await this.#calls.rows(
-      "exchange",
-      `x${toOrderedText(session)}`,
-      seq,
-      this.#rememberMs,
-      settlementValues(settle, lost),
-      receiptValues(started, lost),
-      count(claim.slots),
-      count(claim.ahead),
-      whole(claim.leaseMs),
-      whole(claim.maxBytes),
-    );
+    const rows = await this.#calls.exchange({
+      name: [`x${toOrderedText(session)}`, seq],
+      settles: settlementValues(settle, lost),
+      starts: receiptValues(started, lost),
+      claim: [count(claim.slots), count(claim.ahead), whole(claim.leaseMs), whole(claim.maxBytes)],
+      isPlain: started.length === 0 && settle.every(({ kind }) => kind === "complete"),
+    });
     const head = JSON.parse(String(rows[0]?.["head"])) as ReplyHead;
     refuseStale(head.stale, request);
     this.#calls.tell(head.news);

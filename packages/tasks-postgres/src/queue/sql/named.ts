@@ -4,12 +4,14 @@ import { WAITED_FOR_MS } from "./retention.ts";
 
 /**
  * Writes names and constants into a text of SQL: `@name` is a table of the schema, `@@name` a function or type of the
- * queues, `#settings` the clauses of functions that are called from outside, `#lock` the first number of the locks of
- * queues (the second is the queue's).
+ * queues, `#settings` the clauses of functions that are called from outside, `#lock` and `#trim` the first numbers
+ * of the locks of queues and of their trimming (the second is the queue's).
  */
 export function named(sql: string, schema: SchemaName): string {
+  const lockOf = (about: string): string => String(BigInt.asIntN(32, BigInt(schema.lockNumber(about))));
   const constants: Readonly<Record<string, string>> = {
-    lock: String(BigInt.asIntN(32, BigInt(schema.lockNumber("queues")))),
+    lock: lockOf("queues"),
+    trim: lockOf("trimming"),
     waited: String(WAITED_FOR_MS),
     settings: FUNCTION_SETTINGS,
   };

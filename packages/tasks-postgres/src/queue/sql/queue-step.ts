@@ -7,11 +7,12 @@ import { LANES } from "./lanes.ts";
 import { LINKS } from "./links.ts";
 import { LOOK } from "./look.ts";
 import { named } from "./named.ts";
+import { PLAIN } from "./plain.ts";
 import { RETENTION } from "./retention.ts";
 import { STEPS } from "./steps.ts";
 import { TABLES } from "./tables.ts";
 
-const PARTS = [TABLES, BASE, LANES, LINKS, RETENTION, STEPS, ENQUEUE, EXCHANGE, CONTROL, LOOK];
+const PARTS = [TABLES, BASE, LANES, LINKS, RETENTION, STEPS, ENQUEUE, EXCHANGE, PLAIN, CONTROL, LOOK];
 
 /** What the queues store, and the functions that are their calls: `queue_*`. */
 export const queueStep: MigrationStep = {

@@ -30,7 +30,8 @@ BEGIN
 END $f$;
 
 -- Nothing else knows of a record of this kind that is kept by age and count, so those that go need not be looked at.
-CREATE FUNCTION @@trim_done(x @@context, budget integer) RETURNS void LANGUAGE plpgsql AS $f$
+-- more: how many are over that no counter knows of yet. Answers how many went: of all, completed, cancelled, expired.
+CREATE FUNCTION @@trim_done(x @@context, budget integer, more bigint) RETURNS bigint[] LANGUAGE plpgsql AS $f$
 DECLARE
   over bigint;
   oldest bigint;
@@ -39,12 +40,12 @@ DECLARE
   till bigint := CASE WHEN x.watched THEN x.now - #waited ELSE x.now END;
   gone record;
 BEGIN
-  over := coalesce((SELECT sum(kd) FROM @tally WHERE queue = x.q), 0) + @@tallied('kd') - x.keep_count;
+  over := coalesce((SELECT sum(kd) FROM @tally WHERE queue = x.q), 0) + more - x.keep_count;
   SELECT min(t.finished) INTO oldest FROM (
     (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'c' AND kept ORDER BY stamp LIMIT 1) UNION ALL
     (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'x' AND kept ORDER BY stamp LIMIT 1) UNION ALL
     (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'e' AND kept ORDER BY stamp LIMIT 1)) t;
-  IF oldest IS NULL OR oldest > till OR (over <= 0 AND oldest > old) THEN RETURN; END IF;
+  IF oldest IS NULL OR oldest > till OR (over <= 0 AND oldest > old) THEN RETURN '{0,0,0,0}'; END IF;
   most := CASE WHEN oldest <= old THEN budget ELSE least(over, budget) END;
   WITH heads AS (
     (SELECT ctid AS at, id, c, stamp, finished FROM @job_state WHERE queue = x.q AND c = 'c' AND kept ORDER BY stamp LIMIT most)
@@ -59,12 +60,12 @@ BEGIN
     count(*) FILTER (WHERE c = 'x') AS x, count(*) FILTER (WHERE c = 'e') AS e
   INTO gone FROM ranked
   WHERE rank <= budget AND (rank <= over OR finished <= old) AND finished <= till;
-  IF gone.at IS NULL THEN RETURN; END IF;
+  IF gone.at IS NULL THEN RETURN '{0,0,0,0}'; END IF;
   DELETE FROM @job_state WHERE ctid = ANY (gone.at);
   DELETE FROM @job WHERE ctid = ANY (ARRAY(
     SELECT j.ctid FROM unnest(gone.ids) t (id)
     CROSS JOIN LATERAL (SELECT ctid FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j));
-  PERFORM @@tally('kd', -cardinality(gone.ids)), @@tally('c', -gone.c), @@tally('x', -gone.x), @@tally('e', -gone.e);
+  RETURN ARRAY[cardinality(gone.ids), gone.c, gone.x, gone.e];
 END $f$;
 
 CREATE FUNCTION @@trim_failed(x @@context, budget integer) RETURNS void LANGUAGE plpgsql AS $f$
@@ -86,8 +87,10 @@ CREATE FUNCTION @@trim(x @@context, budget integer) RETURNS void LANGUAGE plpgsq
 DECLARE
   r record;
   e @@entry;
+  gone bigint[] := @@trim_done(x, budget, @@tallied('kd'));
 BEGIN
-  PERFORM @@trim_done(x, budget), @@trim_failed(x, budget);
+  PERFORM @@tally('kd', -gone[1]), @@tally('c', -gone[2]), @@tally('x', -gone[3]), @@tally('e', -gone[4]);
+  PERFORM @@trim_failed(x, budget);
   FOR r IN SELECT id FROM @job_state WHERE queue = x.q AND keep_until <= x.now ORDER BY keep_until LIMIT budget LOOP
     e := @@load(x.q, r.id);
     IF e.c = 'f' THEN
