@@ -83,6 +83,19 @@ function judgementOf(queue: string, job: NewJob, answer: string): Judgement {
           ...(job.unique === undefined ? {} : { key: job.unique.key }),
         }),
       );
+    case "b":
+    case "k":
+      return err(
+        new DuplicateTaskError(
+          {
+            queue,
+            jobId: job.id,
+            existingId: answer === "b" ? job.id : "",
+            ...(answer === "b" || job.unique === undefined ? {} : { key: job.unique.key }),
+          },
+          { hint: "a job of a transaction that has not ended holds it; try again when that has" },
+        ),
+      );
     case "n":
       return err(new JobNotFoundError({ queue, jobId: rest }));
     case "f":

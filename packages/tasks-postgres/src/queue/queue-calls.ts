@@ -11,6 +11,7 @@ import { toOrderedText } from "../connection/ordered-text.ts";
 import type { Row } from "../connection/pg-clients.ts";
 import type { Statement } from "../connection/statement.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
+import { callIn, type TransactionClient } from "./caller-transaction.ts";
 import { offersOf } from "./enqueue-call.ts";
 import { policyValues } from "./policy-rules.ts";
 import { concernsQueue } from "./stored-job.ts";
@@ -99,7 +100,7 @@ export class QueueCalls {
   readonly #statements = new Map<QueueFunction, Statement>();
   readonly #enqueues = new ShortWay(100);
   readonly #exchanges = new ShortWay(20);
-  #opening: Promise<void> | undefined;
+  #opening: Promise<number> | undefined;
   #number: number | undefined;
   #closed = false;
 
@@ -122,8 +123,8 @@ export class QueueCalls {
   /** Calls a function of the queue. @returns its rows. */
   async rows(name: QueueFunction, ...values: readonly unknown[]): Promise<readonly Row[]> {
     this.checkOpen();
-    if (this.#number === undefined) await this.#ready();
-    return this.#run(name, [this.#number, ...values]);
+    const number = this.#number ?? (await this.#ready());
+    return this.#run(name, [number, ...values]);
   }
 
   /** Calls a function that answers one row, and passes on what it brought about. */
@@ -169,6 +170,25 @@ export class QueueCalls {
     return this.rows("exchange", ...name, rememberMs, settles, starts, ...claim);
   }
 
+  /**
+   * Stores jobs with a transaction of the caller's.
+   *
+   * @returns the answers of the jobs.
+   */
+  async enqueueIn(client: TransactionClient, jobs: readonly NewJob[]): Promise<readonly string[]> {
+    const number = await this.#ready();
+    const values = [number, offersOf(jobs), this.wakeChannel];
+    return JSON.parse(String(await callIn(client, this.#name("enqueue_in"), values))) as string[];
+  }
+
+  /** Settles with a transaction of the caller's. @returns whether the delivery was held. */
+  async settleIn(client: TransactionClient, settlement: object): Promise<boolean> {
+    const number = await this.#ready();
+    const values = [number, JSON.stringify(settlement), this.wakeChannel, this.settledChannel];
+    const answer = await callIn(client, this.#name("settle_in"), values);
+    return answer === true || answer === "t";
+  }
+
   async setPolicy(policy: QueuePolicy): Promise<void> {
     this.tell(await this.value("set_policy", ...policyValues(policy)));
   }
@@ -184,17 +204,24 @@ export class QueueCalls {
       database.notify(this.settledChannel, part);
   }
 
-  async #ready(): Promise<void> {
+  #name(name: string): string {
+    return `${String(this.#parts.stored.name)}.queue_${name}`;
+  }
+
+  async #ready(): Promise<number> {
+    this.checkOpen();
+    if (this.#number !== undefined) return this.#number;
     this.#opening ??= this.#open();
     try {
-      await this.#opening;
+      const number = await this.#opening;
+      this.checkOpen();
+      return number;
     } finally {
       this.#opening = undefined;
     }
-    this.checkOpen();
   }
 
-  async #open(): Promise<void> {
+  async #open(): Promise<number> {
     const { name, policy } = this.#parts;
     const [row] = await this.#run("open", [toOrderedText(name)]);
     const number = Number(row?.["queue_open"]);
@@ -203,6 +230,7 @@ export class QueueCalls {
       this.tell(set?.["queue_set_policy"]);
     }
     this.#number = number;
+    return number;
   }
 
   #run(name: QueueFunction, values: readonly unknown[]): Promise<readonly Row[]> {

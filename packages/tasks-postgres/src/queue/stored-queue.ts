@@ -13,6 +13,7 @@ import {
   checkJobs,
   checkPolicy,
   checkSettledWatch,
+  checkSettlement,
   checkStatus,
   checkWait,
   type Clock,
@@ -35,6 +36,7 @@ import {
   type NewJob,
   ok,
   type Page,
+  type QueueCapabilities,
   type QueuePolicy,
   QueueShorthands,
   type QueueStats,
@@ -47,10 +49,10 @@ import {
   TaskValidationError,
   type TransactionHandle,
   TransitionNotAllowedError,
-  UnsupportedError,
 } from "@lexigram/contracts";
 import { fromOrderedText, toOrderedText } from "../connection/ordered-text.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
+import { clientOf } from "./caller-transaction.ts";
 import { acceptanceOf, judgedJobs, mixedPriority } from "./enqueue-call.ts";
 import {
   receiptOf,
@@ -58,6 +60,7 @@ import {
   refuseStale,
   replyOf,
   type ReplyHead,
+  settlementValue,
   settlementValues,
 } from "./exchange-call.ts";
 import { pageOf } from "./job-listing.ts";
@@ -67,6 +70,9 @@ import { QueueCalls } from "./queue-calls.ts";
 import { SettledNews } from "./settled-news.ts";
 import { storedBody, whole } from "./stored-job.ts";
 import { WorkSignal } from "./work-signal.ts";
+
+/** Every capability at its strongest. */
+const CAPABILITIES: QueueCapabilities = { ...FULL_CAPABILITIES, transactions: true };
 
 const DEFAULT_ENQUEUE_TIMEOUT_MS = 10_000;
 /** Jobs that one step of `clear` removes. */
@@ -101,7 +107,7 @@ export interface PostgresQueueSource {
 /** A queue on PostgreSQL: every method is one function of the schema, which is one transaction of the server. */
 export class StoredQueue implements TaskQueueProtocol {
   readonly name: string;
-  readonly capabilities = FULL_CAPABILITIES;
+  readonly capabilities: QueueCapabilities = CAPABILITIES;
   readonly deadLetters: PostgresDeadLetters;
   readonly #calls: QueueCalls;
   readonly #onClose: PostgresQueueSource["onClose"];
@@ -154,8 +160,12 @@ export class StoredQueue implements TaskQueueProtocol {
     this.#calls.checkOpen();
     checkJobs(jobs);
     checkCall(options);
-    if (options.transaction !== undefined) return jobs.map(() => err(this.#noTransactions()));
     const judged = judgedJobs(jobs);
+    if (options.transaction !== undefined) {
+      const client = clientOf(options.transaction);
+      const answers = await this.#calls.enqueueIn(client, judged.valid);
+      return acceptanceOf(this.name, jobs, judged, answers);
+    }
     const { stale, answers } = await this.#calls.enqueue(judged.valid, options);
     refuseStale(stale, options);
     const given = typeof answers === "string" ? (JSON.parse(answers) as string[]) : [];
@@ -200,9 +210,13 @@ export class StoredQueue implements TaskQueueProtocol {
     await this.#work.wait(maxMs, signal);
   }
 
-  async settleIn(_transaction: TransactionHandle, _settlement: Settlement): Promise<"settled" | "lost"> {
+  async settleIn(transaction: TransactionHandle, settlement: Settlement): Promise<"settled" | "lost"> {
     this.#calls.checkOpen();
-    throw this.#noTransactions();
+    checkSettlement(settlement);
+    const client = clientOf(transaction);
+    const value = settlementValue(settlement);
+    if (value === undefined) return "lost";
+    return (await this.#calls.settleIn(client, value)) ? "settled" : "lost";
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {
@@ -358,10 +372,6 @@ export class StoredQueue implements TaskQueueProtocol {
     this.#news.close();
     await this.#shorthands.close();
     await this.#onClose(this);
-  }
-
-  #noTransactions(): UnsupportedError {
-    return new UnsupportedError({ subject: `postgres queue "${this.name}"`, capability: "transactions" });
   }
 }
 

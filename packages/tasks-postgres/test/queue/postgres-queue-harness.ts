@@ -1,7 +1,10 @@
 import { type QueueHarness, uniqueName } from "@lexigram/conformance";
 import { systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
+import { sharedServers } from "@lexigram/services";
+import { Client } from "pg";
 import type { Database } from "../../src/connection/database.ts";
 import { StoredSchema } from "../../src/migrations/stored-schema.ts";
+import { transactionOf } from "../../src/queue/caller-transaction.ts";
 import { StoredQueue } from "../../src/queue/stored-queue.ts";
 import type { PostgresServer } from "../postgres-server.ts";
 import { ownSchema } from "../state/postgres-state-harness.ts";
@@ -32,6 +35,20 @@ export function postgresQueueHarness(options: PostgresQueueHarnessOptions): Queu
     reopen: async (queue) => {
       await queue.close();
       return open(queue.name);
+    },
+    async transaction() {
+      const client = new Client(sharedServers.postgres);
+      await client.connect();
+      await client.query("BEGIN");
+      const end = async (word: string): Promise<void> => {
+        await client.query(word);
+        await client.end();
+      };
+      return {
+        handle: transactionOf(client),
+        commit: () => end("COMMIT"),
+        rollback: () => end("ROLLBACK"),
+      };
     },
     sever: () => server.sever(),
     dispose: async () => {

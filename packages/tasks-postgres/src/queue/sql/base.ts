@@ -148,7 +148,9 @@ END $f$;
 -- Has what moves a job look at all of it.
 CREATE FUNCTION @@flag(given integer, e @@entry, rules jsonb) RETURNS void LANGUAGE plpgsql AS $f$
 BEGIN
-  IF e.c = 'R' THEN UPDATE @lease SET special = true WHERE queue = given AND id = e.id AND NOT special;
+  IF e.c = 'R' THEN
+    PERFORM FROM @lease WHERE queue = given AND id = e.id FOR UPDATE NOWAIT;
+    UPDATE @lease SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c IN ('s', 'r') THEN UPDATE @delayed SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c = 'p' AND NOT @@laned(rules, e.task, e.key) THEN
     UPDATE @ready SET special = true

@@ -11,7 +11,8 @@ CREATE TYPE @@offer AS (
 );
 
 -- Stores one job that concerns more than itself, after the rules of ids, keys, dependencies and capacity. Answers a
--- accepted, r replaced, e existing, d duplicate id, u duplicate key, n not found, p other priority, f full; with the id or
+-- accepted, r replaced, e existing, d duplicate id, u duplicate key, n not found, p other priority, f full, b and k an id and a key that
+-- a transaction holds which has not ended; with the id or
 -- number it is about.
 CREATE FUNCTION @@accept(x @@context, t @@offer, reserved boolean, others text[]) RETURNS text LANGUAGE plpgsql AS $f$
 DECLARE
@@ -104,6 +105,13 @@ BEGIN
   RETURN coalesce(ids, '{}');
 END $f$;
 
+-- The jobs without those of these ids.
+CREATE FUNCTION @@without(jobs json, ids text[]) RETURNS json LANGUAGE plpgsql AS $f$
+BEGIN
+  IF ids = '{}' THEN RETURN jobs; END IF;
+  RETURN (SELECT json_agg(t.job) FROM json_array_elements(jobs) t (job) WHERE t.job->>'i' <> ALL (ids));
+END $f$;
+
 -- Answers whether it is stale, then the answers of all jobs, none when all are accepted, and news for those who wait.
 CREATE FUNCTION @@enqueue(given integer, name text, num bigint, remember bigint, jobs json, OUT stale bigint,
   OUT answers text, OUT news text) LANGUAGE plpgsql #settings AS $f$
@@ -113,6 +121,8 @@ DECLARE
   now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
   mine text[];
   refused text[] := '{}';
+  contested text[];
+  shared boolean;
   t record;
   all_fine boolean := true;
   list text[] := '{}';
@@ -124,8 +134,10 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  mine := @@reserve(given, jobs, now);
+  contested := @@contested(given, jobs);
+  mine := @@reserve(given, @@without(jobs, contested), now);
   x := @@context(given, true);
+  shared := @@is_shared(given);
   PERFORM @@begin(x, 500);
   FOR t IN SELECT o.*, row_number() OVER () - 1 AS ordinal
     FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint,
@@ -135,8 +147,10 @@ BEGIN
       mine := mine || @@reserve(given, json_build_array(jobs->t.ordinal::integer), now);
     END IF;
     -- Those whose turn has not come are not there yet.
-    answer := @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r,
-      t.l)::@@offer, t.i = ANY (mine), mine);
+    answer := CASE WHEN t.i = ANY (contested) THEN 'b'
+      WHEN shared AND t.u IS NOT NULL AND NOT pg_try_advisory_xact_lock(@@key_lock(given, t.u)) THEN 'k'
+      ELSE @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r,
+      t.l)::@@offer, t.i = ANY (mine), mine) END;
     list := list || answer;
     IF t.i = ANY (mine) THEN
       mine := array_remove(mine, t.i);

@@ -175,7 +175,9 @@ BEGIN
   FOR t IN SELECT * FROM json_to_recordset(starts) o (n bigint, i text) LOOP
     e := @@load(given, t.i);
     IF e.c IS DISTINCT FROM 'R' OR e.number <> t.n OR e.until <= x.now THEN lost := lost || (t.n || '.' || t.i);
-    ELSIF e.lease_started IS NULL THEN PERFORM @@start(x, e);
+    ELSIF e.lease_started IS NULL THEN
+      PERFORM FROM @lease WHERE queue = given AND id = t.i FOR UPDATE SKIP LOCKED;
+      IF FOUND THEN PERFORM @@start(x, e); END IF;
     END IF;
   END LOOP;
   FOR t IN SELECT * FROM json_to_recordset(settles) o (k text, n bigint, i text, a text, b text) LOOP
@@ -198,12 +200,14 @@ END $f$;
 -- Renews leases that are still held. Answers { lost, cancelled, news }.
 CREATE FUNCTION @@extend(given integer, receipts json, lease_ms bigint) RETURNS json LANGUAGE plpgsql #settings AS $f$
 DECLARE
-  x @@context := @@context(given, false);
+  x @@context;
   lost text[] := '{}';
   cancelled text[] := '{}';
   t record;
   l record;
 BEGIN
+  PERFORM @@catch_up(given);
+  x := @@context(given, false);
   FOR t IN SELECT * FROM json_to_recordset(receipts) o (n bigint, i text) ORDER BY i LOOP
     SELECT number, until INTO l FROM @lease WHERE queue = given AND id = t.i;
     IF l.number IS DISTINCT FROM t.n OR l.until <= x.now THEN

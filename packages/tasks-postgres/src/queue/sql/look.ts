@@ -17,6 +17,7 @@ LEFT JOIN @delayed d ON d.queue = j.queue AND d.id = j.id;
 -- Reads see what is due as done, and leave what is late to be dealt with by the next call.
 CREATE FUNCTION @@get(given integer, i text) RETURNS json LANGUAGE plpgsql #settings AS $f$
 BEGIN
+  PERFORM @@catch_up(given);
   RETURN (SELECT row_to_json(v) FROM @@job_view v WHERE v.queue = given AND v.id = i);
 END $f$;
 
@@ -24,6 +25,7 @@ CREATE FUNCTION @@outcomes(given integer, ids json, OUT id text, OUT status text
   OUT result_encoding text, OUT result text, OUT error text, OUT why text, OUT recoveries integer)
 RETURNS SETOF record LANGUAGE plpgsql #settings AS $f$
 BEGIN
+  PERFORM @@catch_up(given);
   RETURN QUERY SELECT t.id, v.status, v.attempt, v.result_encoding, v.result, v.error, v.why, v.recoveries
   FROM json_array_elements_text(ids) WITH ORDINALITY t (id, n)
   LEFT JOIN LATERAL (SELECT * FROM @@job_view j WHERE j.queue = given AND j.id = t.id LIMIT 1) v ON true
@@ -32,6 +34,7 @@ END $f$;
 
 CREATE FUNCTION @@counts(given integer) RETURNS json LANGUAGE plpgsql #settings AS $f$
 BEGIN
+  PERFORM @@catch_up(given);
   RETURN (SELECT json_build_array(coalesce(sum(w), 0), coalesce(sum(s), 0), coalesce(sum(r), 0), coalesce(sum(p), 0),
     coalesce(sum(u), 0), coalesce(sum(c), 0), coalesce(sum(f), 0), coalesce(sum(x), 0), coalesce(sum(e), 0))
     FROM @tally WHERE queue = given);
@@ -42,6 +45,7 @@ CREATE FUNCTION @@stats(given integer, OUT counts json, OUT paused boolean, OUT 
 DECLARE
   now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
 BEGIN
+  PERFORM @@catch_up(given);
   counts := @@counts(given);
   SELECT q.paused, q.max_size INTO paused, capacity FROM @queue q WHERE q.queue = given;
   workers := (SELECT count(*) FROM @call WHERE queue = given AND seen_until > now);
@@ -65,6 +69,7 @@ END $f$;
 
 CREATE FUNCTION @@letters(given integer, OUT size bigint, OUT most integer, OUT by_task json) LANGUAGE plpgsql #settings AS $f$
 BEGIN
+  PERFORM @@catch_up(given);
   size := (@@counts(given)->>6)::bigint;
   SELECT keep_failed_count INTO most FROM @queue WHERE queue = given;
   by_task := (SELECT coalesce(json_object_agg(task, n), '{}') FROM @letter_count WHERE queue = given);
@@ -96,6 +101,7 @@ DECLARE
   i integer;
   v @@job_view;
 BEGIN
+  PERFORM @@catch_up(given);
   look := CASE WHEN only_task IS NULL AND only_key IS NULL THEN most + 1 ELSE greatest(look, most + 1) END;
   IF status = 'p' THEN
     SELECT array_agg(t.id ORDER BY t.n), array_agg(t.at ORDER BY t.n) INTO ids, ats FROM (

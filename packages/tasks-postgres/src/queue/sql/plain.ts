@@ -43,7 +43,7 @@ BEGIN
     RETURN;
   END IF;
   SELECT max_size, @@spreads(q.rules) AS spread INTO rules FROM @queue q WHERE queue = given;
-  IF rules.spread THEN
+  IF rules.spread OR @@is_shared(given) THEN
     refused := true;
     RETURN;
   END IF;
@@ -119,6 +119,8 @@ DECLARE
   held tid[];
   done_ids text[];
   starts bigint[];
+  encodings text[];
+  bodies text[];
   ids text[];
   sizes integer[];
   lost text[] := '{}';
@@ -147,10 +149,13 @@ BEGIN
     RETURN;
   END IF;
   IF settles IS NOT NULL THEN
-    SELECT array_agg(l.at), bool_or(l.special OR l.started IS NULL) OR count(*) <> count(DISTINCT t.i)
-    INTO held, odd FROM json_to_recordset(settles) t (n bigint, i text) CROSS JOIN LATERAL (
-      SELECT d.ctid AS at, d.special, d.started FROM @lease d
-      WHERE d.queue = given AND d.id = t.i AND d.number = t.n AND d.until > x.now LIMIT 1) l;
+    SELECT array_agg(l.at), array_agg(t.i), array_agg(l.started), array_agg(t.a), array_agg(t.b),
+      bool_or(l.special OR l.started IS NULL) OR count(*) <> count(DISTINCT t.i), count(*)
+    INTO held, done_ids, starts, encodings, bodies, odd, done
+    FROM json_to_recordset(settles) t (n bigint, i text, a text, b text)
+    CROSS JOIN LATERAL (SELECT d.ctid AS at, d.number, d.until, d.special, d.started FROM @lease d
+      WHERE d.queue = given AND d.id = t.i LIMIT 1 FOR UPDATE SKIP LOCKED) l
+    WHERE l.number = t.n AND l.until > x.now;
     IF odd THEN
       RETURN NEXT answer;
       RETURN;
@@ -180,17 +185,15 @@ BEGIN
   -- From here on nothing is out of the ordinary.
   leaves := x.keep_count > 0 OR x.watched;
   IF settles IS NOT NULL THEN
-    WITH over AS (DELETE FROM @lease WHERE ctid = ANY (held) RETURNING id, started)
-    SELECT array_agg(id), array_agg(started), count(*) INTO done_ids, starts, done FROM over;
+    DELETE FROM @lease WHERE ctid = ANY (held);
     IF done < json_array_length(settles) THEN
       SELECT array_agg(t.n || '.' || t.i) INTO lost FROM json_to_recordset(settles) t (n bigint, i text)
       WHERE done = 0 OR t.i <> ALL (done_ids);
     END IF;
     IF done > 0 AND leaves THEN
       INSERT INTO @job_state (queue, id, c, stamp, kept, finished, started, attempt, begun, result_encoding, result)
-      SELECT given, g.id, 'c', nextval('@stamp'), true, x.now, g.started, 1, true, t.a, t.b
-      FROM json_to_recordset(settles) t (n bigint, i text, a text, b text)
-      JOIN unnest(done_ids, starts) g (id, started) ON g.id = t.i;
+      SELECT given, t.id, 'c', nextval('@stamp'), true, x.now, t.started, 1, true, t.encoding, t.body
+      FROM unnest(done_ids, starts, encodings, bodies) t (id, started, encoding, body);
       IF x.watched THEN SELECT json_agg(t.id) INTO ended FROM unnest(done_ids) t (id); END IF;
     ELSIF done > 0 THEN
       DELETE FROM @job WHERE ctid = ANY (ARRAY(

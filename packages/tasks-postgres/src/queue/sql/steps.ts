@@ -1,7 +1,9 @@
 /** Leases, moves and ends of jobs, and what each step begins and closes with. */
 export const STEPS: string = String.raw`
+-- Fails where a transaction of a caller's settles it: nobody waits for that while the queue is locked.
 CREATE FUNCTION @@drop_lease(x @@context, e @@entry) RETURNS void LANGUAGE plpgsql AS $f$
 BEGIN
+  PERFORM FROM @lease WHERE queue = x.q AND id = e.id FOR UPDATE NOWAIT;
   DELETE FROM @lease WHERE queue = x.q AND id = e.id;
   IF e.cancel THEN DELETE FROM @notice WHERE queue = x.q AND session = e.session AND id = e.id; END IF;
   PERFORM @@uncount_lease(x, e);
@@ -179,6 +181,7 @@ DECLARE
   e @@entry;
 BEGIN
   PERFORM set_config('lexigram.moved', '', true), set_config('lexigram.ended', '', true);
+  IF EXISTS (SELECT FROM @note WHERE queue = x.q) THEN PERFORM @@apply_notes(x, budget); END IF;
   PERFORM @@promote(x, budget);
   FOR r IN SELECT at, id FROM @expiry WHERE queue = x.q AND at <= x.now ORDER BY at, id LIMIT budget LOOP
     e := @@load(x.q, r.id);
@@ -196,7 +199,7 @@ CREATE FUNCTION @@due_in(x @@context) RETURNS bigint LANGUAGE plpgsql AS $f$
 DECLARE
   at double precision;
 BEGIN
-  IF EXISTS (SELECT FROM @release WHERE queue = x.q) THEN RETURN 0; END IF;
+  IF EXISTS (SELECT FROM @release WHERE queue = x.q) OR EXISTS (SELECT FROM @note WHERE queue = x.q) THEN RETURN 0; END IF;
   at := least(
     (SELECT due FROM @delayed WHERE queue = x.q ORDER BY due LIMIT 1),
     (SELECT e.at FROM @expiry e WHERE e.queue = x.q ORDER BY e.at LIMIT 1),
