@@ -26,7 +26,8 @@ export interface ExchangeValues {
   readonly isPlain: boolean;
 }
 
-const REFUSED = '{"refused":true}';
+/** How the head of an answer begins that sends the call the other way. */
+const REFUSED = '{"refused":';
 
 /** Whether the short way is worth trying: after a refusal a number of calls go the other one at once. */
 class ShortWay {
@@ -164,8 +165,9 @@ export class QueueCalls {
     const { rememberMs } = this.#parts;
     if (isPlain && this.#exchanges.mayBePlain) {
       const rows = await this.rows("exchange_plain", ...name, rememberMs, settles, ...claim);
-      if (rows[0]?.["head"] !== REFUSED) return rows;
-      this.#exchanges.refused();
+      const head = String(rows[0]?.["head"]);
+      if (!head.startsWith(REFUSED)) return rows;
+      if (head.includes("mostly")) this.#exchanges.refused();
     }
     return this.rows("exchange", ...name, rememberMs, settles, starts, ...claim);
   }

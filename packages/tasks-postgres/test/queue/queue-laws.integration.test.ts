@@ -3,14 +3,15 @@ import { afterAll, beforeAll, describe, test, vi } from "vitest";
 import { sharedPostgres } from "../postgres-server.ts";
 import { postgresQueueHarness } from "./postgres-queue-harness.ts";
 
-const configurations = [{ name: "postgres", server: sharedPostgres }];
+// Many cases share the connections, and none may wait for one.
+const configurations = [{ name: "postgres", server: () => sharedPostgres({ poolSize: 16 }) }];
 
 // Cases mostly wait, in real time.
-vi.setConfig({ maxConcurrency: 40, testTimeout: 60_000 });
+vi.setConfig({ maxConcurrency: 24, testTimeout: 60_000 });
 
 describe.concurrent.each(configurations)("$name under the laws of queues", ({ name, server }) => {
   const harnessOf = async (): Promise<QueueHarness> =>
-    postgresQueueHarness({ name, unitMs: 300, server: await server() });
+    postgresQueueHarness({ name, unitMs: 500, server: await server() });
   let shared: QueueHarness;
   beforeAll(async () => {
     shared = await harnessOf();

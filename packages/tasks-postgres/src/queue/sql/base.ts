@@ -7,7 +7,7 @@ export const BASE: string = String.raw`
 -- says (exact).
 CREATE TYPE @@context AS (
   q integer, now bigint, up bigint, exact double precision, rules jsonb, paused boolean, max_size integer,
-  keep_age bigint, keep_count integer, keep_failed_age bigint, keep_failed_count integer, watched boolean, swept bigint
+  keep_age bigint, keep_count integer, keep_failed_age bigint, keep_failed_count integer, watched boolean, swept bigint, tidied bigint
 );
 
 CREATE TYPE @@entry AS (
@@ -32,36 +32,42 @@ BEGIN
   END IF;
   t := date_part('epoch', clock_timestamp()) * 1000;
   SELECT given, floor(t)::bigint, ceil(t)::bigint, t, rules, paused, max_size, keep_age, keep_count, keep_failed_age,
-    keep_failed_count, watched_until > floor(t)::bigint, swept
+    keep_failed_count, watched_until > floor(t)::bigint, swept, tidied
   INTO x FROM @queue WHERE queue = given;
   RETURN x;
 END $f$;
 
--- Counters change once in a step, at its end; until then what changed is kept in settings of the transaction.
-CREATE FUNCTION @@tally(c text, n bigint) RETURNS void LANGUAGE plpgsql AS $f$
+-- Counters change once in a step, at its end; until then what changed is kept in a setting of the transaction.
+CREATE FUNCTION @@tally_of(OUT n bigint[]) LANGUAGE plpgsql AS $f$
 BEGIN
-  PERFORM set_config('lexigram.n_' || c,
-    (coalesce(nullif(current_setting('lexigram.n_' || c, true), ''), '0')::bigint + n)::text, true);
+  n := coalesce(nullif(current_setting('lexigram.tally', true), ''), '{0,0,0,0,0,0,0,0,0,0,0}')::bigint[];
+END $f$;
+
+CREATE FUNCTION @@slot_of(c text) RETURNS integer LANGUAGE sql IMMUTABLE AS $f$
+  SELECT CASE c WHEN 'w' THEN 1 WHEN 's' THEN 2 WHEN 'r' THEN 3 WHEN 'p' THEN 4 WHEN 'u' THEN 5 WHEN 'c' THEN 6 WHEN 'f' THEN 7
+    WHEN 'x' THEN 8 WHEN 'e' THEN 9 WHEN 'kd' THEN 10 WHEN 'kf' THEN 11 END
+$f$;
+
+CREATE FUNCTION @@tally(c text, by bigint) RETURNS void LANGUAGE plpgsql AS $f$
+DECLARE
+  n bigint[] := @@tally_of();
+  i integer := @@slot_of(c);
+BEGIN
+  n[i] := n[i] + by;
+  PERFORM set_config('lexigram.tally', n::text, true);
 END $f$;
 
 CREATE FUNCTION @@tallied(c text) RETURNS bigint LANGUAGE plpgsql AS $f$
 BEGIN
-  RETURN coalesce(nullif(current_setting('lexigram.n_' || c, true), ''), '0')::bigint;
+  RETURN (@@tally_of())[@@slot_of(c)];
 END $f$;
 
 CREATE FUNCTION @@flush(given integer) RETURNS void LANGUAGE plpgsql AS $f$
 DECLARE
-  at smallint := pg_backend_pid() % 32;
-  n bigint[];
-  c text;
+  n bigint[] := @@tally_of();
 BEGIN
-  n := ARRAY[@@tallied('w'), @@tallied('s'), @@tallied('r'), @@tallied('p'), @@tallied('u'), @@tallied('c'),
-    @@tallied('f'), @@tallied('x'), @@tallied('e'), @@tallied('kd'), @@tallied('kf')];
   IF n <> '{0,0,0,0,0,0,0,0,0,0,0}' THEN
-    PERFORM @@add(given, n);
-    FOREACH c IN ARRAY ARRAY['w','s','r','p','u','c','f','x','e','kd','kf'] LOOP
-      PERFORM set_config('lexigram.n_' || c, '', true);
-    END LOOP;
+    PERFORM @@add(given, n), set_config('lexigram.tally', '', true);
   END IF;
 END $f$;
 
@@ -87,7 +93,7 @@ END $f$;
 CREATE FUNCTION @@unfinished(given integer) RETURNS bigint LANGUAGE plpgsql AS $f$
 BEGIN
   RETURN coalesce((SELECT sum(w + s + r + p + u) FROM @tally WHERE queue = given), 0)
-    + @@tallied('w') + @@tallied('s') + @@tallied('r') + @@tallied('p') + @@tallied('u');
+    + (SELECT n[1] + n[2] + n[3] + n[4] + n[5] FROM @@tally_of() n);
 END $f$;
 
 -- Whether something became claimable or due sooner, and which jobs ended while somebody listens.

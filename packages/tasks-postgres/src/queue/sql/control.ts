@@ -144,6 +144,10 @@ BEGIN
   UPDATE @queue SET policy = new_policy, rules = new_rules, keep_age = age, keep_count = most, keep_failed_age = failed_age,
     keep_failed_count = failed_most, max_size = size, concerns = new_concerns
   WHERE queue = given;
+  x.keep_age := age;
+  x.keep_count := most;
+  x.keep_failed_age := failed_age;
+  x.keep_failed_count := failed_most;
   IF before IS DISTINCT FROM new_rules THEN
     x.rules := new_rules;
     -- Buckets keep what was spent.

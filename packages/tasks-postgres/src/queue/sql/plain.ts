@@ -135,10 +135,14 @@ DECLARE
   answer @@delivery;
 BEGIN
   SELECT seq, until, no INTO last FROM @call WHERE queue = given AND session = name;
+  IF NOT FOUND THEN
+    INSERT INTO @call (queue, session) VALUES (given, name) ON CONFLICT DO NOTHING RETURNING seq, until, no INTO last;
+  END IF;
   x := @@context(given, false);
-  answer.head := '{"refused":true}';
-  -- The first call of a session, a resend, and what time or others brought go the other way.
-  IF last.seq IS NULL OR num <= last.seq OR x.rules IS NOT NULL OR x.swept < x.now - 30000
+  -- What only time brings is looked for once a second.
+  answer.head := CASE WHEN x.swept < x.now - 1000 THEN '{"refused":"once"}' ELSE '{"refused":"mostly"}' END;
+  -- A resend, and what time or others brought, go the other way.
+  IF last.seq IS NULL OR num <= last.seq OR x.rules IS NOT NULL OR x.swept < x.now - 1000
     OR EXISTS (SELECT FROM @lease WHERE queue = given AND until <= x.now)
     OR EXISTS (SELECT FROM @expiry WHERE queue = given AND at <= x.now)
     OR EXISTS (SELECT FROM @delayed WHERE queue = given AND due <= x.now AND special)

@@ -212,8 +212,10 @@ END $f$;
 CREATE FUNCTION @@close(x @@context, budget integer) RETURNS void LANGUAGE plpgsql AS $f$
 BEGIN
   PERFORM @@trim(x, budget);
-  IF x.swept < x.now - 30000 THEN
-    UPDATE @queue SET swept = x.now WHERE queue = x.q;
+  IF x.swept < x.now - 500 THEN
+    UPDATE @queue SET swept = x.now, tidied = CASE WHEN x.tidied < x.now - 30000 THEN x.now ELSE tidied END WHERE queue = x.q;
+  END IF;
+  IF x.tidied < x.now - 30000 THEN
     DELETE FROM @call WHERE ctid = ANY (ARRAY(
       SELECT ctid FROM @call WHERE queue = x.q AND until <= x.now AND seen_until <= x.now - 600000
       LIMIT 1000 FOR UPDATE SKIP LOCKED));

@@ -23,7 +23,8 @@ CREATE TABLE @queue (
   keep_failed_age bigint NOT NULL DEFAULT 604800000,
   keep_failed_count integer NOT NULL DEFAULT 10000,
   watched_until bigint NOT NULL DEFAULT 0,
-  swept bigint NOT NULL DEFAULT 0
+  swept bigint NOT NULL DEFAULT 0,
+  tidied bigint NOT NULL DEFAULT 0
 ) WITH (fillfactor = 50);
 
 -- Slots, so that calls of several connections do not wait for each other's commit; what is true is the sum.
