@@ -1,17 +1,19 @@
-import {
-  systemClock,
-  type TaskBackend,
-  type TaskBackendFactory,
-  UnsupportedError,
-} from "@lexigram/contracts";
+import { systemClock, systemRandom, type TaskBackend, type TaskBackendFactory } from "@lexigram/contracts";
 import { assemblePostgresBackend, postgresBackendOf, type PostgresBackendParts } from "./postgres-backend.ts";
 import type { PostgresBackendOptions } from "./postgres-backend-options.ts";
+import { StoredQueue } from "./queue/stored-queue.ts";
 import { PostgresStateStore } from "./state/postgres-state-store.ts";
 
 const PARTS: PostgresBackendParts = {
-  queue: () => {
-    throw new UnsupportedError({ subject: "the postgres backend", capability: "queues" });
-  },
+  queue: (name, { enqueueTimeoutMs }, { stored, backend, onClose }) =>
+    new StoredQueue({
+      name,
+      stored,
+      clock: backend.clock ?? systemClock,
+      random: backend.random ?? systemRandom,
+      enqueueTimeoutMs,
+      onClose,
+    }),
   state: ({ stored, backend }) => new PostgresStateStore({ stored, clock: backend.clock ?? systemClock }),
 };
 
@@ -30,4 +32,7 @@ export const backendFactory: TaskBackendFactory = (settings, services) =>
   postgresBackendOf(PARTS, settings, services);
 
 export { migratePostgres } from "./migrate-postgres.ts";
+export { PostgresTaskQueue, type PostgresTaskQueueOptions } from "./postgres-task-queue.ts";
+export { transactionOf } from "./queue/caller-transaction.ts";
+export type { TransactionClient } from "./connection/callers-session.ts";
 export type { PostgresBackendOptions, PostgresConnectionOptions } from "./postgres-backend-options.ts";

@@ -1,9 +1,5 @@
 import { TaskValidationError, type TransactionHandle } from "@lexigram/contracts";
-
-/** A client of the caller's in a transaction that the caller began and ends, such as a `PoolClient` of `pg`. */
-export interface TransactionClient {
-  query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
-}
+import type { TransactionClient } from "../connection/callers-session.ts";
 
 /**
  * Names a client's open transaction for `enqueueMany` and `settleIn`.
@@ -25,15 +21,4 @@ export function clientOf(handle: TransactionHandle): TransactionClient {
     },
     { hint: "pass the client on which the transaction was begun, as transactionOf(client)" },
   );
-}
-
-/** Calls a function that answers one value inside the transaction. @throws what the client rejects with. */
-export async function callIn(
-  client: TransactionClient,
-  name: string,
-  values: readonly unknown[],
-): Promise<unknown> {
-  const places = values.map((_, i) => `$${i + 1}`).join(", ");
-  const { rows } = await client.query(`SELECT ${name}(${places}) AS answer`, [...values]);
-  return rows[0]?.["answer"];
 }

@@ -25,13 +25,13 @@ export interface ReplyHead {
 const RECEIPT = /^(\d{1,18})\./;
 
 /** A receipt is the number of the call that claimed and the job's id. */
-export interface Held {
+interface Held {
   readonly n: string;
   readonly i: string;
 }
 
 /** @returns nothing for what was never a receipt of this queue. */
-export function heldBy(receipt: Receipt): Held | undefined {
+function heldBy(receipt: Receipt): Held | undefined {
   const number = RECEIPT.exec(receipt)?.[1];
   if (number === undefined) return undefined;
   return { n: number, i: toOrderedText(receipt.slice(number.length + 1)) };
@@ -44,10 +44,7 @@ export function receiptOf(stored: string): Receipt {
 }
 
 /** Receipts as the functions are given them; those that are none are lost. */
-export function receiptValues(
-  receipts: readonly Receipt[],
-  lost: Receipt[],
-): string | null {
+export function receiptValues(receipts: readonly Receipt[], lost: Receipt[]): string | null {
   const held: Held[] = [];
   for (const receipt of receipts) {
     const of = heldBy(receipt);
@@ -134,7 +131,7 @@ function deliveryOf(row: DeliveryRow, number: string, leaseMs: number): Delivery
 }
 
 /** @throws TaskValidationError when a later call of the session was applied. */
-export function refuseStale(later: unknown, { session, seq }: CallName): void {
+export function refuseStale(later: number | null | undefined, { session, seq }: CallName): void {
   if (later === undefined || later === null) return;
   throw new TaskValidationError(
     {
@@ -142,7 +139,7 @@ export function refuseStale(later: unknown, { session, seq }: CallName): void {
       issues: [
         {
           path: "seq",
-          message: `${seq} of session "${session}" is older than ${String(later)}, which was applied`,
+          message: `${seq} of session "${session}" is older than ${later}, which was applied`,
         },
       ],
     },

@@ -1,6 +1,6 @@
 import { type JobQuery, type Page, TaskValidationError } from "@lexigram/contracts";
 import { toOrderedText } from "../connection/ordered-text.ts";
-import { STATUS_LETTERS, type ViewRow } from "./job-view.ts";
+import { STATUS_LETTERS, type ViewRow, viewRowOf } from "./job-view.ts";
 import type { QueueCalls } from "./queue-calls.ts";
 
 /** Places that one page of a filtered listing looks at; a page may be shorter than asked for, and yet have a cursor. */
@@ -27,8 +27,7 @@ function checkedCursor(cursor: string | undefined, status: string): string | nul
     const [letter, ...rest] = JSON.parse(cursor) as unknown[];
     const rules = CURSORS[String(letter)];
     const isOfStatus = (LETTERS[status] ?? "s").includes(String(letter));
-    if (isOfStatus && rules?.length === rest.length && rules.every((rule, i) => rule(rest[i])))
-      return cursor;
+    if (isOfStatus && rules?.length === rest.length && rules.every((rule, i) => rule(rest[i]))) return cursor;
   } catch {
     // It is no text of ours.
   }
@@ -60,7 +59,7 @@ export async function pageOf(
     checkedCursor(query.cursor, status),
     LOOK,
   );
-  const items = rows.flatMap(({ job }) => (job === null ? [] : [JSON.parse(String(job)) as ViewRow]));
+  const items = rows.flatMap(({ job }) => viewRowOf(job) ?? []);
   const at = rows.at(-1)?.["at"];
   return typeof at === "string" ? { items, cursor: at } : { items };
 }

@@ -54,6 +54,11 @@ export interface ViewRow extends RecordRow, EndRow {
   readonly max_recoveries: number | null;
 }
 
+/** A row of that view as a text; nothing when there is no such job. */
+export function viewRowOf(text: unknown): ViewRow | undefined {
+  return typeof text === "string" ? (JSON.parse(text) as ViewRow) : undefined;
+}
+
 /** How functions name where a job stands. */
 export const STATUS_LETTERS: Readonly<Record<JobStatus, string>> = {
   waiting: "w",

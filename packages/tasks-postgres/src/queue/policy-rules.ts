@@ -66,7 +66,13 @@ function concernsOf(policy: QueuePolicy): string {
     readonly k?: { readonly fifo?: boolean; readonly fair?: boolean; readonly hold?: boolean };
   };
   if (tasks === undefined && k === undefined) return "";
-  return JSON.stringify([Object.keys(tasks ?? {}), k !== undefined, k?.fifo === true, k?.fair === true, k?.hold === true]);
+  return JSON.stringify([
+    Object.keys(tasks ?? {}),
+    k !== undefined,
+    k?.fifo === true,
+    k?.fair === true,
+    k?.hold === true,
+  ]);
 }
 
 /** What the function that sets a policy is given. */

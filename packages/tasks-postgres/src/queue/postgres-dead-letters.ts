@@ -25,7 +25,7 @@ import {
 import { fromOrderedText, toOrderedText } from "../connection/ordered-text.ts";
 import { offersOf } from "./enqueue-call.ts";
 import { pageOf } from "./job-listing.ts";
-import { letterOf, statusOf, type ViewRow } from "./job-view.ts";
+import { letterOf, statusOf, viewRowOf } from "./job-view.ts";
 import type { QueueCalls } from "./queue-calls.ts";
 
 /** Dead letters that are dealt with in one step. */
@@ -65,10 +65,8 @@ export class PostgresDeadLetters implements DeadLetterQueueProtocol {
 
   async get(id: JobId): Promise<DeadLetter | undefined> {
     checkJobId(id);
-    const view = await this.#calls.value("get", toOrderedText(id));
-    if (view === null) return undefined;
-    const row = JSON.parse(String(view)) as ViewRow;
-    return row.status === "f" ? letterOf(row) : undefined;
+    const row = viewRowOf(await this.#calls.value("get", toOrderedText(id)));
+    return row?.status === "f" ? letterOf(row) : undefined;
   }
 
   async list(query: { task?: string; cursor?: string; limit?: number } = {}): Promise<Page<DeadLetter>> {
@@ -83,9 +81,7 @@ export class PostgresDeadLetters implements DeadLetterQueueProtocol {
     const { answer } = await this.#calls.row("redrive", toOrderedText(id));
     if (answer === "missing") return err(new JobNotFoundError({ queue: this.#name, jobId: id }));
     if (answer !== "f")
-      return err(
-        new TransitionNotAllowedError({ jobId: id, from: statusOf(String(answer)), to: "pending" }),
-      );
+      return err(new TransitionNotAllowedError({ jobId: id, from: statusOf(String(answer)), to: "pending" }));
     this.#retried++;
     return ok(id);
   }
@@ -134,15 +130,11 @@ export class PostgresDeadLetters implements DeadLetterQueueProtocol {
   }
 
   /** Goes over what is there when the call starts, oldest first, in steps between which other calls may come. */
-  async #each(
-    what: "redrive" | "remove",
-    task: string | null,
-    olderThanMs: number | null,
-  ): Promise<number> {
+  async #each(what: "redrive" | "remove", task: string | null, olderThanMs: number | null): Promise<number> {
     const of = task === null ? null : toOrderedText(task);
     let after: unknown = 0;
     let until: unknown = null;
-    for (let n = 0; ; ) {
+    for (let n = 0; ;) {
       const row = await this.#calls.row("each", what, of, olderThanMs, after, until, STEP);
       n += Number(row["done"]);
       if (row["next"] === null) return n;

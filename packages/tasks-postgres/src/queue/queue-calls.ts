@@ -6,12 +6,12 @@ import {
   type QueuePolicy,
   QueueUnavailableError,
 } from "@lexigram/contracts";
+import { callersSession, type TransactionClient } from "../connection/callers-session.ts";
 import { channelOf } from "../connection/channel.ts";
 import { toOrderedText } from "../connection/ordered-text.ts";
 import type { Row } from "../connection/pg-clients.ts";
 import type { Statement } from "../connection/statement.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
-import { callIn, type TransactionClient } from "./caller-transaction.ts";
 import { offersOf } from "./enqueue-call.ts";
 import { policyValues } from "./policy-rules.ts";
 import { concernsQueue } from "./stored-job.ts";
@@ -53,6 +53,8 @@ const FUNCTIONS = {
   open: 1,
   enqueue: 5,
   enqueue_plain: 5,
+  enqueue_in: 3,
+  settle_in: 4,
   exchange: 10,
   exchange_plain: 9,
   extend: 3,
@@ -178,17 +180,14 @@ export class QueueCalls {
    * @returns the answers of the jobs.
    */
   async enqueueIn(client: TransactionClient, jobs: readonly NewJob[]): Promise<readonly string[]> {
-    const number = await this.#ready();
-    const values = [number, offersOf(jobs), this.wakeChannel];
-    return JSON.parse(String(await callIn(client, this.#name("enqueue_in"), values))) as string[];
+    const answer = await this.#valueIn(client, "enqueue_in", offersOf(jobs), this.wakeChannel);
+    return JSON.parse(answer) as string[];
   }
 
   /** Settles with a transaction of the caller's. @returns whether the delivery was held. */
   async settleIn(client: TransactionClient, settlement: object): Promise<boolean> {
-    const number = await this.#ready();
-    const values = [number, JSON.stringify(settlement), this.wakeChannel, this.settledChannel];
-    const answer = await callIn(client, this.#name("settle_in"), values);
-    return answer === true || answer === "t";
+    const values = [JSON.stringify(settlement), this.wakeChannel, this.settledChannel];
+    return (await this.#valueIn(client, "settle_in", ...values)) === "settled";
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {
@@ -206,8 +205,22 @@ export class QueueCalls {
       database.notify(this.settledChannel, part);
   }
 
-  #name(name: string): string {
-    return `${String(this.#parts.stored.name)}.queue_${name}`;
+  async #valueIn(
+    client: TransactionClient,
+    name: QueueFunction,
+    ...values: readonly unknown[]
+  ): Promise<string> {
+    const number = await this.#ready();
+    const session = callersSession(client, this.#parts.name);
+    const [row] = await session.run(this.#statement(name), [number, ...values]);
+    return String(row?.[`queue_${name}`]);
+  }
+
+  #statement(name: QueueFunction): Statement {
+    let statement = this.#statements.get(name);
+    if (statement === undefined)
+      this.#statements.set(name, (statement = this.#parts.stored.call(`queue_${name}`, FUNCTIONS[name])));
+    return statement;
   }
 
   async #ready(): Promise<number> {
@@ -236,11 +249,8 @@ export class QueueCalls {
   }
 
   #run(name: QueueFunction, values: readonly unknown[]): Promise<readonly Row[]> {
-    const { stored } = this.#parts;
-    let statement = this.#statements.get(name);
-    if (statement === undefined)
-      this.#statements.set(name, (statement = stored.call(`queue_${name}`, FUNCTIONS[name])));
-    return stored.run(statement, values, { subject: this.#parts.name });
+    const { stored, name: subject } = this.#parts;
+    return stored.run(this.#statement(name), values, { subject });
   }
 }
 

@@ -78,11 +78,7 @@ export class SettledNews {
       while (this.#unwatched.size > 0 && !this.#closed) {
         const ids = [...this.#unwatched].slice(0, MOST);
         for (const id of ids) this.#unwatched.delete(id);
-        const over = await this.#parts.calls.value(
-          "watch",
-          WATCH_MS,
-          JSON.stringify(ids.map(toOrderedText)),
-        );
+        const over = await this.#parts.calls.value("watch", WATCH_MS, JSON.stringify(ids.map(toOrderedText)));
         this.#announce(String(over));
       }
     } catch {

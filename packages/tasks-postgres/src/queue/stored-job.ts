@@ -19,10 +19,7 @@ const UNSTORABLE = /[\u0000\p{Surrogate}]/u;
 export function storedBody({ data, encoding }: Body): readonly [encoding: string, data: string] {
   const name = toOrderedText(encoding);
   if (typeof data !== "string")
-    return [
-      BYTES + name,
-      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
-    ];
+    return [BYTES + name, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64")];
   return UNSTORABLE.test(data) ? [ODD_TEXT + name, toOrderedText(data)] : [TEXT + name, data];
 }
 
@@ -38,7 +35,7 @@ export function bodyOf(stored: string, data: string): Body {
   }
 }
 
-export function storedHeaders(headers: Headers): string | undefined {
+function storedHeaders(headers: Headers): string | undefined {
   for (const _ in headers) return JSON.stringify(headers);
   return undefined;
 }
@@ -90,7 +87,8 @@ function addRules(offer: Record<string, unknown>, job: NewJob): void {
     if (typeof until !== "string") offer["w"] = whole(until.ttlMs);
     offer["c"] = unique.onConflict;
   }
-  if (dependsOn !== undefined && dependsOn.length > 0) offer["o"] = [...new Set(dependsOn)].map(toOrderedText);
+  if (dependsOn !== undefined && dependsOn.length > 0)
+    offer["o"] = [...new Set(dependsOn)].map(toOrderedText);
   if (job.barrier !== undefined) offer["b"] = job.barrier.size;
   if (notifies !== undefined) offer["n"] = toOrderedText(notifies);
   if (job.maxRecoveries !== undefined) offer["r"] = Math.min(job.maxRecoveries, 2 ** 31 - 1);

@@ -64,7 +64,7 @@ import {
   settlementValues,
 } from "./exchange-call.ts";
 import { pageOf } from "./job-listing.ts";
-import { outcomeOf, STATUS_LETTERS, statusOf, viewOf, type ViewRow } from "./job-view.ts";
+import { outcomeOf, STATUS_LETTERS, statusOf, viewOf, type ViewRow, viewRowOf } from "./job-view.ts";
 import { PostgresDeadLetters } from "./postgres-dead-letters.ts";
 import { QueueCalls } from "./queue-calls.ts";
 import { SettledNews } from "./settled-news.ts";
@@ -167,7 +167,7 @@ export class StoredQueue implements TaskQueueProtocol {
       return acceptanceOf(this.name, jobs, judged, answers);
     }
     const { stale, answers } = await this.#calls.enqueue(judged.valid, options);
-    refuseStale(stale, options);
+    refuseStale(stale as number | null, options);
     const given = typeof answers === "string" ? (JSON.parse(answers) as string[]) : [];
     return acceptanceOf(this.name, jobs, judged, given);
   }
@@ -269,22 +269,20 @@ export class StoredQueue implements TaskQueueProtocol {
         return err(new JobNotFoundError({ queue: this.name, jobId: id }));
       case "state": {
         const [from = "", to] = about;
-        return err(
-          new TransitionNotAllowedError({ jobId: id, from: statusOf(from), to: to as JobState }),
-        );
+        return err(new TransitionNotAllowedError({ jobId: id, from: statusOf(from), to: to as JobState }));
       }
       case "mixed":
         return err(mixedPriority(fromOrderedText(about[1] ?? ""), Number(about[0])));
       default:
-        return ok(viewOf(JSON.parse(String(job)) as ViewRow));
+        return ok(viewOf(viewRowOf(job) as ViewRow));
     }
   }
 
   async getJob(id: JobId): Promise<JobView | undefined> {
     this.#calls.checkOpen();
     checkJobId(id);
-    const view = await this.#calls.value("get", toOrderedText(id));
-    return view === null ? undefined : viewOf(JSON.parse(String(view)) as ViewRow);
+    const row = viewRowOf(await this.#calls.value("get", toOrderedText(id)));
+    return row === undefined ? undefined : viewOf(row);
   }
 
   async deleteJob(id: JobId): Promise<boolean> {

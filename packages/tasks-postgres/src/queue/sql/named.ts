@@ -16,8 +16,9 @@ export function named(sql: string, schema: SchemaName): string {
     waited: String(WAITED_FOR_MS),
     settings: FUNCTION_SETTINGS,
   };
+  const own = String(schema);
   return sql
-    .replace(/@@([a-z_]+)/g, (_, name: string) => `${schema}.queue_${name}`)
-    .replace(/@([a-z_]+)/g, (_, name: string) => `${schema}.${name}`)
+    .replace(/@@([a-z_]+)/g, (_, name: string) => `${own}.queue_${name}`)
+    .replace(/@([a-z_]+)/g, (_, name: string) => `${own}.${name}`)
     .replace(/#([a-z_]+)/g, (whole, name: string) => constants[name] ?? whole);
 }

@@ -8,12 +8,26 @@ import { LINKS } from "./links.ts";
 import { LOOK } from "./look.ts";
 import { named } from "./named.ts";
 import { PLAIN } from "./plain.ts";
+import { RATES } from "./rates.ts";
 import { RETENTION } from "./retention.ts";
 import { STEPS } from "./steps.ts";
 import { TABLES } from "./tables.ts";
 import { TRANSACTIONS } from "./transactions.ts";
 
-const PARTS = [TABLES, BASE, LANES, LINKS, RETENTION, STEPS, ENQUEUE, EXCHANGE, PLAIN, CONTROL, LOOK, TRANSACTIONS];
+const PARTS = [
+  TABLES,
+  BASE,
+  LANES,
+  LINKS,
+  RETENTION,
+  STEPS,
+  ENQUEUE,
+  EXCHANGE,
+  PLAIN,
+  CONTROL,
+  LOOK,
+  TRANSACTIONS,
+];
 
 /** What the queues store, and the functions that are their calls: `queue_*`. */
 export const queueStep: MigrationStep = {

@@ -105,7 +105,7 @@ BEGIN
 END $f$;
 
 -- Settles with the transaction. The lease is held by it until it ends, so that nobody takes the job back meanwhile.
-CREATE FUNCTION @@settle_in(given integer, settlement json, wake text, settled text) RETURNS boolean
+CREATE FUNCTION @@settle_in(given integer, settlement json, wake text, settled text) RETURNS text
 LANGUAGE plpgsql #settings AS $f$
 DECLARE
   i text := settlement->>'i';
@@ -115,10 +115,10 @@ BEGIN
   SELECT number, until INTO l FROM @lease WHERE queue = given AND id = i FOR UPDATE;
   IF l.number IS DISTINCT FROM (settlement->>'n')::bigint OR l.until <= moment
     OR EXISTS (SELECT FROM @note n WHERE n.queue = given AND n.kind = 's' AND n.id = i AND n.number = l.number)
-  THEN RETURN false; END IF;
+  THEN RETURN 'lost'; END IF;
   INSERT INTO @note (queue, kind, id, number, settlement) VALUES (given, 's', i, l.number, settlement);
   PERFORM pg_notify(wake, ''), pg_notify(settled, json_build_array(i)::text);
-  RETURN true;
+  RETURN 'settled';
 END $f$;
 
 -- Applies what transactions brought that have ended.
