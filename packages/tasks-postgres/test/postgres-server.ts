@@ -37,9 +37,16 @@ async function reached(opening: (url: string) => Opening | Promise<Opening>): Pr
   const owner = async (text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> =>
     (await administrator.query<Record<string, unknown>>(text, [...values])).rows;
   const [{ name } = {}] = await owner("SELECT current_database() AS name");
-  // Rights on the database are one row, which refuses two who change it at once.
-  const alone = (text: string): Promise<unknown> =>
-    owner(`BEGIN; SELECT pg_advisory_xact_lock(7265); ${text}; COMMIT`);
+  // Rights on the database are one row, which refuses one of two who change it at once.
+  const alone = async (text: string): Promise<void> => {
+    for (;;)
+      try {
+        await owner(text);
+        return;
+      } catch (error) {
+        if (!(error as Error).message.includes("tuple concurrently updated")) throw error;
+      }
+  };
   await owner(`CREATE ROLE "${role}" LOGIN`);
   await alone(`GRANT CREATE ON DATABASE "${String(name)}" TO "${role}"`);
   const url = new URL(sharedServers.postgres);

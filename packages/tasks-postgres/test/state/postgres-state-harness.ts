@@ -46,7 +46,7 @@ export function postgresStateHarness(name: string, server: PostgresServer): Stat
   return {
     name,
     // Wide enough for a machine that is busy with other tests.
-    unitMs: 250,
+    unitMs: 400,
     async open() {
       const schema = ownSchema();
       await made(first, schema);

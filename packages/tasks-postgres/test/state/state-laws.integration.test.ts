@@ -10,7 +10,7 @@ const configurations = [
 ];
 
 // Cases mostly wait, in real time.
-vi.setConfig({ maxConcurrency: 40 });
+vi.setConfig({ maxConcurrency: 25 });
 
 describe.concurrent.each(configurations)(
   "the state store on $name under the laws of state stores",
