@@ -16,8 +16,8 @@ interface Feed {
   readonly heard: Promise<() => void>;
   /** What arrived is handed out in order, also where a part of it has to be fetched. */
   last: Promise<void>;
-  /** Where a poll goes on. */
-  after: number;
+  /** Where a poll goes on; absent while the topic is not polled for. */
+  after?: number;
 }
 
 export interface TopicFeedsOptions {
@@ -59,7 +59,7 @@ export class TopicFeeds {
   async join(topic: string, reader: TopicSubscription): Promise<void> {
     let feed = this.#feeds.get(topic);
     if (feed === undefined) {
-      feed = { topic, readers: new Set(), heard: this.#hear(topic), last: Promise.resolve(), after: 0 };
+      feed = { topic, readers: new Set(), heard: this.#hear(topic), last: Promise.resolve() };
       this.#feeds.set(topic, feed);
     }
     feed.readers.add(reader);
@@ -86,13 +86,31 @@ export class TopicFeeds {
   async #hear(topic: string): Promise<() => void> {
     const { database } = this.#stored;
     if ((await database.mode(SUBJECT)) === "pooled") {
-      const [row] = await this.#stored.run(this.#beginPoll, [this.#poller, topic], { subject: SUBJECT });
-      const feed = this.#feeds.get(topic);
-      if (feed !== undefined) feed.after = Number(row?.["last"]);
-      this.#pollSoon();
+      await this.#beginPolling(topic);
       return () => {};
     }
-    return database.listen(this.#channel(topic), { message: (text) => this.#arrived(topic, text) }, SUBJECT);
+    const listener = {
+      message: (text: string): void => this.#arrived(topic, text),
+      missed: (): void => void this.#missed(topic),
+    };
+    return database.listen(this.#channel(topic), listener, SUBJECT);
+  }
+
+  async #beginPolling(topic: string): Promise<void> {
+    const [row] = await this.#stored.run(this.#beginPoll, [this.#poller, topic], { subject: SUBJECT });
+    const feed = this.#feeds.get(topic);
+    if (feed !== undefined) feed.after ??= Number(row?.["last"]);
+    this.#pollSoon();
+  }
+
+  /** A pooler may be found out after the topic was listened to. */
+  async #missed(topic: string): Promise<void> {
+    if (this.#feeds.get(topic)?.after !== undefined) return;
+    try {
+      if ((await this.#stored.database.mode(SUBJECT)) === "pooled") await this.#beginPolling(topic);
+    } catch {
+      // It is told again within a second.
+    }
   }
 
   #arrived(topic: string, text: string): void {
@@ -131,7 +149,7 @@ export class TopicFeeds {
 
   /** @returns whether there is more at once. */
   async #pollOnce(): Promise<boolean> {
-    const feeds = [...this.#feeds.values()];
+    const feeds = [...this.#feeds.values()].filter((feed) => feed.after !== undefined);
     if (feeds.length === 0) return false;
     const [topics, after] = [feeds.map(({ topic }) => topic), feeds.map((feed) => feed.after)];
     const rows = await this.#stored.run(this.#poll, [this.#poller, topics, after, POLLED], {

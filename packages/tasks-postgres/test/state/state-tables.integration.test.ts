@@ -1,9 +1,12 @@
 import type { StateStoreProtocol } from "@lexigram/contracts";
+import { privatePgBouncer, sharedServers } from "@lexigram/services";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { SharedDatabase } from "../../src/connection/database.ts";
+import { openDatabase } from "../../src/connection/open-database.ts";
+import { Statement } from "../../src/connection/statement.ts";
 import type { SchemaName } from "../../src/migrations/schema-name.ts";
 import { sql } from "../../src/migrations/sql.ts";
-import { ending } from "../connection/opened.ts";
+import { ending, insisting } from "../connection/opened.ts";
 import { type PostgresServer, serverOfTest } from "../postgres-server.ts";
 import { ownSchema, storeIn } from "./postgres-state-harness.ts";
 
@@ -167,6 +170,31 @@ describe("a topic", () => {
       if (seen.length === sent.length) controller.abort();
     }
     expect(seen).toEqual(sent);
+  });
+
+  test("is heard again when a pooler is found out late", async () => {
+    const [role] = await database.run(new Statement("SELECT current_user::text AS name"), [], {
+      subject: "test",
+    });
+    const url = new URL(sharedServers.postgres);
+    url.username = String(role?.["name"]);
+    const pooler = ending(
+      await privatePgBouncer(url.href, { ignore_startup_parameters: "options", default_pool_size: 1 }),
+    );
+    const behind = ending(
+      openDatabase({ target: { kind: "dsn", dsn: pooler.url }, poolSize: 2, pooler: false }),
+    );
+    const deaf = storeIn(behind, schema);
+    const controller = new AbortController();
+    const messages = await deaf.subscribe("t", controller.signal);
+    await Promise.all(Array.from({ length: 8 }, () => insisting(() => deaf.get("k"))));
+    expect(await behind.mode("test")).toBe("pooled");
+    const first = messages[Symbol.asyncIterator]().next();
+    let heard = false;
+    void first.then(() => (heard = true));
+    while (!heard) await store.publish("t", "news");
+    expect(await first).toEqual({ done: false, value: "news" });
+    controller.abort();
   });
 
   test("is told to those who poll by those who need not", async () => {
