@@ -9,3 +9,5 @@ export {
   type ScriptSettlement,
 } from "./properties/commands.ts";
 export { followsModel, sameHistory } from "./properties/histories.ts";
+export { type StateCommand, stateCommands, stateEntries } from "./properties/state-commands.ts";
+export { keepsEntries, sameState } from "./properties/state-history.ts";
