@@ -58,7 +58,8 @@ export function eventBusRelay(events: EventBus, clock: Clock): TaskRelay {
   };
   return {
     wants: (event) => {
-      for (const named of SUBSCRIBED.get(event) ?? []) if (events.hasSubscribers(named)) return true;
+      const names = SUBSCRIBED.get(event);
+      if (names !== undefined) for (const named of names) if (events.hasSubscribers(named)) return true;
       return false;
     },
     tell: (event, payload) => {

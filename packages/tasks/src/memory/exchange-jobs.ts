@@ -19,6 +19,12 @@ import { CANCELLED, EXPIRED, FAILED } from "./status-code.ts";
 /** Least number of due, ended or outdated entries that a step may deal with. */
 const LEAST_BUDGET = 500;
 
+/**
+ * A UTF-16 unit is three bytes of UTF-8 at most. Counting the bytes of a text costs as much as a claim, so it is done
+ * only where this bound does not fit.
+ */
+const MOST_BYTES_PER_UNIT = 3;
+
 const NONE: readonly never[] = Object.freeze([]);
 
 /** Chooses among `n` jobs that may start. */
@@ -133,6 +139,7 @@ function claimJobs(
   const deadline = store.monoUp + claim.leaseMs;
   const deliveries: Delivery[] = [];
   let bytes = 0;
+  let countsBytes = false;
   let late = 0;
   while (deliveries.length < most && ready.isOpen(store.rateNow)) {
     const entry = choose === undefined ? ready.next(store.rateNow, store.now) : chosen(store, choose);
@@ -144,7 +151,12 @@ function claimJobs(
     }
     const started = deliveries.length < claim.slots;
     if (!started && !ready.mayGoAhead(entry)) break;
-    bytes += byteLength(entry.data);
+    bytes += countsBytes ? byteLength(entry.data) : MOST_BYTES_PER_UNIT * entry.data.length;
+    if (bytes > claim.maxBytes && !countsBytes) {
+      countsBytes = true;
+      bytes = byteLength(entry.data);
+      for (const { job } of deliveries) bytes += byteLength(job.body.data);
+    }
     if (deliveries.length > 0 && bytes > claim.maxBytes) break;
     deliveries.push(delivered(store.claim(entry, deadline, session, started), claim.leaseMs, store.origin));
   }

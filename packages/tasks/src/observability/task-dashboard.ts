@@ -12,6 +12,7 @@ import {
   systemClock,
 } from "@lexigram/contracts";
 import { ExecutionRecord } from "./execution-record.ts";
+import { type Moment, momentOf } from "./moment.ts";
 import { percentile } from "./percentile.ts";
 import { SlidingWindow } from "./sliding-window.ts";
 
@@ -125,8 +126,8 @@ export class TaskDashboard {
     this.#startedAt = this.#clock.monotonic();
   }
 
-  /** Counts one attempt that ended. Cheap enough for every job. */
-  recordExecution(execution: Execution): void {
+  /** Counts one attempt that ended. Cheap enough for every job. @param at of its own clock. Default: now. */
+  recordExecution(execution: Execution, at: Moment = momentOf(this.#clock)): void {
     refuseUnless(holdsOptions(execution), RECORD, "", "must be an object");
     const { taskName, durationMs = 0, success = true, error } = execution;
     refuseUnless(typeof durationMs === "number", RECORD, "durationMs", "must be a number of milliseconds");
@@ -136,8 +137,7 @@ export class TaskDashboard {
       "error",
       "must have name and message",
     );
-    const now = this.#clock.monotonic();
-    const timestamp = this.#clock.now();
+    const timestamp = at.now;
     const tally = this.#tally(taskName);
     tally.latencies[tally.count % SAMPLES] = durationMs;
     tally.count++;
@@ -151,7 +151,7 @@ export class TaskDashboard {
       workerId: execution.workerId ?? "",
     });
     this.#executed++;
-    this.#window.add(now);
+    this.#window.add(at.monotonic);
     if (success) return;
     tally.failures++;
     this.#failed++;

@@ -70,13 +70,16 @@ export class WorkerJobStats {
     return this.#clock.monotonic() - this.#origin;
   }
 
-  /** Counts one attempt, such as a `JobResult`. */
-  recordJob(result: { readonly success: boolean; readonly durationMs: number }): void {
+  /** Counts one attempt, such as a `JobResult`. @param at epoch milliseconds. Default: now. */
+  recordJob(
+    result: { readonly success: boolean; readonly durationMs: number },
+    at: number = this.#clock.now(),
+  ): void {
     requireOptions("recordJob", result);
     if (result.success) this.#succeeded++;
     else this.#failed++;
     this.#totalMs += result.durationMs;
-    this.#lastActivity = this.#clock.now();
+    this.#lastActivity = at;
   }
 
   toJSON(): WorkerJobFigures {

@@ -37,20 +37,19 @@ export class AttemptRunner {
     this.#parts = parts;
   }
 
-  /** Begins an attempt that was given a slot. Never throws. */
-  begin(attempt: Attempt): void {
+  /** Begins an attempt that was given a slot. Never throws. @param now monotonic milliseconds. */
+  begin(attempt: Attempt, now: number): void {
     try {
-      this.#begin(attempt);
+      this.#begin(attempt, now);
     } catch (error) {
       attempt.handlerRuns = false;
       this.#broke(attempt, error);
     }
   }
 
-  #begin(attempt: Attempt): void {
+  #begin(attempt: Attempt, now: number): void {
     const { handlers, services, wheel } = this.#parts;
     const { job } = attempt.delivery;
-    const now = services.clock.monotonic();
     attempt.stage = Stage.Running;
     attempt.startedAt = now;
     const task = handlers.lookup(job.task);

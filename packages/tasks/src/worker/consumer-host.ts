@@ -1,3 +1,4 @@
+import type { Moment } from "../observability/moment.ts";
 import type { Attempt } from "./attempt.ts";
 
 /** The engine, as consumers see it. */
@@ -7,6 +8,6 @@ export interface ConsumerHost {
   /** A slot came free: hands it on at once, and asks for a pump in the next turn of the loop. */
   slotFreed(): void;
   askTurn(): void;
-  /** An attempt's outcome is stored. */
-  report(attempt: Attempt): void;
+  /** An attempt's outcome is stored. @param at when the store said so. */
+  report(attempt: Attempt, at: Moment): void;
 }

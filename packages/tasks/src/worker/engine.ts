@@ -3,6 +3,7 @@ import type { TaskLookup } from "../define/registered-task.ts";
 import type { QueueSet } from "../dispatch/queue-set.ts";
 import { AttemptEvents } from "./attempt-events.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
+import type { Moment } from "../observability/moment.ts";
 import { Activity } from "./activity.ts";
 import type { Attempt } from "./attempt.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
@@ -144,9 +145,9 @@ export class WorkerEngine implements ConsumerHost {
     this.#turn.ask();
   }
 
-  report(attempt: Attempt): void {
+  report(attempt: Attempt, at: Moment): void {
     try {
-      this.#report.settled(attempt);
+      this.#report.settled(attempt, at);
     } catch (error) {
       this.#broken("the outcome of a job could not be told", error);
     }

@@ -1,4 +1,5 @@
 import { serializeError } from "@lexigram/contracts";
+import type { Moment } from "../observability/moment.ts";
 import type { AttemptEvents } from "./attempt-events.ts";
 import type { Attempt } from "./attempt.ts";
 import type { Crew } from "./crew.ts";
@@ -29,14 +30,15 @@ export class OutcomeReport {
     this.#settings = settings;
   }
 
-  settled(attempt: Attempt): void {
+  /** @param at when the store said so. */
+  settled(attempt: Attempt, at: Moment): void {
     const { kind, error } = attempt.outcome;
     const { context } = attempt;
     if (kind === "released" || kind === "retried") context?.leaveProgress();
     else context?.endProgress(kind === "completed" ? undefined : this.#messageOf(error));
     if (kind === "released") return;
     if (context !== undefined) {
-      this.#count(attempt);
+      this.#count(attempt, at);
       if (attempt.durationMs >= this.#settings.leaseMs / 3 && this.#slow.size < MAX_NAMES)
         this.#slow.add(attempt.taskName);
     }
@@ -59,17 +61,17 @@ export class OutcomeReport {
       emitter.emit("worker.heartbeat", { workerId: id, running, slots, lagMs });
   }
 
-  #count(attempt: Attempt): void {
+  #count(attempt: Attempt, at: Moment): void {
     if (attempt.outcome.kind === "cancelled") return;
     const { taskName, jobId, durationMs, success, member } = attempt;
-    member?.stats.recordJob(attempt);
+    member?.stats.recordJob(attempt, at.now);
     const { dashboard } = this.#services;
     if (dashboard === undefined) return;
     const workerId = member?.id ?? "";
-    if (success) dashboard.recordExecution({ taskName, jobId, durationMs, success, workerId });
+    if (success) dashboard.recordExecution({ taskName, jobId, durationMs, success, workerId }, at);
     else {
       const error = serializeError(attempt.outcome.error, this.#settings.errors);
-      dashboard.recordExecution({ taskName, jobId, durationMs, success, workerId, error });
+      dashboard.recordExecution({ taskName, jobId, durationMs, success, workerId, error }, at);
     }
   }
 

@@ -11,6 +11,7 @@ import {
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
 import type { AttemptEvents } from "./attempt-events.ts";
+import { type Moment, momentOf } from "../observability/moment.ts";
 import type { Activity } from "./activity.ts";
 import { Attempt, Stage } from "./attempt.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";
@@ -159,13 +160,14 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   }
 
   takeSlot(): void {
+    const now = this.now();
     let attempt = this.#held.shift();
     // A process that stood still gets here before the timer that would tell.
-    for (; attempt !== undefined && attempt.leaseDeadline <= this.now(); attempt = this.#held.shift())
+    for (; attempt !== undefined && attempt.leaseDeadline <= now; attempt = this.#held.shift())
       this.#release([attempt]);
     if (attempt === undefined) return this.#account.grant(1);
     this.line.nameStarted(attempt);
-    this.#begin(attempt);
+    this.#begin(attempt, now);
   }
 
   /** Sends what has gathered. Slots that nobody else wants are claimed for on the way. */
@@ -200,7 +202,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     if (attempt.stage === Stage.Settling && attempt.settlement !== undefined) this.line.settle(attempt);
     else if (attempt.stage === Stage.Settling) {
       attempt.stage = Stage.Over;
-      this.#parts.host.report(attempt);
+      this.#parts.host.report(attempt, momentOf(this.#clock));
     }
     this.#parts.host.slotFreed();
   }
@@ -286,12 +288,13 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   // ---- answers of the store
 
   replied(call: LineCall, reply: ExchangeReply, sentAt: number): void {
-    const now = this.#clock.monotonic();
+    const at = momentOf(this.#clock);
+    const now = at.monotonic;
     this.availability.answered();
     this.#account.unclaimAhead(call.ahead);
     this.supply.sawCall(now - sentAt);
     const lost: ReadonlySet<Receipt> | undefined = reply.lost.length === 0 ? undefined : new Set(reply.lost);
-    for (const attempt of call.settling) this.#settled(attempt, lost?.has(attempt.receipt) !== true);
+    for (const attempt of call.settling) this.#settled(attempt, lost?.has(attempt.receipt) !== true, at);
     if (lost !== undefined)
       for (const attempt of call.begun)
         // Its settlement may have overtaken this call; the store's answer to that is the truth.
@@ -335,13 +338,13 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#parts.host.askTurn();
   }
 
-  #settled(attempt: Attempt, stored: boolean): void {
+  #settled(attempt: Attempt, stored: boolean, at: Moment): void {
     this.leases.remove(attempt);
     attempt.sent = false;
     this.outcomes.answered(attempt, stored);
     if (attempt.onSettled !== undefined) return this.#tellFirst(attempt, stored);
     attempt.stage = Stage.Over;
-    if (stored) this.#parts.host.report(attempt);
+    if (stored) this.#parts.host.report(attempt, at);
     else if (attempt.outcome.kind !== "released") this.#parts.events.leaseLost(attempt);
   }
 
@@ -363,14 +366,15 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       call.reserved--;
       this.#account.unclaim(1);
     }
-    if (delivery.started && this.#parts.crew.available > 0 && this.#account.hasRoom) this.#begin(attempt);
+    if (delivery.started && this.#parts.crew.available > 0 && this.#account.hasRoom)
+      this.#begin(attempt, this.now());
     else this.#held.push(attempt, now);
   }
 
-  #begin(attempt: Attempt): void {
+  #begin(attempt: Attempt, now: number): void {
     attempt.member = this.#account.take();
     attempt.holdsSlot = true;
-    this.runner.begin(attempt);
+    this.runner.begin(attempt, now);
   }
 
   #leaveSlot(attempt: Attempt): void {
