@@ -1,7 +1,10 @@
 import type { JobEntry } from "./job-entry.ts";
 
-const SMALLEST = 64;
-const WORTH_SHRINKING = 4_096;
+const PIECE_BITS = 7;
+const PIECE = 2 ** PIECE_BITS;
+const WITHIN = PIECE - 1;
+/** Entries are numbered anew beyond this, so that their places stay small integers. */
+const LAST_PLACE = 2 ** 30;
 
 /** One page's worth of entries, and the stamp to read on from when there may be more. */
 export interface IndexPage {
@@ -9,49 +12,52 @@ export interface IndexPage {
   readonly next: number | undefined;
 }
 
+/** Neighbouring places, empty where an entry has left. */
+class Piece {
+  readonly entries = new Array<JobEntry | undefined>(PIECE).fill(undefined);
+  readonly stamps = new Array<number>(PIECE).fill(0);
+}
+
 /**
- * The entries of one status in the order in which they entered it: a ring to which entries are only appended, whose
- * gaps are closed when they outnumber the entries. A page is found by the stamp it begins after, whatever moved
- * meanwhile.
+ * The entries of one status in the order in which they entered it: places in pieces, so that growing copies nothing.
+ * Entries are only appended; gaps are closed when they outnumber the entries. A page is found by the stamp it begins
+ * after, whatever moved meanwhile.
  */
 export class StatusIndex {
-  #entries: (JobEntry | undefined)[] = new Array<JobEntry | undefined>(SMALLEST);
-  #stamps: number[] = new Array<number>(SMALLEST).fill(0);
-  #mask = SMALLEST - 1;
+  #pieces: Piece[] = [];
+  /** The place with which the first piece begins. */
+  #base = 0;
   #head = 0;
   #tail = 0;
   size = 0;
 
   /** @param stamp rises with every call. */
   append(entry: JobEntry, stamp: number): void {
-    if (this.#tail - this.#head > this.#mask) this.#rebuild();
-    const slot = this.#tail & this.#mask;
-    this.#entries[slot] = entry;
-    this.#stamps[slot] = stamp;
-    entry.indexAt = this.#tail++;
+    if (this.#isFull) this.#extend();
+    const at = this.#tail++;
+    const piece = this.#pieceOf(at);
+    piece.entries[at & WITHIN] = entry;
+    piece.stamps[at & WITHIN] = stamp;
+    entry.indexAt = at;
     this.size++;
   }
 
   remove(entry: JobEntry): void {
-    this.#entries[entry.indexAt & this.#mask] = undefined;
+    const at = entry.indexAt;
+    this.#pieceOf(at).entries[at & WITHIN] = undefined;
     if (--this.size === 0) {
-      this.#head = this.#tail = 0;
-      if (this.#mask >= WORTH_SHRINKING) this.#rebuild();
-      return;
-    }
-    if (entry.indexAt === this.#head) {
-      do this.#head++;
-      while (this.#entries[this.#head & this.#mask] === undefined);
-    }
+      this.#base = this.#head = this.#tail = 0;
+      this.#pieces.length = 1;
+    } else if (at === this.#head) this.#advance();
   }
 
   /** The sequence number with which an entry was appended. */
   stampOf(entry: JobEntry): number {
-    return this.#stamps[entry.indexAt & this.#mask] as number;
+    return this.#stampAt(entry.indexAt);
   }
 
   get first(): JobEntry | undefined {
-    return this.size === 0 ? undefined : this.#entries[this.#head & this.#mask];
+    return this.size === 0 ? undefined : this.#entryAt(this.#head);
   }
 
   /**
@@ -73,16 +79,27 @@ export class StatusIndex {
     else at = after === undefined ? this.#head : this.#search(after + 1);
     let looked = 0;
     for (; at >= this.#head && at < this.#tail; at += step) {
-      const entry = this.#entries[at & this.#mask];
+      const entry = this.#entryAt(at);
       if (entries.length === limit || looked === look) {
         if (entry === undefined) continue;
-        const before = this.#stamps[(at - step) & this.#mask] as number;
-        return { entries, next: before };
+        return { entries, next: this.#stampAt(at - step) };
       }
       looked++;
       if (entry !== undefined && (matches === undefined || matches(entry))) entries.push(entry);
     }
     return { entries, next: undefined };
+  }
+
+  #pieceOf(at: number): Piece {
+    return this.#pieces[(at - this.#base) >> PIECE_BITS] as Piece;
+  }
+
+  #entryAt(at: number): JobEntry | undefined {
+    return this.#pieceOf(at).entries[at & WITHIN];
+  }
+
+  #stampAt(at: number): number {
+    return this.#pieceOf(at).stamps[at & WITHIN] as number;
   }
 
   /** The position of the first stamp that is not below `stamp`. */
@@ -91,31 +108,42 @@ export class StatusIndex {
     let high = this.#tail;
     while (low < high) {
       const middle = low + Math.floor((high - low) / 2);
-      if ((this.#stamps[middle & this.#mask] as number) < stamp) low = middle + 1;
+      if (this.#stampAt(middle) < stamp) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  /** Closes the gaps, in a ring that leaves as much room again. Entries before the first gap keep their positions. */
-  #rebuild(): void {
-    let room = SMALLEST;
-    while (room < this.size * 2) room *= 2;
-    const entries = new Array<JobEntry | undefined>(room);
-    const stamps = new Array<number>(room).fill(0);
-    const mask = room - 1;
-    let tail = this.#head;
-    for (let at = this.#head; at < this.#tail; at++) {
-      const entry = this.#entries[at & this.#mask];
-      if (entry === undefined) continue;
-      entries[tail & mask] = entry;
-      stamps[tail & mask] = this.#stamps[at & this.#mask] as number;
-      if (tail !== at) entry.indexAt = tail;
-      tail++;
+  /** Moves on to the first entry that is still there, and lets go of the pieces before it. */
+  #advance(): void {
+    do this.#head++;
+    while (this.#entryAt(this.#head) === undefined);
+    const passed = (this.#head - this.#base) >> PIECE_BITS;
+    if (passed === 0) return;
+    this.#pieces.splice(0, passed);
+    this.#base += passed * PIECE;
+  }
+
+  get #isFull(): boolean {
+    return this.#tail - this.#base === this.#pieces.length * PIECE;
+  }
+
+  #extend(): void {
+    const hasGaps = this.#tail - this.#head >= 2 * (this.size + PIECE);
+    if (hasGaps || this.#tail > LAST_PLACE) this.#closeGaps();
+    if (this.#isFull) this.#pieces.push(new Piece());
+  }
+
+  #closeGaps(): void {
+    const pieces = this.#pieces;
+    const first = this.#head - this.#base;
+    const end = this.#tail - this.#base;
+    this.#pieces = [];
+    this.#base = this.#head = this.#tail = this.size = 0;
+    for (let at = first; at < end; at++) {
+      const piece = pieces[at >> PIECE_BITS] as Piece;
+      const entry = piece.entries[at & WITHIN];
+      if (entry !== undefined) this.append(entry, piece.stamps[at & WITHIN] as number);
     }
-    this.#entries = entries;
-    this.#stamps = stamps;
-    this.#mask = mask;
-    this.#tail = tail;
   }
 }
