@@ -62,6 +62,17 @@ class RareFields {
   keepSlot = -1;
 }
 
+/** What a job has once it was given out, or is over; of those that wait it would be a quarter. */
+class RunFields {
+  startedAt = NEVER;
+  finishedAt = NEVER;
+  attempt = 0;
+  begun = false;
+  kept = false;
+  result: Body | undefined = undefined;
+  lease: Lease | null = null;
+}
+
 /** What the queue holds of one job. Its status is changed by `QueueStore.move` alone. */
 export class JobEntry {
   readonly id: JobId;
@@ -73,21 +84,12 @@ export class JobEntry {
   encoding: string;
   /** Instants of the wall clock, from the origin of the queue. */
   readonly createdAt: number;
-  startedAt = NEVER;
-  finishedAt = NEVER;
   /** Rises with acceptance; redriving gives a new one. */
   seq: number;
   /** The place in its line; below 0 when it gets one on becoming pending. */
   order = -1;
   code: StatusCode = REMOVED;
-  attempt = 0;
-  /** Whether an attempt began, so that it cannot expire any more. */
-  begun = false;
-  /** Whether the retention's list holds it. */
-  kept = false;
-  result: Body | undefined = undefined;
   line: LineRef | null = null;
-  lease: Lease | null = null;
   /** Neighbours in the one list that holds it: a lane while pending, the retention while terminal. */
   prev: JobEntry | null = null;
   next: JobEntry | null = null;
@@ -96,6 +98,7 @@ export class JobEntry {
   hash = 0;
   /** Position in the index of its status. */
   indexAt = 0;
+  #run: RunFields | null = null;
   #rare: RareFields | null = null;
 
   /** @param headers a copy of the job's. */
@@ -120,6 +123,61 @@ export class JobEntry {
   setBody(body: Body): void {
     this.data = copyData(body.data);
     this.encoding = body.encoding;
+  }
+
+  get #ran(): RunFields {
+    return (this.#run ??= new RunFields());
+  }
+
+  get startedAt(): number {
+    return this.#run === null ? NEVER : this.#run.startedAt;
+  }
+  set startedAt(value: number) {
+    if (this.#run !== null || value !== NEVER) this.#ran.startedAt = value;
+  }
+
+  get finishedAt(): number {
+    return this.#run === null ? NEVER : this.#run.finishedAt;
+  }
+  set finishedAt(value: number) {
+    if (this.#run !== null || value !== NEVER) this.#ran.finishedAt = value;
+  }
+
+  get attempt(): number {
+    return this.#run === null ? 0 : this.#run.attempt;
+  }
+  set attempt(value: number) {
+    if (this.#run !== null || value !== 0) this.#ran.attempt = value;
+  }
+
+  /** Whether an attempt began, so that it cannot expire any more. */
+  get begun(): boolean {
+    return this.#run === null ? false : this.#run.begun;
+  }
+  set begun(value: boolean) {
+    if (this.#run !== null || value !== false) this.#ran.begun = value;
+  }
+
+  /** Whether the retention's list holds it. */
+  get kept(): boolean {
+    return this.#run === null ? false : this.#run.kept;
+  }
+  set kept(value: boolean) {
+    if (this.#run !== null || value !== false) this.#ran.kept = value;
+  }
+
+  get result(): Body | undefined {
+    return this.#run === null ? undefined : this.#run.result;
+  }
+  set result(value: Body | undefined) {
+    if (this.#run !== null || value !== undefined) this.#ran.result = value;
+  }
+
+  get lease(): Lease | null {
+    return this.#run === null ? null : this.#run.lease;
+  }
+  set lease(value: Lease | null) {
+    if (this.#run !== null || value !== null) this.#ran.lease = value;
   }
 
   get #own(): RareFields {
