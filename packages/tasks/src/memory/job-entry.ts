@@ -120,6 +120,11 @@ export class JobEntry {
     return runAt > this.createdAt ? runAt : this.createdAt;
   }
 
+  /** Cuts off what it held, so that an entry that is gone, and not collected yet, keeps nothing else from being collected. */
+  strip(): void {
+    this.#run = this.#rare = null;
+  }
+
   setBody(body: Body): void {
     this.data = copyData(body.data);
     this.encoding = body.encoding;

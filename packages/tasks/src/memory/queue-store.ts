@@ -219,9 +219,11 @@ export class QueueStore implements ReleaseActions, WorkSigns {
     this.jobs.delete(entry);
     if (entry.unique !== null) this.unique.ended(entry);
     if (entry.line !== null) this.ready.withdraw(entry, false, this.rateNow);
-    if (wasOver) return;
-    if (entry.links !== null) this.releases.ended(entry, CANCELLED);
-    this.waiters.announce(entry.id);
+    if (!wasOver) {
+      if (entry.links !== null) this.releases.ended(entry, CANCELLED);
+      this.waiters.announce(entry.id);
+    }
+    entry.strip();
   }
 
   /** Takes a job out of where its status keeps it. */
