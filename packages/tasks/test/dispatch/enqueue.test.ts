@@ -34,6 +34,21 @@ describe("enqueue", () => {
     expect(await producer.envelope(handle.id)).toEqual({ v: 1 });
   });
 
+  test("in a loop lets the turn of others come, of one job at a time and of many", async () => {
+    const { dispatcher } = new Producer();
+    const entries = Array.from({ length: 100 }, () => ({ task: ping }));
+    for (const [calls, enqueue] of [
+      [250, () => dispatcher.enqueue(ping)],
+      [3, () => dispatcher.enqueueMany(entries)],
+    ] as const) {
+      let turns = 0;
+      setImmediate(() => turns++);
+      let made = 0;
+      for (; turns === 0 && made < 10 * calls; made++) await enqueue();
+      expect(made).toBeLessThanOrEqual(calls + 1);
+    }
+  });
+
   test("refuses an input that does not fit, naming the field", async () => {
     const { dispatcher, queue } = new Producer();
     const error = await rejection(dispatcher.enqueue(sendEmail, { to: 5 as never }));

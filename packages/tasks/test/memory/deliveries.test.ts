@@ -15,6 +15,20 @@ describe("a delivery", () => {
     expect(deliveries.map(({ leaseMs }) => leaseMs)).toEqual([600]);
   });
 
+  test.each([
+    ["x", 100, 4],
+    ["é", 200, 4],
+    ["€", 300, 4],
+    ["x", 99, 3],
+    ["€", 299, 3],
+  ])("of five bodies of 25 %s holds to %i bytes: it is %i of them", async (text, maxBytes, fit) => {
+    const bench = new Bench();
+    const body = { data: text.repeat(25), encoding: "text" };
+    await bench.put(job({ body }), job({ body }), job({ body }), job({ body }), job({ body }));
+    const { deliveries } = await bench.exchange({ slots: 5, maxBytes });
+    expect(deliveries).toHaveLength(fit);
+  });
+
   test("that is handed back leaves no trace of a start", async () => {
     const bench = new Bench();
     await bench.put(job({ id: "a", expiresInMs: 1_000 }));
