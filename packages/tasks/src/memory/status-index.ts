@@ -47,7 +47,7 @@ export class StatusIndex {
     this.#pieceOf(at).entries[at & WITHIN] = undefined;
     if (--this.size === 0) {
       this.#base = this.#head = this.#tail = 0;
-      this.#pieces.length = 1;
+      if (this.#pieces.length > 1) this.#pieces.length = 1;
     } else if (at === this.#head) this.#advance();
   }
 
