@@ -36,9 +36,9 @@ export interface LaneServices {
 const MAX_GATHERED = 500;
 const MAX_BATCH = 1_000;
 /**
- * Jobs of one turn of the event loop; after more, others get as many turns as these are. A store in this process answers
- * within the turn, so a loop that enqueues would keep it for ever, and the workers of the process would fall behind: they
- * let about as many jobs end in a turn.
+ * Jobs, enqueued one by one, of one turn of the event loop; after more, others get as many turns as these are. A store
+ * in this process answers within the turn, so a loop that enqueues would keep it for ever, and the workers of the
+ * process would fall behind: they let about as many jobs end in a turn.
  */
 const TURN_BUDGET = 250;
 
@@ -90,7 +90,6 @@ export class EnqueueLane {
   #flushing = false;
   /** Jobs for which no turn was given to others. */
   #unshared = 0;
-  #others: Promise<void> | undefined = undefined;
   #seq = 0;
   /** Sessions of batches that are under way end here when they are not; as many as ever were at once. */
   readonly #free: { readonly session: string; seq: number }[] = [];
@@ -129,8 +128,6 @@ export class EnqueueLane {
       const results: Result<Enqueued, TaskQueueError>[] = [];
       for (let at = 0; at < jobs.length; at += MAX_BATCH) {
         const batch = jobs.length <= MAX_BATCH ? jobs : jobs.slice(at, at + MAX_BATCH);
-        if (this.#unshared >= TURN_BUDGET) await this.#letOthers();
-        this.#unshared += batch.length;
         const name = { session: call.session, seq: ++call.seq };
         // A transaction that met an error is over for its owner too, so nothing is sent again inside it.
         const answers =
@@ -179,15 +176,9 @@ export class EnqueueLane {
     this.#services.activity?.end();
   }
 
-  /** All who wait go on together, in the order in which they came. */
-  #letOthers(): Promise<void> {
-    return (this.#others ??= this.#turns());
-  }
-
-  async #turns(): Promise<void> {
+  async #letOthers(): Promise<void> {
     for (; this.#unshared >= TURN_BUDGET; this.#unshared -= TURN_BUDGET)
       await new Promise((resolve) => setImmediate(resolve));
-    this.#others = undefined;
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {

@@ -34,19 +34,13 @@ describe("enqueue", () => {
     expect(await producer.envelope(handle.id)).toEqual({ v: 1 });
   });
 
-  test("in a loop lets the turn of others come, of one job at a time and of many", async () => {
+  test("in a loop lets the turn of others come", async () => {
     const { dispatcher } = new Producer();
-    const entries = Array.from({ length: 100 }, () => ({ task: ping }));
-    for (const [calls, enqueue] of [
-      [250, () => dispatcher.enqueue(ping)],
-      [3, () => dispatcher.enqueueMany(entries)],
-    ] as const) {
-      let turns = 0;
-      setImmediate(() => turns++);
-      let made = 0;
-      for (; turns === 0 && made < 10 * calls; made++) await enqueue();
-      expect(made).toBeLessThanOrEqual(calls + 1);
-    }
+    let turns = 0;
+    setImmediate(() => turns++);
+    let made = 0;
+    for (; turns === 0 && made < 1_000; made++) await dispatcher.enqueue(ping);
+    expect(made).toBeLessThanOrEqual(251);
   });
 
   test("refuses an input that does not fit, naming the field", async () => {
