@@ -146,8 +146,8 @@ export const openings = [
   { file: "packages/kernel/src/console-logger.ts", globals: ["console"] },
   // Tells a Date in a payload from other objects.
   { file: "packages/tasks/src/job/payload-data.ts", globals: ["Date"] },
-  // The one place where enqueues give way to I/O.
-  { file: "packages/tasks/src/dispatch/enqueue-lane.ts", globals: ["setImmediate"] },
+  // The one place where the memory queue gives way to I/O.
+  { file: "packages/tasks/src/memory/enqueue-turns.ts", globals: ["setImmediate"] },
   // The one place where the worker does.
   { file: "packages/tasks/src/worker/loop-turn.ts", globals: ["setImmediate"] },
   // A test's clock that stands still lets the loop turn, and a test sees when the application is at rest.

@@ -35,12 +35,6 @@ export interface LaneServices {
 /** Jobs of one call, so that a batch stays a small part of a store's second. */
 const MAX_GATHERED = 500;
 const MAX_BATCH = 1_000;
-/**
- * Jobs, enqueued one by one, of one turn of the event loop; after more, others get as many turns as these are. A store
- * in this process answers within the turn, so a loop that enqueues would keep it for ever, and the workers of the
- * process would fall behind: they let about as many jobs end in a turn.
- */
-const TURN_BUDGET = 250;
 
 const REFUSALS = [
   QueueFullError,
@@ -88,8 +82,6 @@ export class EnqueueLane {
   readonly #services: LaneServices;
   #waiting: Waiting[] = [];
   #flushing = false;
-  /** Jobs for which no turn was given to others. */
-  #unshared = 0;
   #seq = 0;
   /** Sessions of batches that are under way end here when they are not; as many as ever were at once. */
   readonly #free: { readonly session: string; seq: number }[] = [];
@@ -165,20 +157,13 @@ export class EnqueueLane {
     while (this.#waiting.length > 0) {
       const waiting = this.#waiting;
       this.#waiting = [];
-      for (let at = 0; at < waiting.length; at += MAX_GATHERED) {
-        const batch = waiting.length <= MAX_GATHERED ? waiting : waiting.slice(at, at + MAX_GATHERED);
-        if (this.#unshared >= TURN_BUDGET) await this.#letOthers();
-        this.#unshared += batch.length;
-        await this.#send(batch);
-      }
+      if (waiting.length <= MAX_GATHERED) await this.#send(waiting);
+      else
+        for (let at = 0; at < waiting.length; at += MAX_GATHERED)
+          await this.#send(waiting.slice(at, at + MAX_GATHERED));
     }
     this.#flushing = false;
     this.#services.activity?.end();
-  }
-
-  async #letOthers(): Promise<void> {
-    for (; this.#unshared >= TURN_BUDGET; this.#unshared -= TURN_BUDGET)
-      await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {

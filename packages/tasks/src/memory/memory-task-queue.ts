@@ -49,6 +49,7 @@ import {
   type TransactionHandle,
   UnsupportedError,
 } from "@lexigram/contracts";
+import { EnqueueTurns } from "./enqueue-turns.ts";
 import { acceptJobs } from "./accept-jobs.ts";
 import { cancelJob, clearJobs, deleteJob, updateJob } from "./control-jobs.ts";
 import { exchangeJobs, extendLeases } from "./exchange-jobs.ts";
@@ -109,6 +110,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
   readonly #store: QueueStore;
   readonly #faults: MemoryFaults | undefined;
   readonly #onClose: (queue: MemoryTaskQueue) => void;
+  readonly #turns = new EnqueueTurns();
   readonly #shorthands: QueueShorthands;
   readonly #rememberMs: number;
   readonly #subscriptions = new Set<SettledSubscription>();
@@ -165,7 +167,7 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
     jobs: readonly NewJob[],
     options: EnqueueManyOptions,
   ): Promise<readonly Result<Enqueued, TaskQueueError>[]> {
-    return this.#call(
+    const answer = this.#call(
       "enqueueMany",
       () => {
         checkJobs(jobs);
@@ -183,6 +185,8 @@ export class MemoryTaskQueue implements TaskQueueProtocol {
       },
       () => jobs.map((job) => job?.id),
     );
+    const turn = Array.isArray(jobs) ? this.#turns.take(jobs.length) : undefined;
+    return turn === undefined ? answer : Promise.all([answer, turn]).then(([results]) => results);
   }
 
   exchange(request: ExchangeRequest): Promise<ExchangeReply> {
