@@ -64,6 +64,7 @@ const FUNCTIONS = {
   clear: 3,
   pause: 2,
   set_policy: 9,
+  refile: 1,
   await: 1,
   bury: 4,
   redrive: 2,
@@ -191,7 +192,7 @@ export class QueueCalls {
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {
-    this.tell(await this.value("set_policy", ...policyValues(policy)));
+    await this.#setPolicy(await this.#ready(), policy);
   }
 
   /** Tells those who wait what a committed call brought about. */
@@ -241,11 +242,20 @@ export class QueueCalls {
     const [row] = await this.#run("open", [toOrderedText(name)]);
     const number = Number(row?.["queue_open"]);
     if (policy !== undefined) {
-      const [set] = await this.#run("set_policy", [number, ...policyValues(policy)]);
-      this.tell(set?.["queue_set_policy"]);
+      await this.#setPolicy(number, policy);
     }
     this.#number = number;
     return number;
+  }
+
+  async #setPolicy(number: number, policy: QueuePolicy): Promise<void> {
+    const [set] = await this.#run("set_policy", [number, ...policyValues(policy)]);
+    let answer = set?.["queue_set_policy"];
+    while (answer === "refiling") {
+      const [filed] = await this.#run("refile", [number]);
+      answer = filed?.["queue_refile"];
+    }
+    this.tell(answer);
   }
 
   #run(name: QueueFunction, values: readonly unknown[]): Promise<readonly Row[]> {

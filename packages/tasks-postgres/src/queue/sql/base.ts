@@ -7,7 +7,8 @@ export const BASE: string = String.raw`
 -- says (exact).
 CREATE TYPE @@context AS (
   q integer, now bigint, up bigint, exact double precision, rules jsonb, paused boolean, max_size integer,
-  keep_age bigint, keep_count integer, keep_failed_age bigint, keep_failed_count integer, watched boolean, swept bigint, tidied bigint
+  keep_age bigint, keep_count integer, keep_failed_age bigint, keep_failed_count integer, watched boolean, swept bigint, tidied bigint,
+  refile text
 );
 
 CREATE TYPE @@entry AS (
@@ -32,7 +33,7 @@ BEGIN
   END IF;
   t := date_part('epoch', clock_timestamp()) * 1000;
   SELECT given, floor(t)::bigint, ceil(t)::bigint, t, rules, paused, max_size, keep_age, keep_count, keep_failed_age,
-    keep_failed_count, watched_until > floor(t)::bigint, swept, tidied
+    keep_failed_count, watched_until > floor(t)::bigint, swept, tidied, refile
   INTO x FROM @queue WHERE queue = given;
   RETURN x;
 END $f$;
@@ -119,11 +120,10 @@ BEGIN
     coalesce(s.unmet, 0), coalesce(s.barrier_left, 0), coalesce(s.pins, 0),
     l.number, l.until, l.started, l.began, l.session
   INTO e
-  FROM @job j
-  LEFT JOIN @job_state s ON s.queue = j.queue AND s.id = j.id
-  LEFT JOIN @lease l ON l.queue = j.queue AND l.id = j.id
-  LEFT JOIN @delayed d ON d.queue = j.queue AND d.id = j.id
-  WHERE j.queue = given AND j.id = i;
+  FROM (SELECT * FROM @job WHERE queue = given AND id = i LIMIT 1) j
+  LEFT JOIN LATERAL (SELECT * FROM @job_state WHERE queue = given AND id = i LIMIT 1) s ON true
+  LEFT JOIN LATERAL (SELECT * FROM @lease WHERE queue = given AND id = i LIMIT 1) l ON true
+  LEFT JOIN LATERAL (SELECT * FROM @delayed WHERE queue = given AND id = i LIMIT 1) d ON true;
   RETURN e;
 END $f$;
 

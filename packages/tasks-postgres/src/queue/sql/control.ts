@@ -67,6 +67,7 @@ BEGIN
     answer := to_json(ARRAY['done']);
     IF NOT waits THEN
       PERFORM @@detach(x, e);
+      IF e.c = 's' AND NOT e.has_state THEN e.place := 0; END IF;
       e.c := NULL;
     END IF;
     e.priority := level;
@@ -127,7 +128,8 @@ BEGIN
   RETURN '1[]';
 END $f$;
 
--- Sets the rules. Where they concern other jobs than before, all that wait are filed anew.
+-- Sets the rules. Where they concern other jobs than before, all that wait are filed anew: the caller goes on with
+-- refile as long as the answer is refiling.
 CREATE FUNCTION @@set_policy(given integer, new_policy text, new_rules jsonb, new_concerns text, age bigint, most integer,
   failed_age bigint, failed_most integer, size integer) RETURNS text LANGUAGE plpgsql #settings AS $f$
 DECLARE
@@ -168,19 +170,24 @@ BEGIN
     SELECT given, t.name, count(*) FROM (
       SELECT unnest(ARRAY[CASE WHEN new_rules->'tasks' ? j.task THEN 't:' || j.task END,
         CASE WHEN new_rules ? 'k' THEN 'k:' || j.key END]) AS name
-      FROM @lease l JOIN @job j ON j.queue = l.queue AND j.id = l.id WHERE l.queue = given) t
+      FROM @lease l CROSS JOIN LATERAL (SELECT task, j.key FROM @job j WHERE j.queue = given AND j.id = l.id LIMIT 1) j
+      WHERE l.queue = given) t
     WHERE t.name IS NOT NULL GROUP BY t.name;
     IF NOT (@@is_fifo(new_rules) AND new_rules->'k' ? 'hold') THEN
-      DELETE FROM @chain h USING @job_state s
-      WHERE h.queue = given AND s.queue = h.queue AND s.id = h.id AND s.c = 'f';
+      DELETE FROM @chain WHERE ctid = ANY (ARRAY(
+        SELECT h.ctid FROM (SELECT id FROM @job_state WHERE queue = given AND c = 'f' ORDER BY kept, stamp) s
+        CROSS JOIN LATERAL (SELECT t.ctid FROM @chain t WHERE t.queue::bigint = given AND t.id = s.id LIMIT 1) h));
     END IF;
-    IF concerned THEN PERFORM @@refile(x);
+    IF concerned THEN
+      DELETE FROM @lane WHERE queue = given;
+      DELETE FROM @refill WHERE queue = given;
+      x.refile := 'lanes';
     ELSE
-      FOR k IN SELECT DISTINCT key FROM @lane WHERE queue = given AND NOT open LOOP PERFORM @@reopen(x, k); END LOOP;
+      FOR k IN SELECT DISTINCT key FROM @lane WHERE queue::bigint = given AND NOT open LOOP PERFORM @@reopen(x, k); END LOOP;
     END IF;
   END IF;
   PERFORM @@moved();
-  RETURN @@leave(x);
+  RETURN @@refiled(x);
 END $f$;
 
 CREATE FUNCTION @@rate_of(rules jsonb, bucket text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$
@@ -188,31 +195,12 @@ CREATE FUNCTION @@rate_of(rules jsonb, bucket text) RETURNS jsonb LANGUAGE sql I
     ELSE rules->'k'->'rate' END
 $f$;
 
--- Files all pending jobs by the rules of the context.
-CREATE FUNCTION @@refile(x @@context) RETURNS void LANGUAGE plpgsql AS $f$
-BEGIN
-  DELETE FROM @lane WHERE queue = x.q;
-  DELETE FROM @refill WHERE queue = x.q;
-  UPDATE @ready r SET section = NULL, key = NULL, held = NULL
-  WHERE r.queue = x.q AND r.section IS NOT NULL;
-  IF x.rules IS NULL OR NOT (x.rules ?| '{tasks,k}') THEN RETURN; END IF;
-  UPDATE @ready r SET section = @@section_of(x.rules, j.task), key = @@key_of(x.rules, j.key), special = true,
-    held = j.key IS NOT NULL AND @@is_fifo(x.rules) AND @@chain_first(x.q, j.key) IS DISTINCT FROM j.id
-  FROM @job j
-  WHERE r.queue = x.q AND r.section IS NULL AND j.queue = r.queue AND j.id = r.id AND @@laned(x.rules, j.task, j.key);
-  INSERT INTO @lane
-  SELECT x.q, t.section, t.np, t.key, true,
-    CASE WHEN @@is_fair(x.rules) THEN nextval('@place') ELSE t.place END
-  FROM (SELECT section, np, key, min(place) AS place FROM @ready
-    WHERE queue = x.q AND section IS NOT NULL AND NOT held GROUP BY section, np, key ORDER BY min(place)) t;
-END $f$;
-
 -- Whether a claim would find a job, and when time alone makes work.
 CREATE FUNCTION @@await(given integer, OUT has boolean, OUT due bigint, OUT news text) LANGUAGE plpgsql #settings AS $f$
 DECLARE
   x @@context := @@enter(given);
 BEGIN
-  has := NOT x.paused AND @@queue_open(x) AND (@@pick(x)).id IS NOT NULL;
+  has := NOT x.paused AND x.refile IS NULL AND @@queue_open(x) AND (@@pick(x)).id IS NOT NULL;
   due := @@due_in(x);
   news := @@leave(x);
 END $f$;

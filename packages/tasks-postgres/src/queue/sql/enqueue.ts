@@ -77,6 +77,7 @@ BEGIN
   IF e.unmet > 0 OR e.barrier_left > 0 OR doomed THEN
     e.c := 'w';
     e.stamp := e.seq;
+    e.place := 0;
     e := @@save(x.q, e);
     PERFORM @@tally('w', 1);
     IF doomed THEN

@@ -59,7 +59,7 @@ DECLARE
   r record;
   e @@entry;
 BEGIN
-  FOR r IN SELECT id FROM @lease WHERE queue = x.q AND until <= x.now ORDER BY until LIMIT budget FOR UPDATE SKIP LOCKED LOOP
+  FOR r IN SELECT id FROM @lease WHERE queue::bigint = x.q AND until <= x.now ORDER BY until LIMIT budget FOR UPDATE SKIP LOCKED LOOP
     e := @@load(x.q, r.id);
     IF e.id IS NULL THEN
       DELETE FROM @lease WHERE queue = x.q AND id = r.id;
@@ -84,39 +84,41 @@ BEGIN
   END LOOP;
 END $f$;
 
--- Gives out jobs one by one, as all rules say. Answers how many.
+-- Gives out jobs one by one, as all rules say. Answers which.
 CREATE FUNCTION @@claim(x @@context, holder integer, num bigint, slots integer, ahead integer, lease_ms bigint,
-  max_bytes bigint, budget integer) RETURNS integer LANGUAGE plpgsql AS $f$
+  max_bytes bigint, budget integer) RETURNS text[] LANGUAGE plpgsql AS $f$
 DECLARE
   p @@pick;
   e @@entry;
   got integer := 0;
+  ids text[] := '{}';
   bytes bigint := 0;
   late integer := 0;
   begins boolean;
 BEGIN
   WHILE got < slots + ahead AND @@queue_open(x) LOOP
     p := @@pick(x);
-    IF p.id IS NULL THEN RETURN got; END IF;
+    IF p.id IS NULL THEN RETURN ids; END IF;
     e := @@load(x.q, p.id);
     IF e.expires <= x.now AND NOT e.begun THEN
       PERFORM @@finish(x, e, 'e');
       late := late + 1;
-      IF late > budget THEN RETURN got; END IF;
+      IF late > budget THEN RETURN ids; END IF;
       CONTINUE;
     END IF;
     begins := got < slots;
-    IF NOT begins AND NOT @@may_go_ahead(x, e) THEN RETURN got; END IF;
+    IF NOT begins AND NOT @@may_go_ahead(x, e) THEN RETURN ids; END IF;
     bytes := bytes + e.size;
-    IF got > 0 AND bytes > max_bytes THEN RETURN got; END IF;
+    IF got > 0 AND bytes > max_bytes THEN RETURN ids; END IF;
     PERFORM @@unfile(x, e);
     e.c := 'R';
     INSERT INTO @lease VALUES (x.q, e.id, num, got, x.up + lease_ms, NULL, false, e.special OR e.has_state, holder);
     PERFORM @@count_lease(x, e, p);
     IF begins THEN PERFORM @@start(x, e); END IF;
+    ids := ids || e.id;
     got := got + 1;
   END LOOP;
-  RETURN got;
+  RETURN ids;
 END $f$;
 
 CREATE TYPE @@delivery AS (
@@ -125,24 +127,26 @@ CREATE TYPE @@delivery AS (
 );
 
 -- The deliveries of a call that are still held.
-CREATE FUNCTION @@deliveries(x @@context, num bigint) RETURNS SETOF @@delivery LANGUAGE plpgsql AS $f$
+CREATE FUNCTION @@deliveries(x @@context, num bigint, ids text[]) RETURNS SETOF @@delivery LANGUAGE plpgsql AS $f$
 BEGIN
   RETURN QUERY
   SELECT NULL::json, j.id, j.task, j.data, j.encoding, j.headers, j.priority, j.key, j.created, j.expires,
     coalesce(s.attempt, 0) + 1, coalesce(s.recoveries, 0), coalesce(s.deferrals, 0), l.started IS NOT NULL, l.until - x.up
-  FROM @lease l
-  JOIN @job j ON j.queue = l.queue AND j.id = l.id
-  LEFT JOIN @job_state s ON s.queue = l.queue AND s.id = l.id
-  WHERE l.queue = x.q AND l.number = num AND l.until > x.up
-  ORDER BY l.ordinal;
+  FROM unnest(ids) WITH ORDINALITY t (id, ordinal)
+  CROSS JOIN LATERAL (SELECT * FROM @lease h WHERE h.queue = x.q AND h.id = t.id LIMIT 1) l
+  CROSS JOIN LATERAL (SELECT * FROM @job h WHERE h.queue = x.q AND h.id = t.id LIMIT 1) j
+  LEFT JOIN LATERAL (SELECT * FROM @job_state h WHERE h.queue = x.q AND h.id = t.id LIMIT 1) s ON true
+  WHERE l.number = num AND l.until > x.up
+  ORDER BY t.ordinal;
 END $f$;
 
 -- What an exchange answers beside its deliveries.
 CREATE FUNCTION @@reply(x @@context, holder integer, num bigint, lost text[], news text) RETURNS json LANGUAGE plpgsql AS $f$
 BEGIN
   RETURN json_build_object('lost', lost, 'paused', x.paused, 'due', @@due_in(x), 'number', num::text, 'news', news,
-    'cancelled', (SELECT coalesce(json_agg(l.number || '.' || l.id), '[]') FROM @notice n
-      JOIN @lease l ON l.queue = n.queue AND l.id = n.id WHERE n.queue = x.q AND n.session = holder));
+    'cancelled', (SELECT coalesce(json_agg(l.number || '.' || n.id), '[]') FROM @notice n
+      CROSS JOIN LATERAL (SELECT number FROM @lease WHERE queue = x.q AND id = n.id LIMIT 1) l
+      WHERE n.queue = x.q AND n.session = holder));
 END $f$;
 
 -- settles: k kind, n number, i id, a and b; starts: n number, i id.
@@ -156,6 +160,7 @@ DECLARE
   e @@entry;
   budget integer;
   claimed bigint;
+  ids text[];
   answer @@delivery;
 BEGIN
   x := @@context(given, true);
@@ -167,7 +172,8 @@ BEGIN
     END IF;
     answer.head := @@reply(x, last.no, last.number, last.answer::text[], NULL);
     RETURN NEXT answer;
-    RETURN QUERY SELECT * FROM @@deliveries(x, last.number);
+    RETURN QUERY SELECT * FROM @@deliveries(x, last.number, ARRAY(
+      SELECT l.id FROM @lease l WHERE l.queue = given AND l.number = last.number ORDER BY l.ordinal));
     RETURN;
   END IF;
   budget := greatest(500, 2 * (coalesce(json_array_length(settles), 0) + slots + ahead));
@@ -184,9 +190,10 @@ BEGIN
     IF NOT @@settle(x, t.k, t.n, t.i, t.a, t.b, false) THEN lost := lost || (t.n || '.' || t.i); END IF;
   END LOOP;
   PERFORM @@reap(x, budget), @@carry_on(x, 200);
-  IF slots + ahead > 0 AND NOT x.paused THEN
+  x.refile := @@refile_on(x);
+  IF slots + ahead > 0 AND NOT x.paused AND x.refile IS NULL THEN
     claimed := nextval('@call_number');
-    PERFORM @@claim(x, last.no, claimed, slots, ahead, lease_ms, max_bytes, budget);
+    ids := @@claim(x, last.no, claimed, slots, ahead, lease_ms, max_bytes, budget);
   END IF;
   UPDATE @call SET seq = num, until = greatest(until, x.up + greatest(lease_ms, remember)),
     seen_until = greatest(seen_until, x.up + lease_ms), number = claimed, answer = lost::text
@@ -194,7 +201,7 @@ BEGIN
   PERFORM @@close(x, greatest(budget, 2500));
   answer.head := @@reply(x, last.no, claimed, lost, @@news());
   RETURN NEXT answer;
-  RETURN QUERY SELECT * FROM @@deliveries(x, claimed);
+  RETURN QUERY SELECT * FROM @@deliveries(x, claimed, ids);
 END $f$;
 
 -- Renews leases that are still held. Answers { lost, cancelled, news }.

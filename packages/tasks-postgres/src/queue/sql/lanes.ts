@@ -100,24 +100,28 @@ END $f$;
 -- Takes a pending job out of its line.
 CREATE FUNCTION @@unfile(x @@context, e @@entry) RETURNS void LANGUAGE plpgsql AS $f$
 DECLARE
-  sec text;
-  k text;
+  sec text := @@section_of(x.rules, e.task);
+  k text := @@key_of(x.rules, e.key);
 BEGIN
   PERFORM @@tally('p', -1);
   IF NOT @@laned(x.rules, e.task, e.key) THEN
     DELETE FROM @ready WHERE queue = x.q AND np = -e.priority AND place = e.place AND section IS NULL;
-    RETURN;
-  END IF;
-  sec := @@section_of(x.rules, e.task);
-  k := @@key_of(x.rules, e.key);
-  DELETE FROM @ready WHERE queue = x.q AND NOT held AND section = sec AND key = k AND np = -e.priority AND place = e.place
-    AND section IS NOT NULL;
-  IF NOT FOUND THEN
+  ELSE
+    DELETE FROM @ready WHERE queue = x.q AND NOT held AND section = sec AND key = k AND np = -e.priority AND place = e.place
+      AND section IS NOT NULL;
+    IF FOUND THEN
+      IF (SELECT h.id FROM @@lane_head(x.q, sec, k, (-e.priority)::smallint) h) IS NULL THEN
+        DELETE FROM @lane WHERE queue = x.q AND section = sec AND np = -e.priority AND key = k;
+      END IF;
+      RETURN;
+    END IF;
     DELETE FROM @ready WHERE queue = x.q AND held AND section = sec AND key = k AND np = -e.priority AND place = e.place
       AND section IS NOT NULL;
-  ELSIF (SELECT h.id FROM @@lane_head(x.q, sec, k, (-e.priority)::smallint) h) IS NULL THEN
-    DELETE FROM @lane WHERE queue = x.q AND section = sec AND np = -e.priority AND key = k;
   END IF;
+  IF FOUND OR x.refile IS NULL THEN RETURN; END IF;
+  -- New rules have not come to it yet.
+  DELETE FROM @ready WHERE queue = x.q AND id = e.id AND section IS NULL;
+  DELETE FROM @ready WHERE queue = x.q AND id = e.id AND section IS NOT NULL;
 END $f$;
 
 -- Opens the lanes of a key again. It has at most one for each level and section.
@@ -126,7 +130,7 @@ DECLARE
   l record;
   at bigint;
 BEGIN
-  FOR l IN SELECT section, np FROM @lane WHERE queue = x.q AND key = k AND NOT open LOOP
+  FOR l IN SELECT section, np FROM @lane WHERE queue::bigint = x.q AND key = k AND NOT open LOOP
     SELECT h.place INTO at FROM @@lane_head(x.q, l.section, k, l.np) h;
     IF at IS NULL THEN DELETE FROM @lane WHERE queue = x.q AND section = l.section AND np = l.np AND key = k;
     ELSE
@@ -310,7 +314,7 @@ DECLARE
   e @@entry;
   sec text;
 BEGIN
-  DELETE FROM @chain WHERE queue = x.q AND id = i;
+  DELETE FROM @chain WHERE queue::bigint = x.q AND id = i;
   IF NOT FOUND OR NOT @@is_fifo(x.rules) THEN RETURN; END IF;
   first := @@chain_first(x.q, k);
   IF first IS NULL THEN RETURN; END IF;
@@ -328,9 +332,12 @@ END $f$;
 
 -- The priority that a new job of a key must have.
 CREATE FUNCTION @@required_priority(x @@context, k text) RETURNS smallint LANGUAGE plpgsql AS $f$
+DECLARE
+  first text;
 BEGIN
   IF NOT @@is_fifo(x.rules) THEN RETURN NULL; END IF;
-  RETURN (SELECT priority FROM @job WHERE queue = x.q AND id = @@chain_first(x.q, k));
+  first := @@chain_first(x.q, k);
+  RETURN (SELECT priority FROM @job WHERE queue = x.q AND id = first);
 END $f$;
 
 -- Whether another unfinished job shares its key, and its order.

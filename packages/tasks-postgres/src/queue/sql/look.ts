@@ -10,9 +10,9 @@ SELECT j.queue, j.id, j.task, j.data, j.encoding, j.headers, j.priority, j.key, 
   coalesce(l.started, s.started) AS started, s.finished, s.result_encoding, s.result, s.error, s.why, s.reason,
   coalesce(s.cancel, false) AS cancel, coalesce(s.redrives, 0) AS redrives, s.replay, j.depends, j.notifies, j.max_recoveries
 FROM @job j
-LEFT JOIN @job_state s ON s.queue = j.queue AND s.id = j.id
-LEFT JOIN @lease l ON l.queue = j.queue AND l.id = j.id
-LEFT JOIN @delayed d ON d.queue = j.queue AND d.id = j.id;
+LEFT JOIN LATERAL (SELECT * FROM @job_state t WHERE t.queue = j.queue AND t.id = j.id LIMIT 1) s ON true
+LEFT JOIN LATERAL (SELECT * FROM @lease t WHERE t.queue = j.queue AND t.id = j.id LIMIT 1) l ON true
+LEFT JOIN LATERAL (SELECT * FROM @delayed t WHERE t.queue = j.queue AND t.id = j.id LIMIT 1) d ON true;
 
 -- Reads see what is due as done, and leave what is late to be dealt with by the next call.
 CREATE FUNCTION @@get(given integer, i text) RETURNS json LANGUAGE plpgsql #settings AS $f$
@@ -97,6 +97,7 @@ CREATE FUNCTION @@list(given integer, status text, backwards boolean, most integ
 DECLARE
   ids text[];
   ats text[];
+  tail text;
   n integer := 0;
   i integer;
   v @@job_view;
@@ -122,9 +123,17 @@ BEGIN
     SELECT array_agg(t.id), array_agg(json_build_array('i', t.id)::text) INTO ids, ats FROM (
       SELECT id FROM @lease WHERE queue = given AND id > coalesce((after->>1), '') ORDER BY id LIMIT look) t;
   ELSIF status IN ('s', 'r') THEN
-    SELECT array_agg(t.id), array_agg(json_build_array('i', t.id)::text) INTO ids, ats FROM (
-      SELECT id FROM @delayed WHERE queue = given AND retry = (status = 'r') AND id > coalesce((after->>1), '')
-      ORDER BY id LIMIT look) t;
+    -- Both kinds stand in one line, of which a bounded stretch is looked at.
+    n := CASE WHEN (SELECT coalesce(sum(CASE status WHEN 's' THEN r ELSE s END), 0) FROM @tally WHERE queue = given) = 0
+      THEN look ELSE 5000 END;
+    SELECT array_agg(t.id) FILTER (WHERE t.retry = (status = 'r')),
+      array_agg(json_build_array('i', t.id)::text) FILTER (WHERE t.retry = (status = 'r')),
+      CASE WHEN count(*) = n THEN json_build_array('i', max(t.id))::text END
+    INTO ids, ats, tail FROM (
+      SELECT id, retry FROM @delayed WHERE queue = given AND id > coalesce((after->>1), '') ORDER BY id LIMIT n) t;
+    n := 0;
+    IF cardinality(ids) >= look THEN tail := ats[look]; END IF;
+    ids := ids[1:look];
   ELSIF backwards THEN
     SELECT array_agg(t.id), array_agg(json_build_array('s', t.stamp)::text) INTO ids, ats FROM (
       SELECT u.id, u.stamp FROM (
@@ -156,8 +165,9 @@ BEGIN
     job := row_to_json(v);
     RETURN NEXT;
   END LOOP;
-  IF cardinality(ids) = look THEN
-    at := ats[look];
+  IF cardinality(ids) = look THEN tail := ats[look]; END IF;
+  IF tail IS NOT NULL THEN
+    at := tail;
     job := NULL;
     RETURN NEXT;
   END IF;

@@ -142,10 +142,10 @@ BEGIN
   -- What only time brings is looked for once a second.
   answer.head := CASE WHEN x.swept < x.now - 1000 THEN '{"refused":"once"}' ELSE '{"refused":"mostly"}' END;
   -- A resend, and what time or others brought, go the other way.
-  IF last.seq IS NULL OR num <= last.seq OR x.rules IS NOT NULL OR x.swept < x.now - 1000
-    OR EXISTS (SELECT FROM @lease WHERE queue = given AND until <= x.now)
+  IF last.seq IS NULL OR num <= last.seq OR x.rules IS NOT NULL OR x.refile IS NOT NULL OR x.swept < x.now - 1000
+    OR EXISTS (SELECT FROM @lease WHERE queue::bigint = given AND until <= x.now)
     OR EXISTS (SELECT FROM @expiry WHERE queue = given AND at <= x.now)
-    OR EXISTS (SELECT FROM @delayed WHERE queue = given AND due <= x.now AND special)
+    OR EXISTS (SELECT FROM @delayed WHERE queue::bigint = given AND due <= x.now AND special)
     OR EXISTS (SELECT FROM @job_state WHERE queue = given AND keep_until <= x.now)
     OR EXISTS (SELECT FROM @release WHERE queue = given) OR EXISTS (SELECT FROM @note WHERE queue = given)
     OR EXISTS (SELECT FROM @notice t WHERE t.queue = given AND t.session = last.no) THEN
@@ -240,9 +240,9 @@ DECLARE
   rows tid[];
   ids text[];
 BEGIN
-  IF NOT EXISTS (SELECT FROM @delayed WHERE queue = x.q AND due <= x.now AND NOT special) THEN RETURN 0; END IF;
+  IF NOT EXISTS (SELECT FROM @delayed WHERE queue::bigint = x.q AND due <= x.now AND NOT special) THEN RETURN 0; END IF;
   SELECT array_agg(d.at), array_agg(d.id) INTO rows, ids FROM (
-    SELECT ctid AS at, id FROM @delayed WHERE queue = x.q AND due <= x.now AND NOT special
+    SELECT ctid AS at, id FROM @delayed WHERE queue::bigint = x.q AND due <= x.now AND NOT special
     ORDER BY due LIMIT 500 FOR UPDATE SKIP LOCKED) d;
   IF ids IS NULL THEN RETURN 0; END IF;
   DELETE FROM @delayed WHERE ctid = ANY (rows);

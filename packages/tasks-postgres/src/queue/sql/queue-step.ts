@@ -9,6 +9,7 @@ import { LOOK } from "./look.ts";
 import { named } from "./named.ts";
 import { PLAIN } from "./plain.ts";
 import { RATES } from "./rates.ts";
+import { REFILE } from "./refile.ts";
 import { RETENTION } from "./retention.ts";
 import { STEPS } from "./steps.ts";
 import { TABLES } from "./tables.ts";
@@ -18,6 +19,8 @@ const PARTS = [
   TABLES,
   BASE,
   LANES,
+  RATES,
+  REFILE,
   LINKS,
   RETENTION,
   STEPS,

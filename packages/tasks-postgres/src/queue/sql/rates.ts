@@ -29,7 +29,7 @@ DECLARE
   due record;
 BEGIN
   IF x.rules IS NULL THEN RETURN; END IF;
-  FOR due IN SELECT key FROM @refill WHERE queue = x.q AND at <= x.exact + 1e-3 ORDER BY at LIMIT 500 LOOP
+  FOR due IN SELECT key FROM @refill WHERE queue::bigint = x.q AND at <= x.exact + 1e-3 ORDER BY at LIMIT 500 LOOP
     DELETE FROM @refill WHERE queue = x.q AND key = due.key;
     IF x.rules ? 'k' THEN PERFORM @@reopen(x, due.key); END IF;
   END LOOP;
@@ -44,10 +44,10 @@ DECLARE
   rule jsonb;
 BEGIN
   IF x.rules IS NULL OR x.paused THEN RETURN NULL; END IF;
-  SELECT r.at INTO at FROM @refill r WHERE r.queue = x.q ORDER BY r.at LIMIT 1;
+  SELECT r.at INTO at FROM @refill r WHERE r.queue::bigint = x.q ORDER BY r.at LIMIT 1;
   waits := EXISTS (SELECT FROM @ready WHERE queue = x.q AND section IS NULL);
   FOR sec IN SELECT * FROM @@sections(x.rules) LOOP
-    CONTINUE WHEN NOT EXISTS (SELECT FROM @lane WHERE queue = x.q AND section = sec AND open);
+    CONTINUE WHEN (SELECT np FROM @lane WHERE queue = x.q AND section = sec AND open ORDER BY np, sort LIMIT 1) IS NULL;
     waits := true;
     rule := x.rules->'tasks'->sec;
     IF sec <> '' AND rule ? 'rate' AND NOT @@has_token(x, 't:' || sec, rule->'rate') AND NOT (rule ? 'c'

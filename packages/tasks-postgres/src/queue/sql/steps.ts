@@ -163,7 +163,7 @@ BEGIN
   INTO due FROM (
     SELECT ctid AS at, id, row_number() OVER () AS n,
       NOT special AND NOT (x.rules IS NOT NULL AND (x.rules ? 'tasks' OR @@is_fair(x.rules))) AS plain
-    FROM @delayed WHERE queue = x.q AND delayed.due <= x.now ORDER BY delayed.due LIMIT budget) t;
+    FROM @delayed WHERE queue::bigint = x.q AND delayed.due <= x.now ORDER BY delayed.due LIMIT budget) t;
   IF due.ids IS NOT NULL THEN
     DELETE FROM @delayed WHERE ctid = ANY (due.at);
     INSERT INTO @ready (queue, np, place, id, size, special)
@@ -199,11 +199,11 @@ CREATE FUNCTION @@due_in(x @@context) RETURNS bigint LANGUAGE plpgsql AS $f$
 DECLARE
   at double precision;
 BEGIN
-  IF EXISTS (SELECT FROM @release WHERE queue = x.q) OR EXISTS (SELECT FROM @note WHERE queue = x.q) THEN RETURN 0; END IF;
+  IF x.refile IS NOT NULL OR EXISTS (SELECT FROM @release WHERE queue = x.q) OR EXISTS (SELECT FROM @note WHERE queue = x.q) THEN RETURN 0; END IF;
   at := least(
-    (SELECT due FROM @delayed WHERE queue = x.q ORDER BY due LIMIT 1),
+    (SELECT due FROM @delayed WHERE queue::bigint = x.q ORDER BY due LIMIT 1),
     (SELECT e.at FROM @expiry e WHERE e.queue = x.q ORDER BY e.at LIMIT 1),
-    (SELECT until FROM @lease WHERE queue = x.q ORDER BY until LIMIT 1),
+    (SELECT until FROM @lease WHERE queue::bigint = x.q ORDER BY until LIMIT 1),
     @@next_refill(x));
   RETURN greatest(0, floor(at - x.exact))::bigint;
 END $f$;

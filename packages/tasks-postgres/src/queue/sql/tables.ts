@@ -4,6 +4,9 @@
  * A job's row is written once. Where it stands is a row in one of the narrow tables: `ready`, `lease`, `delayed`; what
  * differs from a job that never ran is in `job_state`, which plain jobs have only once they ended. Instants are epoch
  * milliseconds of the server's clock.
+ *
+ * Of two indexes that begin with the queue, the planner takes any while the table is empty, and keeps it. So the second
+ * one has the queue as a bigint: a condition fits one of them only.
  */
 export const TABLES: string = String.raw`
 CREATE SEQUENCE @place;
@@ -16,6 +19,7 @@ CREATE TABLE @queue (
   policy text NOT NULL DEFAULT '{}',
   rules jsonb,
   concerns text NOT NULL DEFAULT '',
+  refile text,
   paused boolean NOT NULL DEFAULT false,
   max_size integer,
   keep_age bigint NOT NULL DEFAULT 3600000,
@@ -131,7 +135,7 @@ CREATE TABLE @lease (
   session integer NOT NULL,
   PRIMARY KEY (queue, id)
 );
-CREATE INDEX lease_until ON @lease (queue, until);
+CREATE INDEX lease_until ON @lease ((queue::bigint), until);
 
 CREATE TABLE @delayed (
   queue integer NOT NULL,
@@ -141,7 +145,7 @@ CREATE TABLE @delayed (
   special boolean NOT NULL,
   PRIMARY KEY (queue, id)
 );
-CREATE INDEX delayed_due ON @delayed (queue, due);
+CREATE INDEX delayed_due ON @delayed ((queue::bigint), due);
 
 CREATE TABLE @expiry (
   queue integer NOT NULL,
@@ -188,7 +192,7 @@ CREATE TABLE @chain (
   id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, key, seq)
 );
-CREATE UNIQUE INDEX chain_id ON @chain (queue, id);
+CREATE UNIQUE INDEX chain_id ON @chain ((queue::bigint), id);
 
 -- The lines of sections, levels and keys; one whose key may start nothing is not open.
 CREATE TABLE @lane (
@@ -201,7 +205,7 @@ CREATE TABLE @lane (
   PRIMARY KEY (queue, section, np, key)
 );
 CREATE INDEX lane_open ON @lane (queue, section, np, sort) WHERE open;
-CREATE INDEX lane_shut ON @lane (queue, key) WHERE NOT open;
+CREATE INDEX lane_shut ON @lane ((queue::bigint), key) WHERE NOT open;
 
 -- Valid leases of limited tasks (t:) and keys (k:).
 CREATE TABLE @gauge (
@@ -223,7 +227,7 @@ CREATE TABLE @refill (
   at double precision NOT NULL,
   PRIMARY KEY (queue, key)
 );
-CREATE INDEX refill_at ON @refill (queue, at);
+CREATE INDEX refill_at ON @refill ((queue::bigint), at);
 
 -- Who depends on whom, whose records are kept for whom, and what is still to be carried on.
 CREATE TABLE @edge (

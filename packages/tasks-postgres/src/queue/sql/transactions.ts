@@ -84,7 +84,8 @@ DECLARE
 BEGIN
   IF unique_name IS NOT NULL THEN
     PERFORM pg_advisory_xact_lock(@@key_lock(x.q, unique_name));
-    SELECT n.id INTO own FROM @note n JOIN @job j ON j.queue = n.queue AND j.id = n.id
+    SELECT n.id INTO own FROM @note n
+    CROSS JOIN LATERAL (SELECT j.unique_key FROM @job j WHERE j.queue = x.q AND j.id = n.id LIMIT 1) j
     WHERE n.queue = x.q AND n.kind = 'e' AND j.unique_key = unique_name ORDER BY n.n DESC LIMIT 1;
     own := coalesce(own, @@holder(x, unique_name));
     IF own IS NOT NULL AND conflict = 'existing' THEN RETURN 'e' || own; END IF;
