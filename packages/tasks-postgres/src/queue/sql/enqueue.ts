@@ -122,6 +122,7 @@ DECLARE
   now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
   mine text[];
   refused text[] := '{}';
+  run text[] := '{}';
   contested text[];
   shared boolean;
   t record;
@@ -140,13 +141,23 @@ BEGIN
   x := @@context(given, true);
   shared := @@is_shared(given);
   PERFORM @@begin(x, 500);
-  FOR t IN SELECT o.*, row_number() OVER () - 1 AS ordinal
+  FOR t IN SELECT o.*, row_number() OVER () - 1 AS ordinal,
+    x.max_size IS NULL AND coalesce(o.k, o.u, o.n) IS NULL AND coalesce(o.x, o.b, o.r, o.l) IS NULL AND o.o IS NULL
+      AND NOT @@laned(x.rules, o.t, NULL) AS plain
     FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint,
     k text, u text, m text, w bigint, c text, o text[], b integer, n text, r integer, l bigint) LOOP
     IF t.i = ANY (refused) THEN
       refused := array_remove(refused, t.i);
       mine := mine || @@reserve(given, json_build_array(jobs->t.ordinal::integer), now);
     END IF;
+    IF t.plain AND t.i = ANY (mine) THEN
+      mine := array_remove(mine, t.i);
+      run := run || t.i;
+      list := list || 'a'::text;
+      CONTINUE;
+    END IF;
+    PERFORM @@file_run(x, run);
+    run := '{}';
     -- Those whose turn has not come are not there yet.
     answer := CASE WHEN t.i = ANY (contested) THEN 'b'
       WHEN shared AND t.u IS NOT NULL AND NOT pg_try_advisory_xact_lock(@@key_lock(given, t.u)) THEN 'k'
@@ -162,7 +173,7 @@ BEGIN
     END IF;
     all_fine := all_fine AND answer = 'a';
   END LOOP;
-  PERFORM @@carry_on(x, 200);
+  PERFORM @@file_run(x, run), @@carry_on(x, 200);
   IF NOT all_fine THEN answers := to_json(list)::text; END IF;
   UPDATE @call SET seq = num, until = greatest(until, x.up + remember), answer = answers
   WHERE queue = given AND session = name;

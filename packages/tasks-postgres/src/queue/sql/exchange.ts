@@ -95,8 +95,16 @@ DECLARE
   bytes bigint := 0;
   late integer := 0;
   begins boolean;
+  run record;
 BEGIN
   WHILE got < slots + ahead AND @@queue_open(x) LOOP
+    IF x.rules IS NULL THEN
+      run := @@claim_run(x, holder, num, got, slots, slots + ahead, lease_ms, max_bytes, bytes);
+      bytes := run.bytes;
+      ids := ids || run.ids;
+      got := cardinality(ids);
+      IF run.is_full OR got = slots + ahead THEN RETURN ids; END IF;
+    END IF;
     p := @@pick(x);
     IF p.id IS NULL THEN RETURN ids; END IF;
     e := @@load(x.q, p.id);
@@ -160,6 +168,7 @@ DECLARE
   e @@entry;
   budget integer;
   claimed bigint;
+  done text[];
   ids text[];
   answer @@delivery;
 BEGIN
@@ -186,7 +195,9 @@ BEGIN
       IF FOUND THEN PERFORM @@start(x, e); END IF;
     END IF;
   END LOOP;
+  done := @@complete_run(x, settles);
   FOR t IN SELECT * FROM json_to_recordset(settles) o (k text, n bigint, i text, a text, b text) LOOP
+    CONTINUE WHEN t.i = ANY (done);
     IF NOT @@settle(x, t.k, t.n, t.i, t.a, t.b, false) THEN lost := lost || (t.n || '.' || t.i); END IF;
   END LOOP;
   PERFORM @@reap(x, budget), @@carry_on(x, 200);

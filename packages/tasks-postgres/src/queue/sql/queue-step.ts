@@ -11,6 +11,7 @@ import { PLAIN } from "./plain.ts";
 import { RATES } from "./rates.ts";
 import { REFILE } from "./refile.ts";
 import { RETENTION } from "./retention.ts";
+import { RUNS } from "./runs.ts";
 import { STEPS } from "./steps.ts";
 import { TABLES } from "./tables.ts";
 import { TRANSACTIONS } from "./transactions.ts";
@@ -24,6 +25,7 @@ const PARTS = [
   LINKS,
   RETENTION,
   STEPS,
+  RUNS,
   ENQUEUE,
   EXCHANGE,
   PLAIN,
