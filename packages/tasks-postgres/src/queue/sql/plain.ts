@@ -128,7 +128,8 @@ DECLARE
   bytes bigint := 0;
   n integer := 0;
   done integer := 0;
-  promoted integer;
+  promoted integer := 0;
+  first record;
   claimed bigint;
   leaves boolean;
   gone bigint[] := '{0,0,0,0}';
@@ -141,11 +142,14 @@ BEGIN
   x := @@context(given, false);
   -- What only time brings is looked for once a second.
   answer.head := CASE WHEN x.swept < x.now - 1000 THEN '{"refused":"once"}' ELSE '{"refused":"mostly"}' END;
+  SELECT (SELECT until FROM @lease WHERE queue::bigint = given ORDER BY until LIMIT 1) AS lease,
+    (SELECT at FROM @expiry WHERE queue = given ORDER BY at, id LIMIT 1) AS expiry,
+    (SELECT due FROM @delayed WHERE queue::bigint = given ORDER BY due LIMIT 1) AS delay
+  INTO first;
   -- A resend, and what time or others brought, go the other way.
   IF last.seq IS NULL OR num <= last.seq OR x.rules IS NOT NULL OR x.refile IS NOT NULL OR x.swept < x.now - 1000
-    OR EXISTS (SELECT FROM @lease WHERE queue::bigint = given AND until <= x.now)
-    OR EXISTS (SELECT FROM @expiry WHERE queue = given AND at <= x.now)
-    OR EXISTS (SELECT FROM @delayed WHERE queue::bigint = given AND due <= x.now AND special)
+    OR first.lease <= x.now OR first.expiry <= x.now OR first.delay <= x.now
+      AND EXISTS (SELECT FROM @delayed WHERE queue::bigint = given AND due <= x.now AND special)
     OR EXISTS (SELECT FROM @job_state WHERE queue = given AND keep_until <= x.now)
     OR EXISTS (SELECT FROM @release WHERE queue = given) OR EXISTS (SELECT FROM @note WHERE queue = given)
     OR EXISTS (SELECT FROM @notice t WHERE t.queue = given AND t.session = last.no) THEN
@@ -165,7 +169,7 @@ BEGIN
       RETURN;
     END IF;
   END IF;
-  promoted := @@promote_plain(x);
+  IF first.delay <= x.now THEN promoted := @@promote_plain(x); END IF;
   IF slots + ahead > 0 AND NOT x.paused THEN
     SELECT array_agg(r.at), array_agg(r.id), array_agg(r.size), bool_or(r.special), sum(r.size), count(*)
     INTO rows, ids, sizes, odd, bytes, n FROM (
@@ -213,6 +217,9 @@ BEGIN
       t.ordinal <= slots, false, last.no
     FROM unnest(ids[1:n]) WITH ORDINALITY t (id, ordinal);
   END IF;
+  IF promoted > 0 THEN
+    first.delay := (SELECT due FROM @delayed WHERE queue::bigint = given ORDER BY due LIMIT 1);
+  END IF;
   PERFORM @@remember(given, name, last.seq, num, x.up + greatest(lease_ms, remember), x.up + lease_ms, claimed, lost::text);
   -- Of several calls one trims; what it leaves, the next finds.
   IF done > 0 AND leaves AND pg_try_advisory_xact_lock(#trim, given) THEN
@@ -223,7 +230,8 @@ BEGIN
       CASE WHEN leaves THEN done ELSE 0 END - gone[1], 0]);
   END IF;
   answer.head := json_build_object('lost', lost, 'cancelled', '{}'::text[], 'paused', x.paused, 'number', claimed::text,
-    'due', @@due_in(x), 'news', CASE WHEN promoted > 0 THEN '1' ELSE '' END || coalesce(ended::text, '[]'));
+    'due', greatest(0, floor(least(first.lease, first.expiry, first.delay, CASE WHEN n > 0 THEN x.up + lease_ms END)
+      - x.exact))::bigint, 'news', CASE WHEN promoted > 0 THEN '1' ELSE '' END || coalesce(ended::text, '[]'));
   RETURN NEXT answer;
   IF n = 0 THEN RETURN; END IF;
   RETURN QUERY
@@ -240,7 +248,6 @@ DECLARE
   rows tid[];
   ids text[];
 BEGIN
-  IF NOT EXISTS (SELECT FROM @delayed WHERE queue::bigint = x.q AND due <= x.now AND NOT special) THEN RETURN 0; END IF;
   SELECT array_agg(d.at), array_agg(d.id) INTO rows, ids FROM (
     SELECT ctid AS at, id FROM @delayed WHERE queue::bigint = x.q AND due <= x.now AND NOT special
     ORDER BY due LIMIT 500 FOR UPDATE SKIP LOCKED) d;
