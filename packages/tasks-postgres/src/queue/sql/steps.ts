@@ -214,6 +214,8 @@ BEGIN
   PERFORM @@trim(x, budget);
   IF x.swept < x.now - 500 THEN
     UPDATE @queue SET swept = x.now, tidied = CASE WHEN x.tidied < x.now - 30000 THEN x.now ELSE tidied END WHERE queue = x.q;
+    -- A standby that takes over may not have heard of the last numbers; the time is ahead of them.
+    PERFORM setval('@call_number', floor(x.exact * 1000)::bigint) FROM @call_number WHERE last_value < x.exact * 1000;
   END IF;
   IF x.tidied < x.now - 30000 THEN
     DELETE FROM @call WHERE ctid = ANY (ARRAY(

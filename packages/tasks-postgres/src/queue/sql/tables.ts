@@ -7,6 +7,8 @@
  *
  * Of two indexes that begin with the queue, the planner takes any while the table is empty, and keeps it. So the second
  * one has the queue as a bigint: a condition fits one of them only.
+ *
+ * What flows through is vacuumed by its count rather than by the size of a table, and without pauses.
  */
 export const TABLES: string = String.raw`
 CREATE SEQUENCE @place;
@@ -71,7 +73,7 @@ CREATE TABLE @job (
   max_recoveries integer,
   result_ttl bigint,
   PRIMARY KEY (queue, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE @job_state (
   queue integer NOT NULL,
@@ -103,7 +105,7 @@ CREATE TABLE @job_state (
   barrier_left integer NOT NULL DEFAULT 0,
   pins integer NOT NULL DEFAULT 0,
   PRIMARY KEY (queue, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX job_state_line ON @job_state (queue, c, kept, stamp) WHERE c IS NOT NULL;
 CREATE INDEX job_state_until ON @job_state (queue, keep_until) WHERE keep_until IS NOT NULL;
 
@@ -118,7 +120,7 @@ CREATE TABLE @ready (
   section text COLLATE "C",
   key text COLLATE "C",
   held boolean
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX ready_free ON @ready (queue, np, place) WHERE section IS NULL;
 CREATE UNIQUE INDEX ready_lane ON @ready (queue, held, section, key, np, place) WHERE section IS NOT NULL;
 
@@ -134,7 +136,7 @@ CREATE TABLE @lease (
   special boolean NOT NULL,
   session integer NOT NULL,
   PRIMARY KEY (queue, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX lease_until ON @lease ((queue::bigint), until);
 
 CREATE TABLE @delayed (
@@ -144,7 +146,7 @@ CREATE TABLE @delayed (
   retry boolean NOT NULL,
   special boolean NOT NULL,
   PRIMARY KEY (queue, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX delayed_due ON @delayed ((queue::bigint), due);
 
 CREATE TABLE @expiry (
@@ -152,7 +154,7 @@ CREATE TABLE @expiry (
   at bigint NOT NULL,
   id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, at, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 
 -- The last call of each session: what came of it, and until when it is remembered.
 CREATE TABLE @call (
@@ -191,7 +193,7 @@ CREATE TABLE @chain (
   seq bigint NOT NULL,
   id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, key, seq)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX chain_id ON @chain ((queue::bigint), id);
 
 -- The lines of sections, levels and keys; one whose key may start nothing is not open.
@@ -203,7 +205,7 @@ CREATE TABLE @lane (
   open boolean NOT NULL,
   sort bigint NOT NULL,
   PRIMARY KEY (queue, section, np, key)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX lane_open ON @lane (queue, section, np, sort) WHERE open;
 CREATE INDEX lane_shut ON @lane ((queue::bigint), key) WHERE NOT open;
 
@@ -235,20 +237,20 @@ CREATE TABLE @edge (
   on_id text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, on_id, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE TABLE @pin (
   queue integer NOT NULL,
   owner text COLLATE "C" NOT NULL,
   id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, owner, id)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE TABLE @release (
   queue integer NOT NULL,
   n bigint GENERATED ALWAYS AS IDENTITY,
   kind "char" NOT NULL,
   id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, n)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE @letter_count (
   queue integer NOT NULL,
