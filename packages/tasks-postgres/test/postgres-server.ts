@@ -80,9 +80,9 @@ export function sharedPostgres(extra: Extra = {}): Promise<PostgresServer> {
 }
 
 /** Through one pool of the caller's. */
-export function callersPool(): Promise<PostgresServer> {
+export function callersPool(max = 4): Promise<PostgresServer> {
   return reached((connectionString) => {
-    const pool = new Pool({ connectionString, max: 4 });
+    const pool = new Pool({ connectionString, max });
     pool.on("error", () => {});
     return { options: { target: { kind: "pool", pool } }, end: () => pool.end() };
   });

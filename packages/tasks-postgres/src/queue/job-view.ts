@@ -14,7 +14,7 @@ import {
   TaskCancelledError,
 } from "@lexigram/contracts";
 import { fromOrderedText } from "../connection/ordered-text.ts";
-import { bodyOf, headersOf } from "./stored-job.ts";
+import { bodyOf, headersOf, parsed } from "./stored-job.ts";
 
 /** The columns that make the record of a job. */
 export interface RecordRow {
@@ -89,7 +89,7 @@ const REPLACED = "replaced:";
 
 /** The error that a job left, or that the store's own verdict stands for. */
 function errorOf(id: JobId, { error, why, recoveries }: EndRow): SerializedError | undefined {
-  if (error !== null) return JSON.parse(error) as SerializedError;
+  if (error !== null) return parsed<SerializedError>(error) ?? { ...UNKNOWN_ERROR, message: error };
   if (why === null) return undefined;
   if (why === "poison")
     return serializeError(new PoisonJobError({ jobId: id, recoveries }), { stack: false });
@@ -138,12 +138,13 @@ export function viewOf(row: ViewRow): JobView {
     ...(row.status === "R" && row.cancel ? { cancelRequested: true } : {}),
     ...(Array.isArray(depends) ? { dependsOn: depends.map(fromOrderedText) } : {}),
     ...(row.notifies === null ? {} : { notifies: fromOrderedText(row.notifies) }),
-    ...(row.replay === null ? {} : { replayOf: replayOf(record.id, row.replay) }),
+    ...replayOf(record.id, row.replay),
   };
 }
 
-function replayOf(id: JobId, stored: string): ReplayLink {
-  return { ...(JSON.parse(stored) as Omit<ReplayLink, "id">), id };
+function replayOf(id: JobId, stored: string | null): { readonly replayOf?: ReplayLink } {
+  const link = parsed<Omit<ReplayLink, "id">>(stored);
+  return link === undefined ? {} : { replayOf: { ...link, id } };
 }
 
 export function letterOf(row: ViewRow): DeadLetter {

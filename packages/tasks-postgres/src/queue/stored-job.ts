@@ -40,8 +40,18 @@ function storedHeaders(headers: Headers): string | undefined {
   return undefined;
 }
 
-export const headersOf = (stored: string | null): Headers =>
-  stored === null ? NO_HEADERS : (JSON.parse(stored) as Headers);
+export const headersOf = (stored: string | null): Headers => parsed<Headers>(stored) ?? NO_HEADERS;
+
+/** An object from its text. What somebody else has written there and is none counts as absent, and keeps no job from being read. */
+export function parsed<T extends object>(stored: string | null): T | undefined {
+  if (stored === null) return undefined;
+  try {
+    const value: unknown = JSON.parse(stored);
+    return typeof value === "object" && value !== null ? (value as T) : undefined;
+  } catch {
+    return undefined;
+  }
+}
 
 /** Spans and instants as whole milliseconds that the store can add up. */
 export const whole = (ms: number): number => Math.min(Math.ceil(ms), Number.MAX_SAFE_INTEGER);

@@ -1,5 +1,5 @@
 import { type QueueHarness, uniqueName } from "@lexigram/conformance";
-import { systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
+import { QueueUnavailableError, systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
 import { sharedServers } from "@lexigram/services";
 import { Client } from "pg";
 import type { Database } from "../../src/connection/database.ts";
@@ -17,6 +17,16 @@ export interface PostgresQueueHarnessOptions {
   readonly unitMs?: number;
 }
 
+/** Creates the schema, however long a busy machine takes for that. */
+async function created(stored: StoredSchema): Promise<void> {
+  for (;;)
+    try {
+      return await stored.ensure();
+    } catch (error) {
+      if (!(error instanceof QueueUnavailableError && error.fields.retryable)) throw error;
+    }
+}
+
 /** Queues of one schema, which goes with its server's role. Peers have connections of their own. */
 export function postgresQueueHarness(options: PostgresQueueHarnessOptions): QueueHarness {
   const { name: title = "postgres", server, unitMs } = options;
@@ -30,7 +40,10 @@ export function postgresQueueHarness(options: PostgresQueueHarnessOptions): Queu
   return {
     name: title,
     ...(unitMs === undefined ? {} : { unitMs }),
-    open: async () => open(uniqueName("queue")),
+    async open() {
+      await created(own);
+      return open(uniqueName("queue"));
+    },
     peer: async (queue) => open(queue.name, peers),
     reopen: async (queue) => {
       await queue.close();

@@ -1,10 +1,16 @@
 import { judgeQueueCase, queueCases, type QueueHarness, title } from "@lexigram/conformance";
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
-import { sharedPostgres } from "../postgres-server.ts";
+import { callersPool, sharedPostgres } from "../postgres-server.ts";
 import { postgresQueueHarness } from "./postgres-queue-harness.ts";
 
 // Many cases share the connections, and none may wait for one.
-const configurations = [{ name: "postgres", server: () => sharedPostgres({ poolSize: 16 }) }];
+const poolSize = 16;
+
+const configurations = [
+  { name: "postgres", server: () => sharedPostgres({ poolSize }) },
+  { name: "postgres through a pool of the caller's", server: () => callersPool(poolSize) },
+  { name: "postgres behind a pooler", server: () => sharedPostgres({ poolSize, pooler: true }) },
+];
 
 // Cases mostly wait, in real time.
 vi.setConfig({ maxConcurrency: 24, testTimeout: 60_000 });

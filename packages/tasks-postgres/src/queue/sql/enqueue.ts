@@ -136,8 +136,7 @@ BEGIN
     END IF;
     RETURN;
   END IF;
-  contested := @@contested(given, jobs);
-  mine := @@reserve(given, @@without(jobs, contested), now);
+  SELECT r.mine, r.contested INTO mine, contested FROM @@reserve_patiently(given, jobs, now) r;
   x := @@context(given, true);
   shared := @@is_shared(given);
   PERFORM @@begin(x, 500);

@@ -22,6 +22,28 @@ BEGIN
   END IF;
 END $f$;
 
+-- Rows of new plain jobs: those that are pending, and those that have a delay.
+CREATE TYPE @@reserved AS (ids text[], places bigint[], levels smallint[], sizes integer[], late text[], dues bigint[], n integer);
+
+-- Writes the rows of plain jobs whose ids are free.
+CREATE FUNCTION @@reserve_plain(given integer, jobs json, now bigint) RETURNS @@reserved LANGUAGE plpgsql AS $f$
+DECLARE
+  mine @@reserved;
+BEGIN
+  WITH stored AS (
+    INSERT INTO @job (queue, id, seq, task, priority, data, encoding, headers, created, due)
+    SELECT given, t.i, nextval('@place'), t.t, t.p, t.d, t.e, t.h, now, now + t.y
+    FROM json_to_recordset(jobs) t (i text, t text, p smallint, d text, e text, h text, y bigint)
+    ON CONFLICT DO NOTHING
+    RETURNING id, seq, priority, octet_length(data) AS size, job.due)
+  SELECT array_agg(id) FILTER (WHERE due IS NULL) AS ids, array_agg(seq) FILTER (WHERE due IS NULL) AS places,
+    array_agg((-priority)::smallint) FILTER (WHERE due IS NULL) AS levels, array_agg(size) FILTER (WHERE due IS NULL) AS sizes,
+    array_agg(id) FILTER (WHERE due IS NOT NULL) AS late, array_agg(due) FILTER (WHERE due IS NOT NULL) AS dues,
+    count(*)::integer AS n
+  INTO mine FROM stored;
+  RETURN mine;
+END $f$;
+
 -- Stores plain jobs. Answers refused where the other way has to judge; else as enqueue does.
 CREATE FUNCTION @@enqueue_plain(given integer, name text, num bigint, remember bigint, jobs json, OUT refused boolean,
   OUT stale bigint, OUT answers text, OUT news text) LANGUAGE plpgsql #settings AS $f$
@@ -30,7 +52,8 @@ DECLARE
   rules record;
   bounded boolean;
   now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
-  mine record;
+  mine @@reserved;
+  patience text := current_setting('lock_timeout');
   waiting integer := 0;
   scheduled integer := 0;
   over text[] := '{}';
@@ -43,22 +66,22 @@ BEGIN
     RETURN;
   END IF;
   SELECT max_size, @@spreads(q.rules) AS spread INTO rules FROM @queue q WHERE queue = given;
-  IF rules.spread OR @@is_shared(given) THEN
+  IF rules.spread THEN
     refused := true;
     RETURN;
   END IF;
   bounded := rules.max_size IS NOT NULL;
-  WITH stored AS (
-    INSERT INTO @job (queue, id, seq, task, priority, data, encoding, headers, created, due)
-    SELECT given, t.i, nextval('@place'), t.t, t.p, t.d, t.e, t.h, now, now + t.y
-    FROM json_to_recordset(jobs) t (i text, t text, p smallint, d text, e text, h text, y bigint)
-    ON CONFLICT DO NOTHING
-    RETURNING id, seq, priority, octet_length(data) AS size, job.due)
-  SELECT array_agg(id) FILTER (WHERE due IS NULL) AS ids, array_agg(seq) FILTER (WHERE due IS NULL) AS places,
-    array_agg(-priority) FILTER (WHERE due IS NULL) AS levels, array_agg(size) FILTER (WHERE due IS NULL) AS sizes,
-    array_agg(id) FILTER (WHERE due IS NOT NULL) AS late, array_agg(due) FILTER (WHERE due IS NOT NULL) AS dues,
-    count(*)::integer AS n
-  INTO mine FROM stored;
+  IF @@is_shared(given) THEN
+    BEGIN
+      PERFORM set_config('lock_timeout', '20ms', true);
+      mine := @@reserve_plain(given, jobs, now);
+      PERFORM set_config('lock_timeout', patience, true);
+    EXCEPTION WHEN lock_not_available THEN
+      refused := true;
+      RETURN;
+    END;
+  ELSE mine := @@reserve_plain(given, jobs, now);
+  END IF;
   -- Only who is alone can count what is there.
   IF bounded THEN PERFORM pg_advisory_xact_lock(#lock, given);
   ELSE PERFORM pg_advisory_xact_lock_shared(#lock, given);

@@ -21,14 +21,34 @@ CREATE FUNCTION @@key_lock(given integer, k text) RETURNS bigint LANGUAGE sql IM
   SELECT hashtextextended(k, (#open::bigint << 32) + given)
 $f$;
 
--- The ids of these jobs that a transaction which has not ended holds.
+-- Writes the rows of jobs whose ids are free, and waits for no transaction of a caller's. Answers which, and which ids one
+-- holds that has not ended.
+CREATE FUNCTION @@reserve_patiently(given integer, jobs json, now bigint, OUT mine text[], OUT contested text[])
+LANGUAGE plpgsql AS $f$
+DECLARE
+  before text := current_setting('lock_timeout');
+BEGIN
+  contested := '{}';
+  IF NOT @@is_shared(given) THEN
+    mine := @@reserve(given, jobs, now);
+    RETURN;
+  END IF;
+  BEGIN
+    PERFORM set_config('lock_timeout', '20ms', true);
+    mine := @@reserve(given, jobs, now);
+    PERFORM set_config('lock_timeout', before, true);
+  EXCEPTION WHEN lock_not_available THEN
+    contested := @@contested(given, jobs);
+    mine := @@reserve(given, @@without(jobs, contested), now);
+  END;
+END $f$;
+
 CREATE FUNCTION @@contested(given integer, jobs json) RETURNS text[] LANGUAGE plpgsql AS $f$
 DECLARE
   t record;
   ids text[] := '{}';
   before text := current_setting('lock_timeout');
 BEGIN
-  IF NOT @@is_shared(given) THEN RETURN ids; END IF;
   PERFORM set_config('lock_timeout', '20ms', true);
   FOR t IN SELECT DISTINCT i FROM json_to_recordset(jobs) o (i text) ORDER BY i LOOP
     BEGIN
