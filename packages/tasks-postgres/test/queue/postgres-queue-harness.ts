@@ -1,5 +1,10 @@
 import { type QueueHarness, uniqueName } from "@lexigram/conformance";
-import { QueueUnavailableError, systemClock, systemRandom, type TaskQueueProtocol } from "@lexigram/contracts";
+import {
+  QueueUnavailableError,
+  systemClock,
+  systemRandom,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
 import { sharedServers } from "@lexigram/services";
 import { Client } from "pg";
 import type { Database } from "../../src/connection/database.ts";

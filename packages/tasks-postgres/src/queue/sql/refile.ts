@@ -55,7 +55,7 @@ DECLARE
   stands text;
 BEGIN
   IF x.refile IS NULL THEN RETURN NULL; END IF;
-  stands := @@refile_some(x, 2000);
+  stands := @@refile_some(x, 1000);
   UPDATE @queue SET refile = stands WHERE queue = x.q;
   PERFORM @@moved();
   RETURN stands;

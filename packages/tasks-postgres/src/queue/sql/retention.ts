@@ -90,8 +90,10 @@ DECLARE
   gone bigint[] := @@trim_done(x, budget, @@tallied('kd'));
 BEGIN
   PERFORM @@tally('kd', -gone[1]), @@tally('c', -gone[2]), @@tally('x', -gone[3]), @@tally('e', -gone[4]);
-  PERFORM @@trim_failed(x, budget);
-  FOR r IN SELECT id FROM @job_state WHERE queue = x.q AND keep_until <= x.now ORDER BY keep_until LIMIT budget LOOP
+  -- These are looked at one by one.
+  PERFORM @@trim_failed(x, least(budget, 200));
+  FOR r IN SELECT id FROM @job_state WHERE queue = x.q AND keep_until <= x.now ORDER BY keep_until
+    LIMIT least(budget, 200) LOOP
     e := @@load(x.q, r.id);
     IF e.c = 'f' THEN
       -- A dead letter outlives its own time: from here on it goes as the policy says.
