@@ -164,7 +164,7 @@ BEGIN
   END IF;
 END $f$;
 
--- Finds the last call of a session and holds it, so that a resend waits for what it repeats.
+-- Finds the last call of a session and holds it. The queue is locked before.
 CREATE FUNCTION @@recall(given integer, name text) RETURNS @call LANGUAGE plpgsql AS $f$
 DECLARE
   last @call;

@@ -117,7 +117,7 @@ END $f$;
 CREATE FUNCTION @@enqueue(given integer, name text, num bigint, remember bigint, jobs json, OUT stale bigint,
   OUT answers text, OUT news text) LANGUAGE plpgsql #settings AS $f$
 DECLARE
-  last @call := @@recall(given, name);
+  last @call;
   x @@context;
   now bigint := floor(date_part('epoch', clock_timestamp()) * 1000)::bigint;
   mine text[];
@@ -130,6 +130,7 @@ DECLARE
   list text[] := '{}';
   answer text;
 BEGIN
+  SELECT * INTO last FROM @call WHERE queue = given AND session = name;
   IF last.until > now AND num <= last.seq THEN
     IF num < last.seq THEN stale := last.seq;
     ELSE answers := last.answer;
@@ -138,6 +139,15 @@ BEGIN
   END IF;
   SELECT r.mine, r.contested INTO mine, contested FROM @@reserve_patiently(given, jobs, now) r;
   x := @@context(given, true);
+  last := @@recall(given, name);
+  IF last.until > now AND num <= last.seq THEN
+    -- It was sent twice at once, and the other one came first.
+    DELETE FROM @job WHERE queue = given AND id = ANY (mine);
+    IF num < last.seq THEN stale := last.seq;
+    ELSE answers := last.answer;
+    END IF;
+    RETURN;
+  END IF;
   shared := @@is_shared(given);
   PERFORM @@begin(x, 500);
   FOR t IN SELECT o.*, row_number() OVER () - 1 AS ordinal,

@@ -161,8 +161,8 @@ END $f$;
 CREATE FUNCTION @@exchange(given integer, name text, num bigint, remember bigint, settles json, starts json, slots integer,
   ahead integer, lease_ms bigint, max_bytes bigint) RETURNS SETOF @@delivery LANGUAGE plpgsql #settings AS $f$
 DECLARE
+  x @@context := @@context(given, true);
   last @call := @@recall(given, name);
-  x @@context;
   lost text[] := '{}';
   t record;
   e @@entry;
@@ -172,7 +172,6 @@ DECLARE
   ids text[];
   answer @@delivery;
 BEGIN
-  x := @@context(given, true);
   IF last.until > x.now AND num <= last.seq THEN
     IF num < last.seq THEN
       answer.head := json_build_object('stale', last.seq);
