@@ -33,6 +33,5 @@ export const backendFactory: TaskBackendFactory = (settings, services) =>
 
 export { migratePostgres } from "./migrate-postgres.ts";
 export { PostgresTaskQueue, type PostgresTaskQueueOptions } from "./postgres-task-queue.ts";
-export { transactionOf } from "./queue/caller-transaction.ts";
-export type { TransactionClient } from "./connection/callers-session.ts";
+export type { TransactionClient } from "./connection/transaction-client.ts";
 export type { PostgresBackendOptions, PostgresConnectionOptions } from "./postgres-backend-options.ts";

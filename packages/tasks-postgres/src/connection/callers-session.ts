@@ -1,10 +1,6 @@
 import type { Session } from "./database.ts";
-import { fateOf, shownError, unavailable } from "./refusals.ts";
-
-/** A client of the caller's in a transaction that the caller began and ends: a `PoolClient` of `pg`, or what is like one. */
-export interface TransactionClient {
-  query(text: string, values?: unknown[]): Promise<{ readonly rows: readonly Record<string, unknown>[] }>;
-}
+import { fateOf, LateError, shownError, unavailable } from "./refusals.ts";
+import type { TransactionClient } from "./transaction-client.ts";
 
 /**
  * A transaction that the caller began on a connection of its own and ends itself. What runs here is part of it, and
@@ -12,17 +8,24 @@ export interface TransactionClient {
  * the caller's client reads them.
  *
  * @param subject whom the calls are for, in errors.
- * @throws from its calls as {@link Session}, but QueueUnavailableError with `accepted: "no"` when the server or the link
- *   is to blame: the transaction cannot be committed any more.
+ * @param inTime gives a call up when its time is over.
+ * @throws from its calls as {@link Session}, but QueueUnavailableError when the server or the link is to blame: with
+ *   `accepted: "no"`, as the transaction cannot be committed any more, and `"unknown"` when there was no answer in time.
  */
-export function callersSession(client: TransactionClient, subject: string): Session {
+export function callersSession(
+  client: TransactionClient,
+  subject: string,
+  inTime: <T>(call: Promise<T>) => Promise<T>,
+): Session {
   const judged = (error: unknown): never => {
     const fate = fateOf(error, true);
     if (fate === undefined) throw shownError(error);
-    throw unavailable(subject, { accepted: "no", retryable: fate.retryable }, error);
+    const accepted = error instanceof LateError ? "unknown" : "no";
+    throw unavailable(subject, { accepted, retryable: fate.retryable }, error);
   };
   return {
-    run: (statement, values) => client.query(statement.text, [...values]).then(({ rows }) => rows, judged),
-    execute: (text) => client.query(text).then(() => undefined, judged),
+    run: (statement, values) =>
+      inTime(client.query(statement.text, [...values])).then(({ rows }) => rows, judged),
+    execute: (text) => inTime(client.query(text)).then(() => undefined, judged),
   };
 }

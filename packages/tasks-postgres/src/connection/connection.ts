@@ -1,4 +1,5 @@
 import { ClosedError, type Clock, type Logger, type Random, silentLogger } from "@lexigram/contracts";
+import { callersSession } from "./callers-session.ts";
 import type {
   ChannelListener,
   Database,
@@ -8,6 +9,7 @@ import type {
   Session,
 } from "./database.ts";
 import { Deadlines } from "./deadlines.ts";
+import { lendTransaction } from "./lent-transaction.ts";
 import { Listening } from "./listening.ts";
 import { type Notification, Notifier } from "./notifier.ts";
 import {
@@ -21,9 +23,11 @@ import {
   type TakenClient,
 } from "./pg-clients.ts";
 import { isPooled } from "./pooler-check.ts";
-import { fateOf, isCode, isReply, LinkError, shownError, unavailable } from "./refusals.ts";
+import { fateOf, isCode, isReply, LateError, LinkError, shownError, unavailable } from "./refusals.ts";
 import { judgeServer, SERVER_FACTS, type ServerReport } from "./server-check.ts";
+import { LENT_OPTIONS, startupOptions } from "./session-settings.ts";
 import { Statement } from "./statement.ts";
+import type { TransactionClient } from "./transaction-client.ts";
 
 const LONGEST_PULSE_MS = 500;
 const CONNECT_MS = 3_000;
@@ -43,6 +47,8 @@ export interface ConnectionShape {
 /** One pool after the check of its server, until it is of no use any more. */
 interface Life {
   readonly pool: ClientPool;
+  /** What is lent: the caller's pool too, and otherwise one of its own, so that calls need not wait for the application. */
+  readonly lent: ClientPool;
   readonly mode: DatabaseMode;
 }
 
@@ -116,6 +122,30 @@ export class Connection implements Database {
     });
   }
 
+  async lend<T>(options: RunOptions, work: (client: TakenClient) => Promise<T>): Promise<T> {
+    const { pool, lent } = this.#life ?? (await this.#ready(options.subject));
+    const { clock, callTimeoutMs } = this.shape;
+    return lendTransaction(
+      {
+        pool: lent,
+        clock,
+        deadlines: this.#deadlines,
+        run: (...call) => this.run(...call),
+        distrust: () => this.#distrust(pool),
+        awaited: (what) => this.#awaited(what),
+      },
+      { timeoutMs: callTimeoutMs, ...options },
+      work,
+    );
+  }
+
+  join(client: TransactionClient, options: RunOptions): Session {
+    const { subject, timeoutMs = this.shape.callTimeoutMs } = options;
+    return callersSession(client, subject, (call) =>
+      this.#deadlines.limit(timeoutMs, call, () => new LateError(true)),
+    );
+  }
+
   async listen(channel: string, listener: ChannelListener, subject: string): Promise<() => void> {
     const { mode } = this.#life ?? (await this.#ready(subject));
     if (this.#closed) throw closedError();
@@ -163,6 +193,7 @@ export class Connection implements Database {
     await Promise.allSettled(this.#calls);
     await this.#preparing?.catch(() => {});
     await (this.#callersPool ?? this.#life?.pool)?.end();
+    await this.#life?.lent.end();
     this.#life = undefined;
     this.#deadlines.close();
   }
@@ -178,9 +209,12 @@ export class Connection implements Database {
       size: poolSize,
       connectTimeoutMs: Math.min(CONNECT_MS, callTimeoutMs),
       // The server gives a statement up before its caller does, so that mostly its fate is known.
-      statementTimeoutMs: Math.ceil(callTimeoutMs * 0.9),
-      settings: this.#settings && this.shape.pooler !== true,
+      options: this.#optional(startupOptions(Math.ceil(callTimeoutMs * 0.9))),
     };
+  }
+
+  #optional(options: string): string | undefined {
+    return this.#settings && this.shape.pooler !== true ? options : undefined;
   }
 
   /** The pool whose server has been checked. Calls that come at the same time share a check. */
@@ -211,7 +245,8 @@ export class Connection implements Database {
         this.#warned.add(risk);
         for (const logger of this.#loggers) warn(logger, risk);
       }
-      this.#life = { pool, mode };
+      const lentShape = { ...this.#poolShape, options: this.#optional(LENT_OPTIONS) };
+      this.#life = { pool, lent: pool.own ? new ClientPool(this.shape.target, lentShape) : pool, mode };
       return this.#life;
     } catch (error) {
       if (pool.own) await pool.end();
@@ -233,11 +268,15 @@ export class Connection implements Database {
   }
 
   #call<T>(pool: ClientPool, options: RunOptions, use: (client: TakenClient) => Promise<T>): Promise<T> {
-    const call = this.#attempt(pool, options, use);
-    const over = (): void => void this.#calls.delete(call);
-    this.#calls.add(call);
-    call.then(over, over);
-    return call;
+    return this.#awaited(this.#attempt(pool, options, use));
+  }
+
+  /** Lets nothing close before it is over. */
+  #awaited<T>(what: Promise<T>): Promise<T> {
+    const over = (): void => void this.#calls.delete(what);
+    this.#calls.add(what);
+    what.then(over, over);
+    return what;
   }
 
   /**
@@ -296,6 +335,7 @@ export class Connection implements Database {
   /** Looks for the server anew for the calls that follow: with another pool, where it is ours. */
   #retire(pool: ClientPool): void {
     if (this.#life?.pool !== pool) return;
+    this.#life.lent.retire();
     this.#life = undefined;
     pool.retire();
     this.#logger.debug("the connections to PostgreSQL are made anew");
@@ -337,14 +377,6 @@ function withReject(): { readonly promise: Promise<never>; readonly reject: (err
   let reject!: (error: Error) => void;
   const promise = new Promise<never>((_, refuse) => (reject = refuse));
   return { promise, reject };
-}
-
-/** A call's deadline has passed. */
-class LateError extends LinkError {
-  /** @param asked whether a connection had been found for it. */
-  constructor(asked: boolean) {
-    super(new Error(asked ? "the server did not answer in time" : "no connection was free in time"));
-  }
 }
 
 function warn(logger: Logger, risk: string): void {

@@ -1,4 +1,5 @@
-import type { Row } from "./pg-clients.ts";
+import type { TransactionClient } from "./transaction-client.ts";
+import type { Row, TakenClient } from "./pg-clients.ts";
 import type { ServerReport } from "./server-check.ts";
 import type { Statement } from "./statement.ts";
 
@@ -54,6 +55,16 @@ export interface Database {
    * @throws as `run`; an error of the work itself is thrown as it is.
    */
   transaction<T>(options: RunOptions, work: (session: Session) => Promise<T>): Promise<T>;
+  /**
+   * Lends a connection to code of the application: begins a transaction, lets `work` do its part on the connection,
+   * and commits; rolls back when `work` throws. `work` takes as long as it takes; each step of ours is given up after
+   * `timeoutMs`. When the answer of the commit is lost, another connection is asked what became of it, for as long again.
+   *
+   * @throws what `work` threw; as `run`, where `accepted: "no"` says that the transaction was not committed.
+   */
+  lend<T>(options: RunOptions, work: (client: TakenClient) => Promise<T>): Promise<T>;
+  /** What runs in a transaction that a client of the caller's is in; see {@link callersSession}. */
+  join(client: TransactionClient, options: RunOptions): Session;
   /**
    * Hears a channel. Resolves when the server has confirmed it; a lost connection is made anew by itself. Behind a
    * pooler nothing is heard, and `missed` is called once a second instead.

@@ -46,6 +46,17 @@ export class Deadlines {
     return () => void this.#deadlines.delete(deadline);
   }
 
+  /** What becomes of something, if that is known in time. */
+  async limit<T>(ms: number, what: Promise<T>, late: () => Error): Promise<T> {
+    let inTime: () => void = () => {};
+    const expired = new Promise<never>((_, reject) => (inTime = this.set(ms, () => reject(late()))));
+    try {
+      return await Promise.race([what, expired]);
+    } finally {
+      inTime();
+    }
+  }
+
   close(): void {
     this.#closed = true;
     this.#timer?.cancel();

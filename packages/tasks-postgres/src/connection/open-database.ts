@@ -7,6 +7,7 @@ import {
   systemClock,
   systemRandom,
 } from "@lexigram/contracts";
+import type { TransactionClient } from "./transaction-client.ts";
 import { Connection, type ConnectionShape } from "./connection.ts";
 import type {
   ChannelListener,
@@ -16,7 +17,7 @@ import type {
   Session,
   SharedDatabase,
 } from "./database.ts";
-import type { PostgresTarget, Row } from "./pg-clients.ts";
+import type { PostgresTarget, Row, TakenClient } from "./pg-clients.ts";
 import type { Statement } from "./statement.ts";
 
 export interface DatabaseOptions {
@@ -72,6 +73,15 @@ class Owner implements SharedDatabase {
   transaction<T>(options: RunOptions, work: (session: Session) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(closedError());
     return this.#connection.transaction(options, work);
+  }
+
+  lend<T>(options: RunOptions, work: (client: TakenClient) => Promise<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(closedError());
+    return this.#connection.lend(options, work);
+  }
+
+  join(client: TransactionClient, options: RunOptions): Session {
+    return this.#connection.join(client, options);
   }
 
   async listen(channel: string, listener: ChannelListener, subject: string): Promise<() => void> {

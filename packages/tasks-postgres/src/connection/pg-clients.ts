@@ -1,6 +1,5 @@
 import { Client, type ClientBase, Pool, type PoolClient, type QueryConfig } from "pg";
 import { ofLink } from "./refusals.ts";
-import { startupOptions } from "./session-settings.ts";
 import type { Statement } from "./statement.ts";
 
 /** Where the server is: its address, or a pool of the caller's. */
@@ -20,10 +19,8 @@ const KEEP_ALIVE_MS = 5_000;
 export interface PoolShape {
   readonly size: number;
   readonly connectTimeoutMs: number;
-  /** After which the server ends a statement of our own connections. */
-  readonly statementTimeoutMs: number;
-  /** Whether connections may ask for settings when they start. */
-  readonly settings: boolean;
+  /** What our own connections ask for when they start. */
+  readonly options: string | undefined;
 }
 
 const ignore = (): void => {};
@@ -44,8 +41,8 @@ const PARSERS: ReadonlyMap<number, (text: string) => unknown> = new Map<number, 
 const asText = (text: string): unknown => text;
 const TYPES = { getTypeParser: (oid: number) => PARSERS.get(oid) ?? asText };
 
-function settingsOf(shape: PoolShape): { readonly options?: string } {
-  return shape.settings ? { options: startupOptions(shape.statementTimeoutMs) } : {};
+function settingsOf({ options }: PoolShape): { readonly options?: string } {
+  return options === undefined ? {} : { options };
 }
 
 /** One pool: ours over an address, or the caller's, of which nothing is changed or closed. */
@@ -163,6 +160,20 @@ export async function query(
 /** Runs what is no single statement of a plan: several at once, without values, and their answers unread. */
 export async function execute(client: ClientBase, text: string): Promise<void> {
   await client.query(text).catch(ofLink);
+}
+
+/** Begins a transaction. @returns its id, by which others can ask what became of it. */
+export async function begin(client: ClientBase): Promise<string> {
+  const text = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT pg_current_xact_id()::text AS id";
+  const answers: unknown = await client.query(text).catch(ofLink);
+  const [, answer] = answers as readonly { readonly rows: readonly { readonly id: string }[] }[];
+  return answer?.rows[0]?.id ?? "";
+}
+
+/** @returns false when the server rolled it back, because something in it had failed. */
+export async function commit(client: ClientBase): Promise<boolean> {
+  const { command } = await client.query("COMMIT").catch(ofLink);
+  return command === "COMMIT";
 }
 
 /** One connection beside the pool, for what is bound to a session. */

@@ -74,6 +74,14 @@ export class LinkError extends Error {
   }
 }
 
+/** A call's deadline has passed. */
+export class LateError extends LinkError {
+  /** @param asked whether a connection had been found for it. */
+  constructor(asked: boolean) {
+    super(new Error(asked ? "the server did not answer in time" : "no connection was free in time"));
+  }
+}
+
 /** The server is there, and must not be used now: it takes no writes. */
 export class NotYetError extends Error {
   constructor(message: string) {

@@ -29,6 +29,9 @@ export const FUNCTION_SETTINGS: string = [
   ...Object.entries(PLANNER).map(([name, value]) => `SET ${name} = ${value}`),
 ].join("\n");
 
+/** What our own connections that are lent ask for: what the application runs on them is planned as it has set it. */
+export const LENT_OPTIONS = `-c idle_in_transaction_session_timeout=${LONGEST_IDLE_IN_TRANSACTION_MS}`;
+
 /** What our own connections ask for when they start, as the `options` of a connection. */
 export function startupOptions(statementTimeoutMs: number): string {
   const settings = {

@@ -169,3 +169,21 @@ export function outcomeOf(id: JobId, row: EndRow | undefined): JobOutcome {
     ...(error === undefined ? {} : { error }),
   };
 }
+
+const STATES: readonly JobStatus[] = [
+  "waiting",
+  "scheduled",
+  "retrying",
+  "pending",
+  "running",
+  "completed",
+  "failed",
+  "cancelled",
+  "expired",
+];
+
+/** How many jobs are in each status. */
+export function countsOf(stored: unknown): Record<JobStatus, number> {
+  const counts = JSON.parse(String(stored)) as number[];
+  return Object.fromEntries(STATES.map((state, i) => [state, counts[i]])) as Record<JobStatus, number>;
+}

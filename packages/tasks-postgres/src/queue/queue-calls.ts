@@ -6,7 +6,7 @@ import {
   type QueuePolicy,
   QueueUnavailableError,
 } from "@lexigram/contracts";
-import { callersSession, type TransactionClient } from "../connection/callers-session.ts";
+import type { TransactionClient } from "../connection/transaction-client.ts";
 import { channelOf } from "../connection/channel.ts";
 import { toOrderedText } from "../connection/ordered-text.ts";
 import type { Row } from "../connection/pg-clients.ts";
@@ -191,6 +191,13 @@ export class QueueCalls {
     return (await this.#valueIn(client, "settle_in", ...values)) === "settled";
   }
 
+  /** Begins a transaction for some work of the application's, and commits it. */
+  async inTransaction<T>(work: (client: TransactionClient) => Promise<T>): Promise<T> {
+    await this.#ready();
+    const { stored, name: subject } = this.#parts;
+    return stored.database.lend({ subject }, work);
+  }
+
   async setPolicy(policy: QueuePolicy): Promise<void> {
     await this.#setPolicy(await this.#ready(), policy);
   }
@@ -212,7 +219,8 @@ export class QueueCalls {
     ...values: readonly unknown[]
   ): Promise<string> {
     const number = await this.#ready();
-    const session = callersSession(client, this.#parts.name);
+    const { stored, name: subject } = this.#parts;
+    const session = stored.database.join(client, { subject });
     const [row] = await session.run(this.#statement(name), [number, ...values]);
     return String(row?.[`queue_${name}`]);
   }

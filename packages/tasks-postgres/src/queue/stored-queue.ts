@@ -52,7 +52,7 @@ import {
 } from "@lexigram/contracts";
 import { fromOrderedText, toOrderedText } from "../connection/ordered-text.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
-import { clientOf } from "./caller-transaction.ts";
+import { clientOf, refuseEnded } from "./caller-transaction.ts";
 import { acceptanceOf, judgedJobs, mixedPriority } from "./enqueue-call.ts";
 import {
   receiptOf,
@@ -64,7 +64,15 @@ import {
   settlementValues,
 } from "./exchange-call.ts";
 import { pageOf } from "./job-listing.ts";
-import { outcomeOf, STATUS_LETTERS, statusOf, viewOf, type ViewRow, viewRowOf } from "./job-view.ts";
+import {
+  countsOf,
+  outcomeOf,
+  STATUS_LETTERS,
+  statusOf,
+  viewOf,
+  type ViewRow,
+  viewRowOf,
+} from "./job-view.ts";
 import { PostgresDeadLetters } from "./postgres-dead-letters.ts";
 import { QueueCalls } from "./queue-calls.ts";
 import { SettledNews } from "./settled-news.ts";
@@ -214,9 +222,14 @@ export class StoredQueue implements TaskQueueProtocol {
     this.#calls.checkOpen();
     checkSettlement(settlement);
     const client = clientOf(transaction);
+    refuseEnded(client);
     const value = settlementValue(settlement);
     if (value === undefined) return "lost";
     return (await this.#calls.settleIn(client, value)) ? "settled" : "lost";
+  }
+
+  async inTransaction<T>(work: (transaction: TransactionHandle) => Promise<T>): Promise<T> {
+    return this.#calls.inTransaction(work);
   }
 
   async setPolicy(policy: QueuePolicy): Promise<void> {
@@ -375,23 +388,6 @@ export class StoredQueue implements TaskQueueProtocol {
 
 /** More than any worker has slots. */
 const count = (n: number): number => Math.min(n, 1_000_000);
-
-const STATES: readonly JobStatus[] = [
-  "waiting",
-  "scheduled",
-  "retrying",
-  "pending",
-  "running",
-  "completed",
-  "failed",
-  "cancelled",
-  "expired",
-];
-
-function countsOf(stored: unknown): Record<JobStatus, number> {
-  const counts = JSON.parse(String(stored)) as number[];
-  return Object.fromEntries(STATES.map((state, i) => [state, counts[i]])) as Record<JobStatus, number>;
-}
 
 function chanceName(random: Random): string {
   const part = (): string => Math.floor(random() * 2 ** 32).toString(36);

@@ -140,7 +140,7 @@ describe("a transaction of the caller's", () => {
     const client = await pool.connect();
     onTestFinished(() => client.release());
     await client.query("BEGIN; CREATE TEMPORARY TABLE lexigram_c (a bigint) ON COMMIT DROP");
-    const session = callersSession(client, subject);
+    const session = callersSession(client, subject, (call) => call);
     await session.run(new Statement("INSERT INTO lexigram_c VALUES ($1)"), [5]);
     expect(await session.run(new Statement("SELECT a::text FROM lexigram_c"), [])).toEqual([{ a: "5" }]);
     await expect(session.execute("SELECT nonsense")).rejects.toMatchObject({ code: "42703" });

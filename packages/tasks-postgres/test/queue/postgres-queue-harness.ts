@@ -9,7 +9,6 @@ import { sharedServers } from "@lexigram/services";
 import { Client } from "pg";
 import type { Database } from "../../src/connection/database.ts";
 import { StoredSchema } from "../../src/migrations/stored-schema.ts";
-import { transactionOf } from "../../src/queue/caller-transaction.ts";
 import { StoredQueue } from "../../src/queue/stored-queue.ts";
 import type { PostgresServer } from "../postgres-server.ts";
 import { ownSchema } from "../state/postgres-state-harness.ts";
@@ -63,7 +62,7 @@ export function postgresQueueHarness(options: PostgresQueueHarnessOptions): Queu
         await client.end();
       };
       return {
-        handle: transactionOf(client),
+        handle: client,
         commit: () => end("COMMIT"),
         rollback: () => end("ROLLBACK"),
       };
