@@ -62,7 +62,33 @@ BEGIN
   RETURN ids;
 END $f$;
 
--- Answers a, r, e, d, u, n, p and f as enqueue does, for each job.
+-- Writes a job's row, as reserve does. Answers nothing when a transaction that has not ended holds the id.
+CREATE FUNCTION @@reserve_soon(given integer, job json, now bigint) RETURNS text[] LANGUAGE plpgsql AS $f$
+DECLARE
+  before text := current_setting('lock_timeout');
+  ids text[];
+BEGIN
+  PERFORM set_config('lock_timeout', '100ms', true);
+  ids := @@reserve(given, job, now);
+  PERFORM set_config('lock_timeout', before, true);
+  RETURN ids;
+EXCEPTION WHEN lock_not_available THEN RETURN NULL;
+END $f$;
+
+-- Holds a unique key until the transaction ends. Answers whether no other transaction does.
+CREATE FUNCTION @@hold_key(given integer, k text) RETURNS boolean LANGUAGE plpgsql AS $f$
+DECLARE
+  before text := current_setting('lock_timeout');
+BEGIN
+  IF pg_try_advisory_xact_lock(@@key_lock(given, k)) THEN RETURN true; END IF;
+  PERFORM set_config('lock_timeout', '100ms', true);
+  PERFORM pg_advisory_xact_lock(@@key_lock(given, k));
+  PERFORM set_config('lock_timeout', before, true);
+  RETURN true;
+EXCEPTION WHEN lock_not_available THEN RETURN false;
+END $f$;
+
+-- Answers as enqueue does, for each job.
 CREATE FUNCTION @@enqueue_in(given integer, jobs json, wake text) RETURNS text LANGUAGE plpgsql #settings AS $f$
 DECLARE
   x @@context;
@@ -72,16 +98,21 @@ DECLARE
   answer text;
   taken integer := 0;
   moment double precision := date_part('epoch', clock_timestamp()) * 1000;
+  shared boolean;
 BEGIN
   PERFORM pg_advisory_xact_lock_shared(#open, given);
+  -- Of two that come at once, the later sees the other's lock.
+  shared := @@is_shared(given);
   SELECT given, floor(moment)::bigint, ceil(moment)::bigint, moment, rules, paused, max_size INTO x FROM @queue
   WHERE queue = given;
   FOR t IN SELECT o.*, (row_number() OVER ())::integer - 1 AS ordinal
     FROM json_to_recordset(jobs) o (i text, p smallint, k text, u text, c text, o text[], n text) LOOP
     answer := @@judge_in(x, t.i, t.p, t.k, t.u, t.c, t.o, t.n);
     IF answer IN ('a', 'r') THEN
-      mine := @@reserve(given, json_build_array(jobs->t.ordinal), x.now);
-      IF cardinality(mine) = 0 THEN answer := 'd' || t.i;
+      mine := CASE WHEN shared THEN @@reserve_soon(given, json_build_array(jobs->t.ordinal), x.now)
+        ELSE @@reserve(given, json_build_array(jobs->t.ordinal), x.now) END;
+      IF mine IS NULL THEN answer := 'b';
+      ELSIF cardinality(mine) = 0 THEN answer := 'd' || t.i;
       ELSE
         INSERT INTO @note (queue, kind, id) VALUES (given, 'e', t.i);
         taken := taken + 1;
@@ -103,7 +134,7 @@ DECLARE
   replaces boolean := false;
 BEGIN
   IF unique_name IS NOT NULL THEN
-    PERFORM pg_advisory_xact_lock(@@key_lock(x.q, unique_name));
+    IF NOT @@hold_key(x.q, unique_name) THEN RETURN 'k'; END IF;
     SELECT n.id INTO own FROM @note n
     CROSS JOIN LATERAL (SELECT j.unique_key FROM @job j WHERE j.queue = x.q AND j.id = n.id LIMIT 1) j
     WHERE n.queue = x.q AND n.kind = 'e' AND j.unique_key = unique_name ORDER BY n.n DESC LIMIT 1;
