@@ -10,6 +10,8 @@ import { openDatabase, type DatabaseOptions } from "../src/connection/open-datab
 export interface PostgresServer {
   /** A database that shares no connection. */
   connect(options?: Extra): SharedDatabase;
+  /** Its address. */
+  readonly url: string;
   /** Runs a text as an administrator, and answers the rows of its last statement. */
   owner(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   /** The caller's, where there is one. */
@@ -55,6 +57,7 @@ async function reached(opening: (url: string) => Opening | Promise<Opening>): Pr
   const { target } = options;
   return {
     ...(target.kind === "pool" ? { pool: target.pool } : {}),
+    url: target.kind === "dsn" ? target.dsn : url.href,
     // A random of its own keeps it from being shared.
     connect: (more = {}) => openDatabase({ ...options, ...more, random: () => systemRandom() }),
     owner,

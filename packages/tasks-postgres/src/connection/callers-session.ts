@@ -1,5 +1,5 @@
 import type { Session } from "./database.ts";
-import { fateOf, LateError, shownError, unavailable } from "./refusals.ts";
+import { fateOf, isReply, LateError, LinkError, shownError, unavailable } from "./refusals.ts";
 import type { TransactionClient } from "./transaction-client.ts";
 
 /**
@@ -17,7 +17,8 @@ export function callersSession(
   subject: string,
   inTime: <T>(call: Promise<T>) => Promise<T>,
 ): Session {
-  const judged = (error: unknown): never => {
+  const judged = (thrown: unknown): never => {
+    const error = saidOf(thrown);
     const fate = fateOf(error, true);
     if (fate === undefined) throw shownError(error);
     const accepted = error instanceof LateError ? "unknown" : "no";
@@ -28,4 +29,11 @@ export function callersSession(
       inTime(client.query(statement.text, [...values])).then(({ rows }) => rows, judged),
     execute: (text) => inTime(client.query(text)).then(() => undefined, judged),
   };
+}
+
+/** What the server said, also where a query builder has wrapped it; all else is of the link. */
+function saidOf(error: unknown): unknown {
+  if (isReply(error) || error instanceof LateError) return error;
+  const { cause } = (error ?? {}) as { readonly cause?: unknown };
+  return isReply(cause) ? cause : new LinkError(error);
 }

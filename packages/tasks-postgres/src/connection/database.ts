@@ -58,7 +58,7 @@ export interface Database {
   /**
    * Lends a connection to code of the application: begins a transaction, lets `work` do its part on the connection,
    * and commits; rolls back when `work` throws. `work` takes as long as it takes; each step of ours is given up after
-   * `timeoutMs`. When the answer of the commit is lost, another connection is asked what became of it, for as long again.
+   * `timeoutMs`. When the answer of the commit is lost, another connection is asked what became of it, for twice as long.
    *
    * @throws what `work` threw; as `run`, where `accepted: "no"` says that the transaction was not committed.
    */

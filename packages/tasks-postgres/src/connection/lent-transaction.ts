@@ -130,6 +130,8 @@ async function lookedFor(
   id: string,
   lost: unknown,
 ): Promise<void> {
+  // Enough for a first look that finds nothing but silence.
+  const longMs = 2 * timeoutMs;
   const unknown = unavailable(subject, { accepted: "unknown", retryable: true }, lost);
   let fate: unknown;
   try {
@@ -139,7 +141,7 @@ async function lookedFor(
         if (row?.["fate"] === "in progress") throw unknown;
         return row?.["fate"];
       },
-      { clock, timeoutMs, giveUp: () => unknown },
+      { clock, timeoutMs: longMs, giveUp: () => unknown },
     );
   } catch {
     throw unknown;
