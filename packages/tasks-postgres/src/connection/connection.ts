@@ -193,7 +193,8 @@ export class Connection implements Database {
     await Promise.allSettled(this.#calls);
     await this.#preparing?.catch(() => {});
     await (this.#callersPool ?? this.#life?.pool)?.end();
-    await this.#life?.lent.end();
+    // What is lent may be held for as long as the application likes.
+    void this.#life?.lent.end();
     this.#life = undefined;
     this.#deadlines.close();
   }
