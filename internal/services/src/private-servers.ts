@@ -1,7 +1,7 @@
 // Private Redis, PostgreSQL and RabbitMQ servers for tests that kill, freeze and restart their server. A server is a
 // direct child here: a SIGKILLed postmaster that nobody has reaped keeps its pid, and PostgreSQL then refuses to start
 // again.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import {
   chmodSync,
@@ -28,6 +28,8 @@ export interface ServerSpec {
   /** Sent on a fresh connection; the server is up when `ok` accepts its answer. */
   readonly hello: string | Buffer;
   readonly ok: (reply: Buffer) => boolean;
+  /** Its children lead process groups of their own, and go on for a moment when it dies. */
+  readonly scattered?: boolean;
 }
 
 const STARTS_WITHIN_MS = 30_000;
@@ -103,9 +105,11 @@ export class PrivateServer {
   /** Ends the server, all of it, and keeps its data: `start` brings it back on the same port. */
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     if (this.#child === undefined) return;
-    const { port } = this.#spec;
+    const { port, scattered = false } = this.#spec;
+    let children: readonly number[] = [];
     if (!this.#gone) {
       const exit = once(this.#child, "exit");
+      if (signal === "SIGKILL" && scattered) children = this.#killChildren();
       this.signal(signal);
       await exit;
     }
@@ -113,10 +117,23 @@ export class PrivateServer {
     this.signal("SIGKILL");
     this.#child = undefined;
     // The leader's exit is not its group's: RabbitMQ's virtual machine holds the port for a moment longer.
-    for (const end = Date.now() + STOPS_WITHIN_MS; await listens(port);) {
-      if (Date.now() > end) throw new Error(`port ${port} is still in use`);
+    for (const end = Date.now() + STOPS_WITHIN_MS; (await listens(port)) || run(children);) {
+      if (Date.now() > end) throw new Error(`port ${port}, or one of ${String(children)}, is still there`);
       await sleep(5);
     }
+  }
+
+  /** Frozen first, it makes no new ones, and does not learn that they are gone. */
+  #killChildren(): readonly number[] {
+    this.signal("SIGSTOP");
+    const children = lines("pgrep", "-P", String(this.#child?.pid)).map(Number);
+    for (const pid of children)
+      try {
+        process.kill(pid, "SIGKILL");
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+      }
+    return children;
   }
 
   pause(): void {
@@ -132,6 +149,14 @@ export class PrivateServer {
     rmSync(this.#spec.dir, { recursive: true, force: true });
   }
 }
+
+const lines = (command: string, ...args: readonly string[]): readonly string[] =>
+  spawnSync(command, args, { encoding: "utf8" }).stdout.split("\n").filter(Boolean);
+
+/** Whether one of these processes does, rather than waiting to be reaped. */
+const run = (children: readonly number[]): boolean =>
+  children.length > 0 &&
+  lines("ps", "-o", "stat=", "-p", children.join()).some((stat) => !stat.startsWith("Z"));
 
 async function listens(port: number): Promise<boolean> {
   const socket = connect({ host: "127.0.0.1", port });
@@ -174,6 +199,15 @@ export function newDir(name: string): string {
   return dir;
 }
 
+/**
+ * A server that anybody on this machine may use as its superuser `postgres`, of the newest version there is.
+ *
+ * `kill()` is a crash: all of its processes die at once. `kill("SIGQUIT")` is its immediate shutdown, `kill("SIGINT")`
+ * its fast one, which loses no transaction. `start()` brings it back with its data, recovered, on the same port.
+ *
+ * @param args as on its command line, such as `"-c", "max_connections=50"`. By default it does not wait for the disk, which a
+ *   crash of the server does not show and its speed does: `"-c", "fsync=on"` sets it as real ones are.
+ */
 export async function privatePostgres(...args: string[]): Promise<PrivateServer> {
   const port = await freePort();
   const dir = newDir("pg");
@@ -230,6 +264,7 @@ export async function privatePostgres(...args: string[]): Promise<PrivateServer>
     ],
     hello: startup,
     ok: (d) => d[0] === 0x52,
+    scattered: true,
   }).start();
 }
 
