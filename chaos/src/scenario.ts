@@ -29,6 +29,8 @@ export interface Scenario {
   /** What it shows, in one line. */
   readonly title: string;
   readonly worker?: WorkerOptions;
+  /** Whether workers die, so that a run has to wait for their leases to end; it may then take shorter ones. */
+  readonly deaths?: true;
   readonly bars: Omit<Bars, "accepted" | "faultsInFlight">;
   /** Brings the servers up; what it starts is ended by `cleanup`. */
   open(cleanup: Cleanup): Promise<Stage>;
@@ -42,9 +44,18 @@ export interface Size {
   readonly producers: number;
   /** Of one scenario, in milliseconds. */
   readonly limitMs: number;
+  /** Leases where workers die, in milliseconds. Absent: the default. */
+  readonly lease?: number;
 }
 
-export const QUICK: Size = { accepted: 5_000, faults: 6, workers: 2, producers: 1, limitMs: 150_000 };
+export const QUICK: Size = {
+  accepted: 5_000,
+  faults: 6,
+  workers: 2,
+  producers: 1,
+  limitMs: 150_000,
+  lease: 2_000,
+};
 export const FULL: Size = { accepted: 30_000, faults: 20, workers: 3, producers: 2, limitMs: 900_000 };
 
 /** Faults that must find a job in flight, whatever the size of the run. */

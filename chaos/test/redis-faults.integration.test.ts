@@ -2,38 +2,17 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { redisCommand } from "@lexigram/services";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { now } from "../src/moment.ts";
-import { Cleanup } from "../src/run/cleanup.ts";
-import type { Crew } from "../src/run/crew.ts";
-import type { Scenario, Stage } from "../src/scenario.ts";
-import { SeededRandom } from "../src/seeded-random.ts";
+import type { Stage } from "../src/scenario.ts";
 import { redis } from "../src/stores/redis.ts";
+import { staged, strikes } from "./staged.ts";
 
-/** Everybody who would have to consume, and nobody there. */
-const crew = { pids: [7] } as unknown as Crew;
-const scene = { crew, random: new SeededRandom(1), pause: async () => {} };
-
-async function opened(name: string): Promise<Stage> {
-  const scenario: Scenario | undefined = redis.scenarios.find((one) => one.name === name);
-  if (scenario === undefined) throw new Error(`there is no scenario ${name}`);
-  const cleanup = new Cleanup();
-  onTestFinished(() => cleanup[Symbol.asyncDispose]());
-  return scenario.open(cleanup);
-}
+const opened = (name: string): Promise<Stage> => staged(redis, name);
 
 const portOf = ({ queue, observed }: Stage): number =>
   Number(new URL((observed ?? queue).redisUrl ?? "").port);
 
 const extraOf = ({ queue }: Stage): { sentinel: { sentinels: { port: number }[]; name: string } } =>
   queue.extra as never;
-
-async function strikes(stage: Stage): Promise<void> {
-  const before = now();
-  const fault = await stage.strike(scene);
-  expect(fault.consumers).toEqual([7]);
-  const moments = [before, fault.at, fault.struckAt, fault.reachableAt, now()];
-  expect(moments).toEqual(moments.toSorted((a, b) => a - b));
-}
 
 describe("a fault of Redis", () => {
   test("restarts a server that keeps what it accepted", async () => {

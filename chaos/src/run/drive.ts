@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TaskQueueProtocol } from "@lexigram/tasks";
+import { TaskQueueProtocol, type WorkerOptions } from "@lexigram/tasks";
 import { type Fault, type Figures, figuresOf } from "../accounts/figures.ts";
 import { LedgerFolder } from "../accounts/ledger-folder.ts";
 import { missedBars } from "../accounts/verdict.ts";
@@ -191,8 +191,11 @@ class Run {
     return producers;
   }
 
-  #worker(): { workerCount: number; maxConcurrentTasks: number } {
-    return { workerCount: 1, maxConcurrentTasks: SLOTS, ...this.#scenario.worker };
+  #worker(): WorkerOptions {
+    const { worker, deaths = false } = this.#scenario;
+    const { lease } = this.#options.size;
+    const short = deaths && lease !== undefined ? { lease } : {};
+    return { workerCount: 1, maxConcurrentTasks: SLOTS, ...short, ...worker };
   }
 
   /** All faults, one after the other, and then the load up to its size. */
@@ -224,7 +227,11 @@ class Run {
   /** Waits until every worker runs something: a fault that hits nobody says nothing. */
   async #busy(crew: Crew): Promise<void> {
     const { atWork } = this.#reader.books;
-    await this.#until(() => crew.pids.every((pid) => (atWork.get(pid) ?? 0) > 0), BUSY_WITHIN);
+    await this.#until(() => {
+      // Handlers take a few looks at most, and what was seen in the last one may be over.
+      this.#reader.refresh();
+      return crew.pids.every((pid) => (atWork.get(pid) ?? 0) > 0);
+    }, BUSY_WITHIN);
   }
 
   /**

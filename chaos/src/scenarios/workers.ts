@@ -13,6 +13,7 @@ export function workerScenarios(open: OpenServer): readonly Scenario[] {
     {
       name: "worker-kill",
       title: "SIGKILL of a worker process under load, and a new one in its place",
+      deaths: true,
       bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS },
       open: async (cleanup) => ({
         queue: (await open(cleanup)).queue,

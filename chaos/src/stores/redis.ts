@@ -5,7 +5,7 @@ import type { NamedBackendOptions } from "@lexigram/tasks";
 import { now } from "../moment.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario } from "../scenario.ts";
-import { killAndRestart, RESUME_MS, serverScenarios } from "../scenarios/servers.ts";
+import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import { failoverScenario } from "./redis-failover.ts";
@@ -41,16 +41,22 @@ const standalone =
     };
   };
 
-/** The restarts of {@link serverScenarios} on a server that may forget. */
-const unsafeRestart = (name: string, title: string, settings: readonly string[]): Scenario => ({
+const restart = (
+  name: string,
+  title: string,
+  settings: readonly string[],
+  bars: Scenario["bars"],
+): Scenario => ({
   name,
   title,
-  bars: { safe: false, duplicates: "any" },
+  bars,
   open: async (cleanup) => {
     const server = await standalone(settings)(cleanup);
-    return { queue: server.queue, strike: (scene) => killAndRestart(server, scene) };
+    return { queue: server.queue, strike: (scene) => endAndRestart(server, scene) };
   },
 });
+
+const MEASURED = { safe: false, duplicates: "any" } as const;
 
 /** What the disk holds for sure under `appendfsync everysec` was written this long ago, in milliseconds. */
 const SYNCED_BEFORE = 1_000;
@@ -58,7 +64,7 @@ const SYNCED_BEFORE = 1_000;
 const powerCut: Scenario = {
   name: "power-cut-everysec",
   title: "the same, and the file loses its last second as in a power cut: its loss is measured",
-  bars: { safe: false, duplicates: "any" },
+  bars: MEASURED,
   open: async (cleanup) => {
     const server = await privateRedis(...EVERY_SECOND, "--auto-aof-rewrite-percentage", "0");
     cleanup.defer(() => server.stop());
@@ -117,7 +123,12 @@ export const redis: ChaosStore = {
   safeSettings: "appendfsync always; with replicas waitReplicas: 1",
   scenarios: [
     ...workerScenarios(standalone(ALWAYS)),
-    ...serverScenarios(standalone(ALWAYS)),
+    restart("server-restart", "SIGKILL of the server every few seconds, down for up to 2 s", ALWAYS, {
+      safe: true,
+      duplicates: "in flight",
+      resumeMs: RESUME_MS,
+    }),
+    halfOpen(standalone(ALWAYS)),
     clientKill,
     failoverScenario({
       name: "failover",
@@ -126,23 +137,25 @@ export const redis: ChaosStore = {
       waitReplicas: 1,
       bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS },
     }),
-    unsafeRestart(
+    restart(
       "restart-everysec",
       "SIGKILL of a server with appendfsync everysec: its loss is measured",
       EVERY_SECOND,
+      MEASURED,
     ),
     powerCut,
-    unsafeRestart(
+    restart(
       "restart-no-persistence",
       "SIGKILL of a server that keeps nothing on disk: its loss is measured",
       NOTHING,
+      MEASURED,
     ),
     failoverScenario({
       name: "failover-no-wait",
       title: "the same failover without WAIT: its loss is measured",
       settings: ALWAYS,
       waitReplicas: 0,
-      bars: { safe: false, duplicates: "any" },
+      bars: MEASURED,
     }),
   ],
 };
