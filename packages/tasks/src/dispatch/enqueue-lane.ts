@@ -196,15 +196,17 @@ export class EnqueueLane {
   ): Promise<readonly Result<Enqueued, TaskQueueError>[]> {
     const { queue, queueName } = this.source;
     const { clock, enqueueTimeoutMs } = this.#services;
-    // One attempt whose fate is unknown is enough for the jobs' fate to be unknown.
+    // One attempt whose fate is unknown is enough for the jobs' fate to be unknown, and so is one that is under way when
+    // the time is up.
     let accepted: "no" | "unknown" = "no";
     return resending(
       async () => {
+        const before = accepted;
+        accepted = "unknown";
         try {
           return await queue.enqueueMany(jobs, name);
         } catch (error) {
-          if (error instanceof QueueUnavailableError && error.fields.accepted === "unknown")
-            accepted = "unknown";
+          if (error instanceof QueueUnavailableError && error.fields.accepted === "no") accepted = before;
           throw error;
         }
       },

@@ -168,6 +168,16 @@ describe("a store that does not answer", () => {
     expect(error.fields.ids).toHaveLength(2);
   });
 
+  test("may yet take a call that is under way when the time is up, so its fate is unknown", async () => {
+    const producer = new Producer({ enqueueTimeoutMs: 2_000 });
+    vi.spyOn(producer.queue, "enqueueMany")
+      .mockRejectedValueOnce(unavailable("no"))
+      .mockReturnValue(new Promise(() => {}));
+    const rejected = rejection(producer.dispatcher.enqueue(add, { n: 1 }, { id: "one" }));
+    await producer.clock.advance("3s");
+    expect(await rejected).toMatchObject({ fields: { accepted: "unknown", ids: ["one"] } });
+  });
+
   test("rejects also where refusals are results", async () => {
     const producer = new Producer();
     vi.spyOn(producer.queue, "enqueueMany").mockRejectedValue(new ClosedError({ resource: "queue" }));
