@@ -71,11 +71,15 @@ export class PostgresServer implements StoreServer {
     }
   }
 
-  /** Ends every session of the application; returns how many there were. */
-  async endSessions(): Promise<number> {
-    const ended = await this.administer(
+  /** Ends every session of the application. */
+  async endSessions(): Promise<void> {
+    await this.administer(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '${APPLICATION}'`,
     );
-    return ended.length;
+  }
+
+  /** Whether new sessions of the application are let in. */
+  async admitApplication(admitted: boolean): Promise<void> {
+    await this.administer(`ALTER ROLE ${APPLICATION} CONNECTION LIMIT ${admitted ? -1 : 0}`);
   }
 }

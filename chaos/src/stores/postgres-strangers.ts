@@ -3,53 +3,62 @@ import type { PostgresServer } from "./postgres-server.ts";
 
 const STRANGER = "stranger";
 
-/** Connects at once; the server takes as many as it has room for. */
+/** Connects at once. */
 const PUSHERS = 8;
+
+const TOO_MANY = "53300";
 
 /** Another application on the same server, which takes every connection that it can get. */
 export class Strangers {
   readonly #server: PostgresServer;
-  readonly #held = new Set<Client>();
+  readonly #room: number;
+  #held: Client[] = [];
 
-  private constructor(server: PostgresServer) {
+  private constructor(server: PostgresServer, room: number) {
     this.#server = server;
+    this.#room = room;
   }
 
-  static async at(server: PostgresServer): Promise<Strangers> {
+  /** @param room connections that the server takes from all applications together. */
+  static async at(server: PostgresServer, room: number): Promise<Strangers> {
     await server.administer(`CREATE ROLE ${STRANGER} LOGIN`);
-    return new Strangers(server);
+    return new Strangers(server, room);
   }
 
-  /** Resolves when nobody else has a session, and nobody gets one. */
+  /** Takes the place of all sessions of ours. Resolves when there is no connection left. */
   async crowdOut(): Promise<void> {
-    do {
-      await Promise.all(Array.from({ length: PUSHERS }, () => this.#push()));
-    } while ((await this.#server.endSessions()) > 0);
-    await Promise.all(Array.from({ length: PUSHERS }, () => this.#push()));
+    // Who is faster is no part of the fault.
+    await this.#server.admitApplication(false);
+    await this.#server.endSessions();
+    let left = this.#room;
+    const push = async (): Promise<void> => {
+      while (left-- > 0) await this.#takePlace();
+    };
+    await Promise.all(Array.from({ length: PUSHERS }, push));
+    await this.#server.admitApplication(true);
   }
 
   /** Resolves when the server has forgotten them. */
   async leave(): Promise<void> {
-    await Promise.all([...this.#held].map((client) => client.end()));
-    this.#held.clear();
+    const leaving = this.#held;
+    this.#held = [];
+    await Promise.all(leaving.map((client) => client.end()));
     const sessions = `SELECT 1 FROM pg_stat_activity WHERE usename = '${STRANGER}'`;
     while ((await this.#server.administer(sessions)).length > 0);
   }
 
-  /** Takes connections until there is none left. */
-  async #push(): Promise<void> {
+  /** A session that was ended keeps its place for a moment. */
+  async #takePlace(): Promise<void> {
     for (;;) {
       const client = new Client(this.#server.urlOf(STRANGER));
       client.on("error", () => {});
       try {
         await client.connect();
+        this.#held.push(client);
+        return;
       } catch (error) {
-        if ((error as { readonly code?: string }).code === TOO_MANY) return;
-        throw error;
+        if ((error as { readonly code?: string }).code !== TOO_MANY) throw error;
       }
-      this.#held.add(client);
     }
   }
 }
-
-const TOO_MANY = "53300";

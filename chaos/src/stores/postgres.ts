@@ -28,8 +28,11 @@ function crash(server: PostgresServer, scene: Scene): Promise<Fault> {
 /** From one storm's blow to the next, in milliseconds. */
 const BLOWS_EVERY = 500;
 
-/** Connections that the server takes, in the run in which it is full: enough for all of ours, three in reserve. */
-const ROOM = 50;
+/** Connections that all applications get in the run in which there is none left: enough for ours, and soon taken. */
+const ROOM = 20;
+/** Connections that the server keeps for its administrator; a default. */
+const RESERVED = 3;
+const POOL_SIZE = 2;
 
 const serverScenarios: readonly Scenario[] = [
   {
@@ -64,11 +67,11 @@ const serverScenarios: readonly Scenario[] = [
     title: "strangers hold every connection that the server takes, for up to 2 s, and ours are cut",
     bars: SAFE,
     open: async (cleanup) => {
-      const server = await PostgresServer.open(cleanup, ["-c", `max_connections=${ROOM}`]);
-      const strangers = await Strangers.at(server);
+      const server = await PostgresServer.open(cleanup, ["-c", `max_connections=${ROOM + RESERVED}`]);
+      const strangers = await Strangers.at(server, ROOM);
       cleanup.defer(() => strangers.leave());
       return {
-        queue: server.queue,
+        queue: { ...server.queue, extra: { poolSize: POOL_SIZE } },
         async strike({ crew, random, pause }) {
           const at = now();
           await strangers.crowdOut();
