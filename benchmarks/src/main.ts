@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { type Cell, drive } from "./driver.ts";
+import { runOnNewerNode } from "./newer-node.ts";
 import { barsTable, jsonLine, machineLine, tableOf } from "./report.ts";
 import { startStore } from "./stores/stores.ts";
 import { SYSTEMS } from "./systems.ts";
@@ -40,6 +41,10 @@ if (
   process.exit(2);
 }
 
+const systems = values.systems?.split(",");
+const code = await runOnNewerNode(store, systems);
+if (code !== undefined) process.exit(code);
+
 /** Over the line of progress, where there is one. */
 const say = (line: string): void => console.error(`${process.stderr.isTTY ? "\r\u001B[K" : ""}${line}`);
 
@@ -54,7 +59,7 @@ try {
     quick: values.quick,
     ...(running === undefined ? {} : { url: running.url }),
     ...(values.workloads === undefined ? {} : { workloads: new Set(values.workloads.split(",")) }),
-    ...(values.systems === undefined ? {} : { systems: new Set(values.systems.split(",")) }),
+    ...(systems === undefined ? {} : { systems: new Set(systems) }),
     onProgress: (line) => process.stderr.isTTY && process.stderr.write(`\r\u001B[K${line}`),
     onFailure: (error) => {
       process.exitCode = 1;

@@ -42,7 +42,11 @@ function shown(cell: Cell | undefined): string {
   if (cell === undefined) return "–";
   const between = `(${cell.spread.map(figure).join("–")})`;
   if (cell.bytesPerJob !== undefined) return `${cell.bytesPerJob} B ${between}`;
-  const server = cell.serverUs === undefined ? [] : [`server ${cell.serverUs} µs`];
+  const server = [
+    ...(cell.serverUs === undefined ? [] : [`server ${cell.serverUs} µs`]),
+    ...(cell.walBytes === undefined ? [] : [`log ${figure(cell.walBytes)} B`]),
+    ...(cell.deadRows === undefined ? [] : [`dead rows ${cell.deadRows}`]),
+  ];
   if (cell.allAfterDueMs !== undefined)
     return [
       `${cell.allAfterDueMs} ms`,
@@ -54,7 +58,7 @@ function shown(cell: Cell | undefined): string {
     return `p50 ${cell.p50Ms} ms, with 1,000 waiting ${cell.p50AtThousandMs} ms ${between}`;
   const rate = cell.perSecond === undefined ? [] : [`${figure(cell.perSecond)}/s`];
   const times = cell.p50Ms === undefined ? [] : [`p50 ${cell.p50Ms} ms, p99 ${cell.p99Ms} ms`];
-  return [...rate, ...times, between, ...server].join(" ");
+  return [...rate, ...times, between, server.join(", ")].filter((part) => part !== "").join(" ");
 }
 
 /** Three digits, as measured, and all that stand before the point. */

@@ -3,7 +3,10 @@ import type { Subject } from "./subject.ts";
 type Load = () => Promise<Subject>;
 
 const ours =
-  (store: "memory" | "redis", variant?: { readonly label: string; readonly keepCompleted: 0 }): Load =>
+  (
+    store: "memory" | "redis" | "postgres",
+    variant?: { readonly label: string; readonly keepCompleted: 0 },
+  ): Load =>
   async () =>
     (await import("./systems/ours.ts")).ours(store, variant);
 
@@ -11,6 +14,21 @@ const bullmq =
   (variant?: "removeOnComplete"): Load =>
   async () =>
     (await import("./systems/bullmq-redis.ts")).bullmqRedis(variant);
+
+const bullmqOnPostgres =
+  (variant?: "removeOnComplete"): Load =>
+  async () =>
+    (await import("./systems/bullmq-postgres.ts")).bullmqPostgres(variant);
+
+const graphileWorker =
+  (variant: "one by one" | "batched"): Load =>
+  async () =>
+    (await import("./systems/graphile-worker-postgres.ts")).graphileWorkerPostgres(variant);
+
+const pgBoss =
+  (variant: "one by one" | "batched" | "fetch"): Load =>
+  async () =>
+    (await import("./systems/pg-boss-postgres.ts")).pgBossPostgres(variant);
 
 const keepingNothing = { label: "keepCompleted: 0", keepCompleted: 0 } as const;
 
@@ -33,6 +51,18 @@ export const SYSTEMS: Readonly<Record<string, Readonly<Record<string, Load>>>> =
     bullmq: bullmq(),
     "bullmq, removeOnComplete": bullmq("removeOnComplete"),
     "bee-queue": async () => (await import("./systems/bee-queue-redis.ts")).beeQueueRedis,
+  },
+  postgres: {
+    spike: async () => (await import("./systems/spike-postgres.ts")).spikePostgres,
+    ours: ours("postgres"),
+    "ours, keepCompleted: 0": ours("postgres", keepingNothing),
+    "graphile-worker": graphileWorker("one by one"),
+    "graphile-worker, batched": graphileWorker("batched"),
+    "pg-boss": pgBoss("one by one"),
+    "pg-boss, batched": pgBoss("batched"),
+    "pg-boss, fetch": pgBoss("fetch"),
+    bullmq: bullmqOnPostgres(),
+    "bullmq, removeOnComplete": bullmqOnPostgres("removeOnComplete"),
   },
 };
 

@@ -18,6 +18,10 @@ export interface Measured {
   readonly p50AtThousandMs?: number;
   /** Microseconds of CPU that the server used for each job. */
   readonly serverUs?: number;
+  /** Bytes that the server logged for each job, in what was measured. */
+  readonly walBytes?: number;
+  /** Row versions that each job left to be cleared away, in its whole life. */
+  readonly deadRows?: number;
 }
 
 interface RunSettings {
@@ -94,23 +98,30 @@ async function opened(
     onStart: tally.started,
     needs,
   });
+  let measured: Measured;
   try {
-    const result = await body(open, tally);
+    measured = await body(open, tally);
     await tally.all();
-    return result;
   } finally {
     await open.close();
     // Also what ran again while it closed.
     tally.check();
   }
+  const dead = await settings.gauge.deadRows?.();
+  return { ...measured, ...(dead === undefined ? {} : { deadRows: dead / settings.n }) };
 }
 
 /** Adds what the server spent. */
 async function metered({ gauge, n }: RunSettings, body: () => Promise<Measured>): Promise<Measured> {
-  if (gauge.cpuUs === undefined) return body();
-  const before = await gauge.cpuUs();
+  const cpu = await gauge.cpuUs?.();
+  const wal = await gauge.walBytes?.();
   const measured = await body();
-  return { ...measured, serverUs: ((await gauge.cpuUs()) - before) / n };
+  const [cpuAfter, walAfter] = [await gauge.cpuUs?.(), await gauge.walBytes?.()];
+  return {
+    ...measured,
+    ...(cpu === undefined || cpuAfter === undefined ? {} : { serverUs: (cpuAfter - cpu) / n }),
+    ...(wal === undefined || walAfter === undefined ? {} : { walBytes: (walAfter - wal) / n }),
+  };
 }
 
 async function fill(open: OpenSubject, n: number, settings?: (n: number) => EnqueueSettings): Promise<void> {

@@ -2,6 +2,13 @@
 export interface Gauge {
   /** Microseconds of CPU that the server has used; absent where there is none. */
   cpuUs?(): Promise<number>;
+  /** Bytes that the server has written to its log; absent where they are not counted. */
+  walBytes?(): Promise<number>;
+  /**
+   * Row versions that were deleted or replaced since {@link empty}, which a vacuum must clear away or has; absent where
+   * there are none. To be asked once the system is closed.
+   */
+  deadRows?(): Promise<number>;
   /** Bytes that what is kept takes up. */
   usedBytes(): Promise<number>;
   /** Forgets everything. */

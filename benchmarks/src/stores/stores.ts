@@ -1,4 +1,5 @@
 import { type Gauge, memoryGauge } from "./gauge.ts";
+import { postgresGauge, startPostgres } from "./postgres-store.ts";
 import { redisGauge, startRedis } from "./redis-store.ts";
 
 export interface StoreSettings {
@@ -16,9 +17,11 @@ export interface RunningStore {
 
 /** @returns nothing for a store that lives in the process. */
 export async function startStore(store: string, settings: StoreSettings): Promise<RunningStore | undefined> {
-  return store === "redis" ? startRedis(settings) : undefined;
+  if (store === "redis") return startRedis(settings);
+  return store === "postgres" ? startPostgres() : undefined;
 }
 
 export function gaugeOf(url: string | undefined): Gauge {
-  return url === undefined ? memoryGauge : redisGauge(url);
+  if (url === undefined) return memoryGauge;
+  return url.startsWith("postgres:") ? postgresGauge(url) : redisGauge(url);
 }

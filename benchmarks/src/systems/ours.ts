@@ -21,11 +21,13 @@ interface Variant {
 const ENTRIES = {
   memory: () => ({ type: "memory" }),
   redis: (redisUrl: string) => ({ type: "redis", redisUrl, queueName: "bench" }),
+  postgres: (postgresDsn: string) => ({ type: "postgres", postgresDsn, queueName: "bench" }),
 };
 
 const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
   memory: ["priorities", "delays", "results"],
   redis: ["priorities", "delays", "results", "queue"],
+  postgres: ["priorities", "delays", "results", "queue"],
 };
 
 /** The whole framework on one of its backends, as shipped: validation, middleware, timeouts, results. */

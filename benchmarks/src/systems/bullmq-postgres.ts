@@ -1,0 +1,74 @@
+import { createRequire } from "node:module";
+import { createPostgresBackend, type JobsOptions, withBackend } from "bullmq";
+import { type EnqueueSettings, inParts, payload, type Payload, type Subject } from "../subject.ts";
+
+const { version } = createRequire(import.meta.resolve("bullmq"))("../../package.json") as { version: string };
+
+const { Queue, QueueEvents, Worker } = withBackend(createPostgresBackend);
+
+/** Jobs per call of `addBulk`. */
+const BULK = 1_000;
+
+/**
+ * BullMQ on its own PostgreSQL backend. As shipped it keeps every completed job for ever; `removeOnComplete` is its
+ * leanest setting, with which a caller cannot wait for results.
+ */
+export function bullmqPostgres(variant?: "removeOnComplete"): Subject {
+  return {
+    system: "bullmq",
+    version,
+    store: "postgres",
+    ...(variant === undefined ? {} : { variant }),
+    abilities: variant === undefined ? ["priorities", "delays", "results"] : ["priorities", "delays"],
+    isSlow: true,
+    open: async ({ url = "", concurrency, onStart, needs }) => {
+      const connection = { connectionString: url, migrate: true, max: 10 };
+      const queue = new Queue<Payload, number, string>("bench", {
+        connection,
+        ...(variant === undefined
+          ? {}
+          : { defaultJobOptions: { removeOnComplete: true, removeOnFail: true } }),
+      });
+      await queue.waitUntilReady();
+      const events = needs.includes("results") ? new QueueEvents<number>("bench", { connection }) : undefined;
+      await events?.waitUntilReady();
+      let worker: InstanceType<typeof Worker<Payload, number>> | undefined;
+      return {
+        enqueue: (n, settings) => queue.add("work", payload(n), optionsOf(settings)),
+        enqueueMany: (first, count, settings) =>
+          inParts(first, count, BULK, (numbers) =>
+            queue.addBulk(
+              numbers.map((n) => ({ name: "work", data: payload(n), opts: optionsOf(settings?.(n)) })),
+            ),
+          ),
+        ...(events === undefined
+          ? {}
+          : { call: async (n) => (await queue.add("work", payload(n))).waitUntilFinished(events) }),
+        start: async () => {
+          worker = new Worker<Payload, number>(
+            "bench",
+            async (job) => {
+              onStart(job.data.n);
+              return job.data.n;
+            },
+            { connection: { ...connection, max: 20 }, concurrency },
+          );
+          await worker.waitUntilReady();
+        },
+        close: async () => {
+          await worker?.close();
+          await events?.close();
+          await queue.close();
+        },
+      };
+    },
+  };
+}
+
+function optionsOf(settings: EnqueueSettings | undefined): JobsOptions {
+  return {
+    // Its most urgent priority is 1.
+    ...(settings?.priority === undefined ? {} : { priority: 21 - settings.priority }),
+    ...(settings?.delayMs === undefined ? {} : { delay: settings.delayMs }),
+  };
+}
