@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { judge } from "../src/bars.ts";
 import type { Cell } from "../src/driver.ts";
-import { barsTable } from "../src/report.ts";
+import { barsTable, tableOf } from "../src/report.ts";
 
 const cell = (system: string, workload: string, concurrency: number, more: Partial<Cell>): Cell => ({
   system,
@@ -84,6 +84,38 @@ describe("the bars", () => {
     ];
     expect(barsTable(cells)?.split("\n").at(-1)).toBe(
       "| W5, c=100: perSecond against bullmq | ≥ 2.5×, goal 3× | 2.6× met (2,600 / 1,000) | 2.4× MISSED (2,400 / 1,000) |",
+    );
+  });
+
+  test("of PostgreSQL take a rival's variant by its name, and hold one variant of ours alone", () => {
+    const of = (system: string, more: Partial<Cell>): Cell =>
+      cell(system, "W4", 100, { store: "postgres", ...more });
+    expect(
+      ratios(
+        of("graphile-worker", { perSecond: 100, variant: "one by one" }),
+        of("graphile-worker", { perSecond: 1_000, variant: "batched" }),
+        of("bullmq", { perSecond: 50 }),
+        of("bullmq", { perSecond: 80, variant: "removeOnComplete" }),
+        of("ours", { perSecond: 1_600, walBytes: 450, deadRows: 5 }),
+        of("ours", { perSecond: 1_400, walBytes: 451, deadRows: 3.1, variant: "keepCompleted: 0" }),
+      ),
+    ).toEqual([
+      ["perSecond", "graphile-worker (batched)", 1.6, true],
+      ["perSecond", "keepCompleted: 0", "graphile-worker (batched)", 1.4, false],
+      ["perSecond", "graphile-worker (one by one)", 16, true],
+      ["perSecond", "keepCompleted: 0", "graphile-worker (one by one)", 14, false],
+      ["perSecond", "bullmq (removeOnComplete)", 20, true],
+      ["perSecond", "keepCompleted: 0", "bullmq (removeOnComplete)", 17.5, true],
+      ["walBytes", undefined, 450, true],
+      ["walBytes", "keepCompleted: 0", undefined, 451, false],
+      ["deadRows", "keepCompleted: 0", undefined, 3.1, true],
+    ]);
+  });
+
+  test("stand beside what each job cost the server", () => {
+    const cells = [cell("ours", "W4", 1, { perSecond: 1_000, serverUs: 12, walBytes: 1_234, deadRows: 3 })];
+    expect(tableOf(cells).split("\n").at(-1)).toBe(
+      "| W4 W4, c=1 | 1,000/s (1–1) server 12 µs, log 1,234 B, dead rows 3 |",
     );
   });
 

@@ -78,6 +78,42 @@ describe("the benchmark", () => {
       );
   });
 
+  test("runs ours, the spike and a rival on a PostgreSQL that is durable", { timeout: 300_000 }, () => {
+    // None of them needs a newer Node.
+    const options = [
+      "--workloads",
+      "W6,W8",
+      "--quick",
+      "--systems",
+      "spike,ours,bullmq",
+      "--runs",
+      "1",
+      "--json",
+    ];
+    const { stdout, stderr, status } = node("benchmarks/dist/main.js", "postgres", ...options);
+    expect(stderr).toMatch(
+      /^node .*\npostgres \d+\.\d+, a server of its own .*, fsync on, synchronous_commit on, full_page_writes on, /,
+    );
+    expect(stderr).toContain("| W6, c=10: p50Ms against bullmq");
+    expect(stderr).not.toContain("FAIL");
+    expect(status).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    const systems = ["spike", "ours", "ours", "bullmq", "bullmq"];
+    expect(lines.map(({ workload, system }) => [workload, system])).toEqual(
+      ["W6", "W8"].flatMap((workload) => systems.map((system) => [workload, system])),
+    );
+    for (const { workload, ...line } of lines)
+      expect(line).toMatchObject({
+        deadRows: positive,
+        ...(workload === "W8"
+          ? { bytesPerJob: positive }
+          : { p50Ms: positive, serverUs: positive, walBytes: positive }),
+      });
+  });
+
   test.each([["papyrus"], ["memory", "--appendfsync", "always"], ["redis", "--appendfsync", "never"]])(
     "refuses a store that it does not know, or does not keep a log: %s",
     (...args) => {

@@ -13,6 +13,8 @@ export interface Gauge {
   usedBytes(): Promise<number>;
   /** Forgets everything. */
   empty(): Promise<void>;
+  /** Ends its connection, where it has one that would be missed. */
+  close?(): Promise<void>;
 }
 
 export const memoryGauge: Gauge = {

@@ -96,6 +96,10 @@ export function postgresGauge(url: string): Gauge {
       // So that none falls into the run, where each page would be logged whole once more.
       await client.query("CHECKPOINT");
     },
+    close: async () => {
+      const open = await connecting;
+      await open?.client.end();
+    },
   };
 }
 

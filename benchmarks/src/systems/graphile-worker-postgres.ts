@@ -3,7 +3,9 @@ import { Logger, makeWorkerUtils, run, type Runner, type TaskSpec } from "graphi
 import pg from "pg";
 import { type EnqueueSettings, inParts, payload, type Payload, type Subject } from "../subject.ts";
 
-const { version } = createRequire(import.meta.url)("graphile-worker/package.json") as { version: string };
+const { version } = createRequire(import.meta.resolve("graphile-worker"))("../package.json") as {
+  version: string;
+};
 
 /** Jobs per call of `addJobs`. */
 const BULK = 1_000;
@@ -34,6 +36,7 @@ export function graphileWorkerPostgres(variant: keyof typeof VARIANTS): Subject 
       // What its documentation recommends.
       const pgPool = new pg.Pool({ connectionString: url, max: Math.max(10, concurrency + 2) });
       pgPool.on("error", () => {});
+      pgPool.on("connect", (client) => client.on("error", () => {}));
       const logger = new Logger(() => () => {});
       const utils = await makeWorkerUtils({ pgPool, logger });
       await utils.migrate();
