@@ -9,7 +9,8 @@ const keepFailed = { age: "1d", count: 1_000_000 } as const;
 /** Where jobs wait: in this process, or on a server that several processes may share. */
 export type Store =
   | { readonly type: "memory" }
-  | { readonly type: "redis"; readonly redisUrl: string; readonly extra?: { readonly namespace: string } };
+  | { readonly type: "redis"; readonly redisUrl: string; readonly extra?: { readonly namespace: string } }
+  | { readonly type: "postgres"; readonly postgresDsn: string; readonly extra?: { readonly schema: string } };
 
 /** The application on a store. Two queues: many small files at once, few large ones. */
 export function fileIndexApp(store: Store = { type: "memory" }): new () => object {

@@ -1,22 +1,36 @@
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Application } from "@lexigram/kernel";
-import { fileIndexApp } from "./app.ts";
+import { fileIndexApp, type Store } from "./app.ts";
 import { FileIndex } from "./file-index.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { jsonOf, reportOf, tableOf } from "./report.ts";
 
-const USAGE = `usage: npm start -- [folder] [--json] [--max-bytes N] [--ignore NAME]... [--redis URL]
+const USAGE = `usage: npm start -- [folder] [--json] [--max-bytes N] [--ignore NAME]... [--redis URL | --postgres URL]
 
 Indexes every file below a folder with background tasks: SHA-256, size, lines and kind.
-  folder         default: this project, without what is installed or built
-  --json         print the totals as one line of JSON, last
-  --max-bytes N  a file of more bytes goes to the dead letters (default 268435456)
-  --ignore NAME  pass over files and folders of this name; may be repeated
-  --redis URL    keep the jobs on this server, such as redis://127.0.0.1:6379, instead of in memory`;
+  folder          default: this project, without what is installed or built
+  --json          print the totals as one line of JSON, last
+  --max-bytes N   a file of more bytes goes to the dead letters (default 268435456)
+  --ignore NAME   pass over files and folders of this name; may be repeated
+  --redis URL     keep the jobs on this server, such as redis://127.0.0.1:6379, instead of in memory
+  --postgres URL  keep them in this database, such as postgres://user:password@127.0.0.1/name`;
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const NOT_THE_PROJECT = [".git", ".services", ".turbo", "dist", "node_modules"];
+
+interface Addresses {
+  readonly redis?: string | undefined;
+  readonly postgres?: string | undefined;
+}
+
+function storeOf({ redis, postgres }: Addresses): Store {
+  if (redis !== undefined && postgres !== undefined)
+    throw new TypeError("give one of --redis and --postgres");
+  if (redis !== undefined) return { type: "redis", redisUrl: redis };
+  if (postgres !== undefined) return { type: "postgres", postgresDsn: postgres };
+  return { type: "memory" };
+}
 
 async function main(): Promise<number> {
   const { values, positionals } = parseArgs({
@@ -26,6 +40,7 @@ async function main(): Promise<number> {
       "max-bytes": { type: "string" },
       ignore: { type: "string", multiple: true },
       redis: { type: "string" },
+      postgres: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });
@@ -41,9 +56,7 @@ async function main(): Promise<number> {
   const ignore = new Set(values.ignore ?? (positionals[0] === undefined ? NOT_THE_PROJECT : []));
 
   await using app = await Application.boot({
-    modules: [
-      fileIndexApp(values.redis === undefined ? undefined : { type: "redis", redisUrl: values.redis }),
-    ],
+    modules: [fileIndexApp(storeOf(values))],
     config: { logging: { level: "warn" } },
   });
   const bar = new ProgressBar(process.stderr);

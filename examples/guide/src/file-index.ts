@@ -20,18 +20,18 @@ class FileIndex {
   ) {}
 
   async index(folder: string) {
-    const entries = await readdir(folder, { withFileTypes: true });
-    const names = entries.filter((f) => f.isFile()).map((f) => f.name);
-    const handles = names.map((name) => this.tasks.enqueue(hashFile, { path: join(folder, name) }));
+    const files = (await readdir(folder, { withFileTypes: true })).filter((f) => f.isFile());
+    const handles = files.map(({ name }) => this.tasks.enqueue(hashFile, { path: join(folder, name) }));
     const results = await Promise.allSettled(handles.map(async (handle) => (await handle).result()));
     console.table(results.flatMap((r) => (r.status === "fulfilled" ? [r.value] : [])));
     console.log(`${results.length} files, ${await this.files.deadLetters.size()} dead letters`);
   }
 }
 
-const [, , folder = ".", , redisUrl] = process.argv; // <folder> --redis <url>
-const store = redisUrl === undefined ? { type: "memory" } : { type: "redis", redisUrl };
-const queues = TasksModule.configure({ workerCount: 2, backends: [{ name: "files", ...store }] });
+const [, , folder = ".", flag = "--memory", url = ""] = process.argv; // <folder> --redis <url>, or --postgres
+const address = flag === "--redis" ? { redisUrl: url } : flag === "--postgres" ? { postgresDsn: url } : {};
+const files = { name: "files", type: flag.slice(2), ...address };
+const queues = TasksModule.configure({ workerCount: 2, backends: [files] });
 @module({ imports: [queues, TasksModule.scope(hashFile)], providers: [FileIndex] })
 class App {}
 const app = await Application.boot({ modules: [App] });
