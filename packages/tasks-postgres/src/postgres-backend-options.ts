@@ -78,7 +78,8 @@ export function refuseUnknown(what: string, options: object, known: readonly str
 
 /** A DSN may hold a password, so no error quotes it. */
 function dsnTarget(dsn: unknown, path: string): PostgresTarget {
-  const shape = "use postgres://[user[:password]@]host[:port]/database, odd signs percent-encoded";
+  const shape =
+    "use postgres://host:port/database, with user:password@ before the host, odd signs percent-encoded";
   if (typeof dsn !== "string") refuse(path, `${path} is no text`, shape);
   let parsed: URL;
   try {

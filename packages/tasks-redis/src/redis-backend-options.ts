@@ -102,7 +102,7 @@ export function refuseUnknown(what: string, options: object, known: readonly str
 
 /** The address as ioredis takes it. A URL may hold a password, so no error quotes it. */
 function urlTarget(url: unknown, path: string): RedisTarget {
-  const shape = "use redis://[user:password@]host[:port][/database], or rediss:// for TLS";
+  const shape = "use redis://host:port/database, with user:password@ before the host, or rediss:// for TLS";
   if (typeof url !== "string") refuse(path, `${path} is no text`, shape);
   let parsed: URL;
   try {

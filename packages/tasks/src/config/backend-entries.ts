@@ -69,7 +69,7 @@ function settingsOf(type: string, options: NamedBackendOptions, path: string): R
         refuse(
           `${path}.postgresDsn`,
           'is needed by a backend of type "postgres"',
-          "give the address of the database, such as postgres://user:password@host/name",
+          "give the address of the database, such as postgres://host:5432/name",
         );
       return { postgresDsn, ...extra };
     case "memory":
