@@ -4,7 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { format } from "node:util";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { Application } from "@lexigram/kernel";
+import { privatePostgres, privateRedis } from "@lexigram/services";
+import { TaskQueueProtocol, TasksModule } from "@lexigram/tasks";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 
 const root = fileURLToPath(new URL("../../..", import.meta.url));
 const sources = fileURLToPath(new URL("../src", import.meta.url));
@@ -36,7 +39,8 @@ async function run(name: string, ...args: string[]): Promise<string> {
   // Lines of the application's log.
   vi.spyOn(console, "error").mockImplementation(() => undefined);
   vi.spyOn(process, "argv", "get").mockReturnValue([process.execPath, name, ...args]);
-  await import(pathToFileURL(join(sources, name)).href);
+  // A module runs once, and a program for each of its arguments.
+  await import(`${pathToFileURL(join(sources, name)).href}?${encodeURIComponent(args.join(" "))}`);
   return printed.join("\n");
 }
 
@@ -74,16 +78,31 @@ describe("guide", () => {
     expect(first?.code.trimEnd().split("\n").length).toBeLessThan(40);
   });
 
-  test("indexes a folder", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "guide-"));
-    try {
-      await writeFile(join(folder, "a.txt"), "hello");
-      const sha256 = createHash("sha256").update("hello").digest("hex");
-      expect(await run("file-index.ts", folder)).toBe(
-        `${JSON.stringify([{ path: join(folder, "a.txt"), bytes: 5, sha256 }])}\n1 files, 0 dead letters`,
-      );
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+  test("indexes a folder with its first program", async () => {
+    const { folder, printed } = await indexable();
+    expect(await run("file-index.ts", folder)).toBe(printed);
+  });
+
+  test.for([
+    { type: "redis", serve: privateRedis, address: (redisUrl: string) => ({ redisUrl }) },
+    { type: "postgres", serve: privatePostgres, address: (postgresDsn: string) => ({ postgresDsn }) },
+  ])("keeps the jobs of its first program on $type when told so", async ({ type, serve, address }) => {
+    const server = await serve();
+    onTestFinished(() => server.stop());
+    const { folder, printed } = await indexable();
+    expect(await run("file-index.ts", folder, `--${type}`, server.url)).toBe(printed);
+    const backends = [{ name: "files", type, ...address(server.url) }];
+    await using app = await Application.boot({ modules: [TasksModule.configure({ backends })] });
+    expect(await app.get(TaskQueueProtocol).count("completed")).toBe(1);
   });
 });
+
+/** A folder with one file, and what the program prints of it. */
+async function indexable(): Promise<{ folder: string; printed: string }> {
+  const folder = await mkdtemp(join(tmpdir(), "guide-"));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  const path = join(folder, "a.txt");
+  await writeFile(path, "hello");
+  const sha256 = createHash("sha256").update("hello").digest("hex");
+  return { folder, printed: `${JSON.stringify([{ path, bytes: 5, sha256 }])}\n1 files, 0 dead letters` };
+}
