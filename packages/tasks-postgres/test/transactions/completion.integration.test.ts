@@ -1,4 +1,4 @@
-import { LeaseLostError, QueueUnavailableError } from "@lexigram/contracts";
+import { LeaseLostError, type QueueUnavailableError } from "@lexigram/contracts";
 import { TcpProxy } from "@lexigram/services";
 import { task, type TaskContext, type TaskDispatcher, type TaskHandle } from "@lexigram/tasks";
 import type { PoolClient } from "pg";

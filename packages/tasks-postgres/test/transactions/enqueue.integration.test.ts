@@ -56,7 +56,7 @@ describe.each([
       { task: mail, options: { transaction, delay: "1h" } },
     ]);
     const stands = (): Promise<string[]> =>
-      Promise.all(results.map((r) => (r.ok ? r.value.status() : r.error.code)));
+      Promise.all(results.map(async (r) => (r.ok ? r.value.status() : r.error.code)));
     const duplicate = "LEX_ERR_TASK_DUPLICATE";
     expect(await stands()).toEqual(["unknown", "unknown", "unknown", duplicate, duplicate, "unknown"]);
     await commit();
@@ -149,10 +149,9 @@ describe.each([
     const tasks = await producer();
     const refused = { code: "LEX_ERR_TASK_VALIDATION", fields: { subject: "transaction" } };
     for (const handle of [{}, null, "BEGIN", shop.pool, { query: 1 }])
-      await expect(
-        tasks.enqueue(mail, undefined, { transaction: handle as never }),
-        String(handle),
-      ).rejects.toMatchObject(refused);
+      await expect(tasks.enqueue(mail, undefined, { transaction: handle as never })).rejects.toMatchObject(
+        refused,
+      );
 
     const { client } = await shop.begun();
     const {

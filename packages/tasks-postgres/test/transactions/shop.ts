@@ -79,7 +79,7 @@ export class Shop {
   }
 
   /** A client in a transaction, which is rolled back when the test ends before it does. */
-  async begun(): Promise<{ client: PoolClient; commit(): Promise<void>; rollback(): Promise<void> }> {
+  async begun(): Promise<{ client: PoolClient; commit: () => Promise<void>; rollback: () => Promise<void> }> {
     const client = await this.pool.connect();
     client.on("error", () => {});
     let open = true;
