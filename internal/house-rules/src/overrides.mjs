@@ -158,10 +158,10 @@ export const houseRules = {
   rules: imports({}, doors, shutWindows()),
   overrides: [
     ...sourceOverrides(),
-    // As a test does, a benchmark speaks to the server itself: it reads what was spent, and what it holds us against. An
-    // example shows how a client of the user's is handed over.
+    // As a test does, a benchmark speaks to the server itself: it reads what was spent, and what it holds us against. A
+    // chaos run does to end the server's sessions. An example shows how a client of the user's is handed over.
     {
-      files: ["benchmarks/src/**", "examples/*/src/**"],
+      files: ["{benchmarks,chaos}/src/**", "examples/*/src/**"],
       rules: imports({}, doors, shutWindows(undefined, { tests: true })),
     },
     {
