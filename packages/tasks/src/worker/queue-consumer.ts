@@ -193,8 +193,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#release(this.#held.takeNewest(Math.max(0, this.#held.size - most)));
   }
 
-  // ---- attempts
-
   /** An attempt has its outcome, or has none because its lease was lost meanwhile. */
   finished(attempt: Attempt): void {
     this.#leaveSlot(attempt);
@@ -232,8 +230,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     attempt.acknowledged = true;
     if (attempt.stage < Stage.Settling) this.#unleased.add(attempt);
   }
-
-  // ---- leases
 
   async extend(receipts: readonly Receipt[]): Promise<ExtendReply | undefined> {
     this.#parts.activity.begin();
@@ -284,8 +280,6 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   checkCancelled(id: JobId): void {
     for (const attempt of this.leases) if (attempt.jobId === id) void this.leases.renewNow(attempt);
   }
-
-  // ---- answers of the store
 
   replied(call: LineCall, reply: ExchangeReply, sentAt: number): void {
     const at = momentOf(this.#clock);
