@@ -4,7 +4,7 @@ import { postgresBackend } from "@lexigram/tasks-postgres";
 import { Pool } from "pg";
 import { z } from "zod";
 
-const pool = new Pool({ connectionString: "postgres://postgres@127.0.0.1:5432/test" });
+const pool = new Pool({ connectionString: "postgres://postgres@127.0.0.1:5432/postgres" });
 const schema = `guide_${process.pid}`;
 await pool.query(`CREATE SCHEMA ${schema}; CREATE TABLE ${schema}.orders (id int, state text)`);
 
