@@ -26,9 +26,22 @@ export function callersSession(
   };
   return {
     run: (statement, values) =>
-      inTime(client.query(statement.text, [...values])).then(({ rows }) => rows, judged),
-    execute: (text) => inTime(client.query(text)).then(() => undefined, judged),
+      inTime(inTurn(client, () => client.query(statement.text, [...values]))).then(
+        ({ rows }) => rows,
+        judged,
+      ),
+    execute: (text) => inTime(inTurn(client, () => client.query(text))).then(() => undefined, judged),
   };
+}
+
+const last = new WeakMap<TransactionClient, Promise<unknown>>();
+
+/** One call after the other: a client may refuse what comes while it is asked something. */
+function inTurn<T>(client: TransactionClient, call: () => Promise<T>): Promise<T> {
+  const before = last.get(client);
+  const mine = before === undefined ? call() : before.then(call, call);
+  last.set(client, mine);
+  return mine;
 }
 
 /** What the server said, also where a query builder has wrapped it; all else is of the link. */

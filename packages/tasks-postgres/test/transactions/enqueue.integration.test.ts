@@ -126,16 +126,21 @@ describe.each([
     const tasks = await producer();
     const { client, commit } = await shop.begun();
     const texts: string[] = [];
+    let [asked, most] = [0, 0];
     const transaction = {
       query: async (text: string, values: unknown[] = []) => {
         texts.push(text);
+        most = Math.max(most, ++asked);
         const { rows } = await client.query<Record<string, unknown>>(text, values);
+        asked--;
         return { rows };
       },
     };
-    const handle = await tasks.enqueue(mail, undefined, { transaction });
+    const handles = await Promise.all([1, 2, 3].map(() => tasks.enqueue(mail, undefined, { transaction })));
     await commit();
-    expect(await handle.status()).toBe("pending");
+    expect(await Promise.all(handles.map((handle) => handle.status()))).toEqual(Array(3).fill("pending"));
+    // Whoever enqueues several at once has them told to the client one after the other.
+    expect(most).toBe(1);
     // Each value once and in order, so that `?` may stand in the place of each.
     for (const text of texts) {
       const numbers = [...text.matchAll(/\$(\d+)/g)].map(([, n]) => Number(n));
