@@ -180,8 +180,8 @@ BEGIN
     RETURN;
   END IF;
   IF settles IS NOT NULL THEN
-    SELECT array_agg(l.at), array_agg(t.i), array_agg(l.started), array_agg(t.a), array_agg(t.b),
-      bool_or(l.special OR l.started IS NULL) OR count(*) <> count(DISTINCT t.i), count(*)
+    SELECT array_agg(l.at), array_agg(t.i), array_agg(coalesce(l.started, x.now)), array_agg(t.a), array_agg(t.b),
+      bool_or(l.special) OR count(*) <> count(DISTINCT t.i), count(*)
     INTO held, done_ids, starts, encodings, bodies, odd, done
     FROM json_to_recordset(settles) t (n bigint, i text, a text, b text)
     CROSS JOIN LATERAL (SELECT d.ctid AS at, d.number, d.until, d.special, d.started FROM @lease d

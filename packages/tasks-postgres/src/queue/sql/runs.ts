@@ -65,13 +65,13 @@ DECLARE
   i text;
 BEGIN
   IF settles IS NULL OR x.rules ?| '{tasks,k}' THEN RETURN '{}'; END IF;
-  SELECT array_agg(l.at), array_agg(t.i), array_agg(l.started), array_agg(t.a), array_agg(t.b)
+  SELECT array_agg(l.at), array_agg(t.i), array_agg(coalesce(l.started, x.now)), array_agg(t.a), array_agg(t.b)
   INTO rows, ids, starts, encodings, bodies
   FROM (SELECT *, count(*) OVER (PARTITION BY o.i) AS times
     FROM json_to_recordset(settles) o (k text, n bigint, i text, a text, b text)) t
   CROSS JOIN LATERAL (SELECT d.ctid AS at, d.number, d.until, d.special, d.started FROM @lease d
     WHERE d.queue = x.q AND d.id = t.i LIMIT 1 FOR UPDATE SKIP LOCKED) l
-  WHERE t.k = 'c' AND t.times = 1 AND l.number = t.n AND l.until > x.now AND NOT l.special AND l.started IS NOT NULL;
+  WHERE t.k = 'c' AND t.times = 1 AND l.number = t.n AND l.until > x.now AND NOT l.special;
   IF ids IS NULL THEN RETURN '{}'; END IF;
   DELETE FROM @lease WHERE ctid = ANY (rows);
   PERFORM @@tally('u', -cardinality(ids)), @@moved();
