@@ -1,7 +1,17 @@
 import { aJob, type QueueHarness, uniqueName } from "@lexigram/conformance";
-import { QueueUnavailableError, type TaskQueueProtocol } from "@lexigram/contracts";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import {
+  QueueUnavailableError,
+  systemClock,
+  systemRandom,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
+import { sharedServers } from "@lexigram/services";
+import { Client } from "pg";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { StoredSchema } from "../../src/migrations/stored-schema.ts";
+import { StoredQueue } from "../../src/queue/stored-queue.ts";
 import { sharedPostgres } from "../postgres-server.ts";
+import { ownSchema } from "../state/postgres-state-harness.ts";
 import { postgresQueueHarness } from "./postgres-queue-harness.ts";
 
 let harness: QueueHarness;
@@ -91,4 +101,54 @@ test("a receipt that was made up is lost, and harms no other", async () => {
   const reply = await queue.exchange({ session: "w", seq: 2, settle, started: [], claim });
   expect([...reply.lost].toSorted()).toEqual(odd.toSorted());
   expect(await queue.count("completed")).toBe(1);
+});
+
+test("what is settled while its lease is renewed is not lost", async () => {
+  const server = await sharedPostgres();
+  const [schema, database, renewal] = [
+    ownSchema("renewed"),
+    server.connect(),
+    new Client(sharedServers.postgres),
+  ];
+  onTestFinished(async () => {
+    await renewal.end();
+    await database.close();
+    await server.end();
+  });
+  const stored = new StoredSchema({ database, schema, clock: systemClock });
+  const queue = new StoredQueue({
+    name: "q",
+    stored,
+    clock: systemClock,
+    random: systemRandom,
+    onClose: () => {},
+  });
+  await queue.enqueueMany([aJob(), aJob()], { session: "p", seq: 1 });
+  const claim = { slots: 2, ahead: 0, leaseMs: 60_000, maxBytes: 1e9 };
+  const { deliveries } = await queue.exchange({ session: "w", seq: 1, settle: [], started: [], claim });
+  const receipts = deliveries.map(({ receipt }) => receipt);
+
+  await renewal.connect();
+  await renewal.query("BEGIN");
+  const { rows } = await renewal.query<{ queue: number }>(`SELECT queue FROM "${schema.name}".queue`);
+  const number = rows[0]?.queue;
+  const held = receipts.map((receipt) => {
+    const dot = receipt.indexOf(".");
+    return { n: Number(receipt.slice(0, dot)), i: receipt.slice(dot + 1) };
+  });
+  await renewal.query(`SELECT "${schema.name}".queue_extend($1, $2, 60000)`, [number, JSON.stringify(held)]);
+  const settle = receipts.map((receipt) => ({ receipt, kind: "complete" as const }));
+  const none = { ...claim, slots: 0 };
+  let answered = false;
+  const reply = queue
+    .exchange({ session: "w", seq: 2, settle, started: [], claim: none })
+    .finally(() => (answered = true));
+  for (let waits = false; !waits && !answered;) {
+    const look = "SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1";
+    waits = ((await renewal.query(look, [number])).rowCount ?? 0) > 0;
+  }
+  await renewal.query("COMMIT");
+  expect((await reply).lost).toEqual([]);
+  expect(await queue.count("completed")).toBe(2);
+  await queue.close();
 });

@@ -187,7 +187,11 @@ BEGIN
     CROSS JOIN LATERAL (SELECT d.ctid AS at, d.number, d.until, d.special, d.started FROM @lease d
       WHERE d.queue = given AND d.id = t.i LIMIT 1 FOR UPDATE SKIP LOCKED) l
     WHERE l.number = t.n AND l.until > x.now;
-    IF odd THEN
+    -- A lease that another call works on, such as a renewal or an earlier sending of this one, is not lost.
+    IF odd OR done < json_array_length(settles) AND EXISTS (
+      SELECT FROM json_to_recordset(settles) t (n bigint, i text)
+      CROSS JOIN LATERAL (SELECT d.number, d.until FROM @lease d WHERE d.queue = given AND d.id = t.i LIMIT 1) l
+      WHERE l.number = t.n AND l.until > x.now AND (done = 0 OR t.i <> ALL (done_ids))) THEN
       RETURN NEXT answer;
       RETURN;
     END IF;
