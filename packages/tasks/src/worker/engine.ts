@@ -128,8 +128,8 @@ export class WorkerEngine implements ConsumerHost {
     this.#turn.ask();
     if (this.crew.running === 0) this.#onIdle?.();
     this.#assign();
-    // With nothing running there is nothing to gather: what ended goes out with whatever else this turn sends.
-    if (this.crew.running === 0 && !this.#lastToEnd) {
+    // A job that ran alone has nothing to wait for: its outcome goes out with whatever else this turn sends.
+    if (this.crew.running === 0 && this.#endedThisTurn === 1 && !this.#lastToEnd) {
       this.#lastToEnd = true;
       queueMicrotask(this.#sendIfIdle);
     }
