@@ -179,7 +179,11 @@ export class QueueScripts {
       parts.push({ size: part.length, answers: this.#enqueuePart(part, name, after, before) });
       after = name.session;
     }
-    const answers = await Promise.all(parts.map((part) => part.answers));
+    // Nothing of a call is under way any more when it is told how it ended.
+    const ended = await Promise.allSettled(parts.map((part) => part.answers));
+    const failed = ended.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw partly(failed.reason, ended);
+    const answers = ended.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     if (answers.every(({ length }) => length === 0)) return ALL_ACCEPTED;
     return answers.flatMap((own, i) => (own.length > 0 ? own : Array<string>(parts[i]!.size).fill("a")));
   }
@@ -215,6 +219,20 @@ export class QueueScripts {
       this.#durable,
     )) as readonly string[];
   }
+}
+
+/** What a call failed with of which some parts may be stored. */
+function partly(error: unknown, parts: readonly PromiseSettledResult<unknown>[]): unknown {
+  if (!(error instanceof QueueUnavailableError)) return error;
+  const none = parts.every(
+    (part) =>
+      part.status === "rejected" &&
+      part.reason instanceof QueueUnavailableError &&
+      part.reason.fields.accepted === "no",
+  );
+  return none
+    ? error
+    : new QueueUnavailableError({ ...error.fields, accepted: "unknown" }, { cause: error.cause });
 }
 
 /** Names the jobs whose fate is unknown. */
