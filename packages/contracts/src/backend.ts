@@ -1,6 +1,7 @@
 import type { Clock } from "./clock.ts";
 import type { HealthCheckResult } from "./health.ts";
 import type { Logger } from "./logger.ts";
+import type { OutboxProtocol } from "./queue/outbox.ts";
 import type { TaskQueueProtocol } from "./queue/task-queue.ts";
 import type { Random } from "./random.ts";
 import type { StateStoreProtocol } from "./state-store.ts";
@@ -23,6 +24,11 @@ export interface TaskBackend {
   /** Opens a queue by its name in the store; two calls with one name give objects over the same jobs. */
   queue(name: string, options?: QueueOptions): TaskQueueProtocol;
   readonly state?: StateStoreProtocol;
+  /**
+   * The outbox of a queue of another backend, by that queue's name in the application. Absent without the capability
+   * `transactions`.
+   */
+  outbox?(name: string): OutboxProtocol;
   keeper?(): KeeperSpec;
   /** Never rejects, and holds no secrets. */
   health(): Promise<HealthCheckResult>;

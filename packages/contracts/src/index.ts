@@ -127,6 +127,13 @@ export {
   type DeadLetterStats,
 } from "./queue/dead-letters.ts";
 export { TopicSubscription } from "./topic-subscription.ts";
+export type {
+  OutboxBatch,
+  OutboxProtocol,
+  OutboxReply,
+  OutboxReport,
+  OutboxRequest,
+} from "./queue/outbox.ts";
 export { SettledSubscription, SettledWaiters } from "./queue/settled-waiters.ts";
 export {
   QueueShorthands,

@@ -1,6 +1,7 @@
 import { systemClock, systemRandom, type TaskBackend, type TaskBackendFactory } from "@lexigram/contracts";
 import { assemblePostgresBackend, postgresBackendOf, type PostgresBackendParts } from "./postgres-backend.ts";
 import type { PostgresBackendOptions } from "./postgres-backend-options.ts";
+import { PostgresOutbox } from "./outbox/postgres-outbox.ts";
 import { StoredQueue } from "./queue/stored-queue.ts";
 import { PostgresStateStore } from "./state/postgres-state-store.ts";
 
@@ -15,6 +16,8 @@ const PARTS: PostgresBackendParts = {
       onClose,
     }),
   state: ({ stored, backend }) => new PostgresStateStore({ stored, clock: backend.clock ?? systemClock }),
+  outbox: (name, { stored, backend, onClose }) =>
+    new PostgresOutbox({ name, stored, clock: backend.clock ?? systemClock, onClose }),
 };
 
 /**

@@ -3,6 +3,7 @@ import {
   ClosedError,
   type HealthCheckResult,
   type HealthStatus,
+  type OutboxProtocol,
   QUEUE_NAME,
   type QueueOptions,
   type StateStoreProtocol,
@@ -14,6 +15,7 @@ import {
 import type { DatabaseHealth, SharedDatabase } from "./connection/database.ts";
 import { openDatabase } from "./connection/open-database.ts";
 import { StoredSchema } from "./migrations/stored-schema.ts";
+import { outboxHealth, type OutboxHealth, outboxWarnings } from "./outbox/outbox-health.ts";
 import {
   connectionOptions,
   type PostgresBackendOptions,
@@ -45,6 +47,10 @@ export interface PostgresBackendParts {
     opened: OpenedBackend & { readonly onClose: (queue: TaskQueueProtocol) => void },
   ): TaskQueueProtocol;
   state(opened: OpenedBackend): StateStoreProtocol;
+  outbox(
+    name: string,
+    opened: OpenedBackend & { readonly onClose: (outbox: OutboxProtocol) => void },
+  ): OutboxProtocol;
 }
 
 /** A connection that is made anew is of no use now, and may be in a moment. */
@@ -57,7 +63,7 @@ function statusOf(health: DatabaseHealth): HealthStatus {
 function detailsOf(
   { latencyMs, mode, pool, listener, server }: DatabaseHealth,
   stored: StoredSchema,
-  inSchema: SchemaHealth | undefined,
+  inSchema: Inspection | undefined,
   queues: number,
 ): Record<string, unknown> {
   return {
@@ -72,10 +78,18 @@ function detailsOf(
   };
 }
 
+interface Inspection extends SchemaHealth {
+  readonly outbox?: OutboxHealth;
+}
+
 /** What can be told only while the server answers. */
-async function inspected(database: SharedDatabase, stored: StoredSchema): Promise<SchemaHealth | undefined> {
+async function inspected(database: SharedDatabase, stored: StoredSchema): Promise<Inspection | undefined> {
   try {
-    return await schemaHealth(database, stored.name);
+    const health = await schemaHealth(database, stored.name);
+    // A schema that nobody has used yet is none.
+    const outbox = await outboxHealth(database, stored.name).catch(() => undefined);
+    if (outbox === undefined) return health;
+    return { ...health, outbox, warnings: [...health.warnings, ...outboxWarnings(outbox)] };
   } catch {
     return undefined;
   }
@@ -99,27 +113,38 @@ export function assemblePostgresBackend(
   const database = openDatabase(checked);
   const stored = new StoredSchema({ database, schema, clock });
   const open = new Set<TaskQueueProtocol>();
+  const outboxes = new Set<OutboxProtocol>();
   const opened = { stored, backend: options };
   const state = parts.state(opened);
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
-    for (const queue of open) await queue.close();
+    for (const opened of [...open, ...outboxes]) await opened.close();
     await state.close();
     await database.close();
+  }
+
+  function checkName(name: string): void {
+    if (closing !== undefined) throw new ClosedError({ resource: "postgres backend" });
+    if (!QUEUE_NAME.test(name))
+      throw new TaskConfigError(
+        `"${name}" is no name for a queue`,
+        { path: "queueName" },
+        { hint: "use 1 to 128 letters, digits, and . _ - : , beginning with a letter or digit" },
+      );
   }
 
   return {
     type: "postgres",
     state,
+    outbox(name) {
+      checkName(name);
+      const outbox = parts.outbox(name, { ...opened, onClose: (closed) => outboxes.delete(closed) });
+      outboxes.add(outbox);
+      return outbox;
+    },
     queue(name, queueOptions = {}) {
-      if (closing !== undefined) throw new ClosedError({ resource: "postgres backend" });
-      if (!QUEUE_NAME.test(name))
-        throw new TaskConfigError(
-          `"${name}" is no name for a queue`,
-          { path: "queueName" },
-          { hint: "use 1 to 128 letters, digits, and . _ - : , beginning with a letter or digit" },
-        );
+      checkName(name);
       refuseUnknown("a postgres queue", queueOptions, QUEUE_OPTIONS);
       const queue = parts.queue(name, queueOptions, { ...opened, onClose: (closed) => open.delete(closed) });
       open.add(queue);

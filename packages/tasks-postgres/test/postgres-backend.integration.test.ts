@@ -6,6 +6,7 @@ import {
   systemClock,
   systemRandom,
   TaskConfigError,
+  type OutboxProtocol,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
 import { freePort, sharedServers } from "@lexigram/services";
@@ -40,6 +41,17 @@ function showing() {
         },
       } as TaskQueueProtocol;
       return queue;
+    },
+    outbox(name, opened) {
+      stores.push(opened.stored);
+      const outbox = {
+        close() {
+          closed.push(`outbox of ${name}`);
+          opened.onClose(outbox);
+          return Promise.resolve();
+        },
+      } as OutboxProtocol;
+      return outbox;
     },
     state(opened) {
       stores.push(opened.stored);
@@ -80,6 +92,7 @@ describe("the postgres backend", () => {
     expect([backend.type, backend.state]).toEqual(["postgres", expect.anything()]);
     const first = backend.queue("emails", { enqueueTimeoutMs: 5 });
     backend.queue("reports");
+    backend.outbox?.("mail");
     expect(given).toEqual([
       ["emails", { enqueueTimeoutMs: 5 }, "shop"],
       ["reports", {}, "shop"],
@@ -87,7 +100,8 @@ describe("the postgres backend", () => {
     expect(new Set(stores).size).toBe(1);
     await first.close();
     await Promise.all([backend.close(), backend.close()]);
-    expect(closed).toEqual(["emails", "reports", "state"]);
+    expect(closed).toEqual(["emails", "reports", "outbox of mail", "state"]);
+    expect(() => backend.outbox?.("mail")).toThrow(ClosedError);
     expect(() => backend.queue("emails")).toThrow(ClosedError);
     await expect(stores[0]?.database.run(ONE, [], { subject: "emails" })).rejects.toThrow(ClosedError);
     expect((await backend.health()).status).toBe("unhealthy");

@@ -1,5 +1,6 @@
-import type { Clock, Timer } from "@lexigram/contracts";
+import type { Clock } from "@lexigram/contracts";
 import type { Database } from "../connection/database.ts";
+import { Wait } from "../connection/wait.ts";
 import type { QueueCalls } from "./queue-calls.ts";
 
 /** A wake may be missed, and the lease of a job that somebody else took may end: so long is nobody idle without a look. */
@@ -113,40 +114,5 @@ export class WorkSignal {
       });
     await this.#subscription;
     this.#hears = !this.#closed;
-  }
-}
-
-/** One wait: over when woken, aborted, or ended. */
-class Wait {
-  readonly over: Promise<undefined>;
-  readonly wake: () => void;
-  isOver = false;
-  readonly #clock: Clock;
-  readonly #signal: AbortSignal;
-  #timer: Timer | undefined;
-  #finish: () => void = () => {};
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock;
-    this.#signal = signal;
-    this.over = new Promise((resolve) => (this.#finish = () => resolve(undefined)));
-    this.wake = () => {
-      this.isOver = true;
-      this.#finish();
-    };
-    signal.addEventListener("abort", this.wake);
-  }
-
-  async atMost(ms: number): Promise<void> {
-    await Promise.race([
-      this.over,
-      new Promise<void>((resolve) => (this.#timer = this.#clock.setTimer(resolve, ms))),
-    ]);
-    this.#timer?.cancel();
-  }
-
-  end(): void {
-    this.#timer?.cancel();
-    this.#signal.removeEventListener("abort", this.wake);
   }
 }

@@ -31,6 +31,8 @@ export interface BackendEntry {
   readonly queueName: string;
   /** The entry whose backend keeps its state. */
   readonly state: string | undefined;
+  /** The entry whose backend keeps what is on its way here. */
+  readonly outbox: string | undefined;
   readonly consume: boolean;
   readonly concurrency: number | undefined;
   readonly weight: number;
@@ -127,6 +129,7 @@ function entryOf(
     settings: backend === undefined ? settingsOf(type, options, path) : {},
     queueName: options.queueName ?? options.name,
     state: options.state,
+    outbox: options.outbox,
     consume: options.consume ?? true,
     concurrency: options.concurrency,
     weight: options.weight ?? 1,
@@ -140,17 +143,23 @@ function entryOf(
 
 function assertNames(entries: readonly NamedBackendOptions[], path: string): void {
   const names = entries.map(({ name }) => name);
-  for (const [i, { name, state }] of entries.entries()) {
+  for (const [i, entry] of entries.entries()) {
+    const { name } = entry;
     const first = names.indexOf(name);
     if (first < i)
       refuse(`${path}.${i}.name`, `"${name}" is taken by ${path}.${first}`, "give each queue its own name");
-    if (state === undefined || names.includes(state)) continue;
-    const near = nearest(state, names);
-    refuse(
-      `${path}.${i}.state`,
-      `names no entry: there is no "${state}"`,
-      near === undefined ? `entries: ${names.join(", ")}` : `did you mean "${near}"?`,
-    );
+    for (const field of ["state", "outbox"] as const) {
+      const other = entry[field];
+      if (other === undefined || names.includes(other)) continue;
+      const near = nearest(other, names);
+      refuse(
+        `${path}.${i}.${field}`,
+        `names no entry: there is no "${other}"`,
+        near === undefined ? `entries: ${names.join(", ")}` : `did you mean "${near}"?`,
+      );
+    }
+    if (entry.outbox === name)
+      refuse(`${path}.${i}.outbox`, "is the queue itself", "leave it out, or name an entry of type postgres");
   }
 }
 

@@ -37,6 +37,11 @@ export interface NamedBackendOptions extends BackendSelection {
   readonly queueName?: string;
   /** The entry whose backend keeps the state of this queue. Default: its own; where that has none, memory. */
   readonly state?: string;
+  /**
+   * The entry whose store takes what is enqueued here with a `transaction`, and hands it on after the commit. That is
+   * one of type `postgres`, and the transaction is one of its database. Default: none; the queue's own store is asked.
+   */
+  readonly outbox?: string;
   /** Whether workers of this process claim from it. Default true. */
   readonly consume?: boolean;
   /** Attempts of this queue that run at once in this process, at most. Default: as many as there are slots. */

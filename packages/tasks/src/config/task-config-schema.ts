@@ -78,6 +78,7 @@ const entryFields = {
   ...selection,
   queueName: queueName.optional(),
   state: text.optional(),
+  outbox: text.optional(),
   consume: flag.optional(),
   concurrency: whole(1).optional(),
   weight: numeric("a number above 0", (n) => n > 0).optional(),

@@ -29,7 +29,7 @@ import { EnqueueLane, type EnqueueResult, isRefusal } from "./enqueue-lane.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
 import { checkHeaderBytes, checkHeaders, headersOf } from "./job-headers.ts";
 import { checkEnqueueOptions, plainJob, policyOf, withOptions } from "./new-job.ts";
-import type { QueueDefaults } from "./queue-binding.ts";
+import type { OutboxBinding, QueueDefaults } from "./queue-binding.ts";
 import { checkRoundTrip } from "./round-trip.ts";
 import { QueuedTaskHandle, type TaskHandle } from "./task-handle.ts";
 
@@ -39,6 +39,7 @@ export interface DispatchTarget {
   readonly queue: TaskQueueProtocol;
   readonly state?: StateStoreProtocol | undefined;
   readonly defaults?: QueueDefaults | undefined;
+  readonly outbox?: Pick<OutboxBinding, "outbox"> | undefined;
 }
 
 export interface DispatchServices {
@@ -265,7 +266,7 @@ export class DispatchCore {
     }
     if (options?.transaction === undefined) return lane.push(job, spec.output, false) as Promise<TaskHandle>;
     const [result] = await lane.pushMany([job], options.transaction);
-    return lane.handle(job, unwrap(result as NonNullable<typeof result>), spec.output);
+    return lane.handle(job, unwrap(result as NonNullable<typeof result>), spec.output, options.transaction);
   }
 
   #job(request: JobRequest, parsed: unknown, inherited: Headers, lane: EnqueueLane): NewJob {
@@ -303,6 +304,7 @@ export class DispatchCore {
         session: `${this.#session}.${this.#lanes.size}`,
         enqueueTimeoutMs: enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS,
         activity,
+        outbox: target.outbox?.outbox,
       },
     );
     this.#lanes.set(target, lane);
@@ -316,7 +318,7 @@ async function sendGroup(group: Group, results: EnqueueResult[]): Promise<void> 
   for (let i = 0; i < jobs.length; i++) {
     const answer = answers[i] as NonNullable<(typeof answers)[number]>;
     results[positions[i] as number] = answer.ok
-      ? ok(lane.handle(jobs[i] as NewJob, answer.value, outputs[i]))
+      ? ok(lane.handle(jobs[i] as NewJob, answer.value, outputs[i], group.transaction))
       : answer;
   }
 }

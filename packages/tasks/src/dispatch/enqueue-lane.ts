@@ -1,5 +1,6 @@
 import {
   type AnySchema,
+  type CallName,
   type Clock,
   DuplicateTaskError,
   type Enqueued,
@@ -7,6 +8,7 @@ import {
   JobNotFoundError,
   type NewJob,
   ok,
+  type OutboxProtocol,
   QueueFullError,
   QueueUnavailableError,
   resending,
@@ -18,6 +20,7 @@ import {
   UnsupportedError,
 } from "@lexigram/contracts";
 import type { Activity } from "../worker/activity.ts";
+import { Arrival } from "./arrival.ts";
 import { withHint } from "./refusal-hints.ts";
 import { type HandleSource, QueuedTaskHandle, type TaskHandle } from "./task-handle.ts";
 
@@ -30,6 +33,8 @@ export interface LaneServices {
   /** Milliseconds. */
   readonly enqueueTimeoutMs: number;
   readonly activity: Activity | undefined;
+  /** Where jobs go that are enqueued in a transaction; absent: to the queue. */
+  readonly outbox?: OutboxProtocol | undefined;
 }
 
 /** Jobs of one call, so that a batch stays a small part of a store's second. */
@@ -125,7 +130,7 @@ export class EnqueueLane {
         const answers =
           transaction === undefined
             ? await this.#resending(batch, name)
-            : await this.source.queue.enqueueMany(batch, { ...name, transaction });
+            : await this.#joining(batch, name, transaction);
         if (answers.length !== batch.length) throw tooFew();
         const explained = answers.every(({ ok }) => ok) ? answers : answers.map(withHint);
         if (batch === jobs) return explained;
@@ -138,8 +143,23 @@ export class EnqueueLane {
     }
   }
 
+  #joining(
+    jobs: readonly NewJob[],
+    name: CallName,
+    transaction: TransactionHandle,
+  ): Promise<readonly Result<Enqueued, TaskQueueError>[]> {
+    const { outbox } = this.#services;
+    if (outbox !== undefined) return outbox.add(transaction, jobs);
+    return this.source.queue.enqueueMany(jobs, { ...name, transaction });
+  }
+
   /** The handle of a stored job; tells who listens. */
-  handle(job: NewJob, enqueued: Enqueued, output: AnySchema | undefined): TaskHandle {
+  handle(
+    job: NewJob,
+    enqueued: Enqueued,
+    output: AnySchema | undefined,
+    transaction?: TransactionHandle,
+  ): TaskHandle {
     const { emitter, queueName } = this.source;
     const { id, outcome } = enqueued;
     if (emitter !== undefined && outcome !== "existing" && emitter.has("task.queued"))
@@ -150,7 +170,9 @@ export class EnqueueLane {
         taskId: id,
         delayMs: job.delayMs ?? 0,
       });
-    return new QueuedTaskHandle(this.source, id, outcome, job.task, output);
+    const { clock, outbox } = this.#services;
+    const arrival = transaction === undefined || outbox === undefined ? undefined : new Arrival(clock);
+    return new QueuedTaskHandle(this.source, id, outcome, job.task, output, arrival);
   }
 
   async #flush(): Promise<void> {

@@ -63,7 +63,11 @@ export interface EnqueueOptions {
   readonly maxRecoveries?: number;
   /** Keeps the result this long; `null`: for ever. */
   readonly resultTtl?: Duration | null;
-  /** Joins the caller's transaction; refused with `UnsupportedError` by queues that cannot. */
+  /**
+   * Joins the caller's transaction: the job is there when that is committed. A queue whose entry names an `outbox` is
+   * given the job after the commit; one whose store has no transactions and that names none refuses with
+   * `UnsupportedError`.
+   */
   readonly transaction?: TransactionHandle;
 }
 

@@ -1,4 +1,10 @@
-import type { QueuePolicy, StateStoreProtocol, TaskBackend, TaskQueueProtocol } from "@lexigram/contracts";
+import type {
+  OutboxProtocol,
+  QueuePolicy,
+  StateStoreProtocol,
+  TaskBackend,
+  TaskQueueProtocol,
+} from "@lexigram/contracts";
 import type { Backoff } from "../retry/backoff.ts";
 
 /** What a queue gives to its jobs when neither call nor task says otherwise, field by field. Milliseconds. */
@@ -7,6 +13,14 @@ export interface QueueDefaults {
   readonly maxRetries: number | undefined;
   readonly timeoutMs: number | null | undefined;
   readonly backoff: Partial<Backoff> | undefined;
+}
+
+/** How jobs that are enqueued in a transaction come to a queue whose store has none. */
+export interface OutboxBinding {
+  /** Where they are stored with the transaction. */
+  readonly outbox: OutboxProtocol;
+  /** The queue, as an object of the relay's own. */
+  readonly target: TaskQueueProtocol;
 }
 
 /** A queue of the application: its name here, its queue object, and how this process treats it. */
@@ -19,6 +33,8 @@ export interface QueueBinding {
   /** The store of results (where the queue has none), progress and records: the backend's own, or another one's. */
   readonly state: StateStoreProtocol;
   readonly defaults: QueueDefaults;
+  /** Absent: a transaction goes to the queue itself. */
+  readonly outbox?: OutboxBinding | undefined;
   /** Whether workers of this process claim from it. */
   readonly consume: boolean;
   /** Attempts of this queue that run at once in this process, at most; absent: as many as there are slots. */

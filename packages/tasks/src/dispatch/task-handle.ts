@@ -31,6 +31,7 @@ import type { CodecRegistry } from "../job/codec-registry.ts";
 import { followProgress, type JobEnd } from "../progress/followed-progress.ts";
 import { JOB_STATUS_OF } from "../results/result-record.ts";
 import { waitForOutcome } from "../results/result-waiter.ts";
+import type { Arrival } from "./arrival.ts";
 import { StoredEndings } from "./stored-endings.ts";
 
 export interface ResultOptions {
@@ -96,6 +97,8 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   /** Unknown of a job that was found by its id. */
   readonly #taskName: string | undefined;
   readonly #output: AnySchema | undefined;
+  /** Of a job that its queue does not know yet. */
+  readonly #arrival: Arrival | undefined;
 
   constructor(
     source: HandleSource,
@@ -103,12 +106,14 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
     outcome: Enqueued["outcome"],
     taskName: string | undefined,
     output: AnySchema | undefined,
+    arrival?: Arrival,
   ) {
     this.#source = source;
     this.id = id;
     this.outcome = outcome;
     this.#taskName = taskName;
     this.#output = output;
+    this.#arrival = arrival;
   }
 
   get queueName(): string {
@@ -119,7 +124,10 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
     refuseUnknownOptions("handle.result", options, ["timeout", "signal"]);
     signalOption("handle.result", options.signal);
     const { id } = this;
-    const ending = await this.#ending(options);
+    const ending =
+      this.#arrival === undefined
+        ? await this.#ending(options)
+        : await this.#arrival.resultOf(options, (left) => this.#ending(left));
     switch (ending.status) {
       case "completed": {
         const value = ending.value();

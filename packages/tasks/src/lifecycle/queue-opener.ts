@@ -11,7 +11,7 @@ import {
 } from "@lexigram/contracts";
 import type { BackendEntry } from "../config/backend-entries.ts";
 import type { TaskBackendRegistry } from "../dispatch/backend-registry.ts";
-import type { QueueBinding } from "../dispatch/queue-binding.ts";
+import type { OutboxBinding, QueueBinding } from "../dispatch/queue-binding.ts";
 
 /** Puts something around a queue before anybody sees it. */
 export type QueueWrapper = (queue: TaskQueueProtocol, entry: BackendEntry) => TaskQueueProtocol;
@@ -37,6 +37,9 @@ const closedBefore = (entry: BackendEntry, cause: ClosedError): TaskConfigError 
 const MEMORY = "memory";
 /** Two names of one type share their connections. */
 const SAME_TYPE: Readonly<Record<string, string>> = { amqp: "rabbitmq" };
+
+/** So long does a queue remember what a relay sent: half of it is how long a relay may be away. */
+const RELAYED_FOR_MS = 7 * 24 * 60 * 60_000;
 
 /** What one call has opened so far, in the order of opening. */
 class Haul {
@@ -140,7 +143,8 @@ export class QueueOpener {
       // The first word with the store: a server that is away is found now, not at the first job.
       await queue.getTaskCount();
       if (entry.policy !== undefined) await queue.setPolicy(entry.policy);
-      return bindingOf(entry, queue, backend, await this.#stateOf(entry, backend, haul));
+      const state = await this.#stateOf(entry, backend, haul);
+      return bindingOf(entry, queue, backend, state, this.#outboxOf(entry, backend, haul));
     } catch (error) {
       const isOver = closed.has(backend) || (opened !== undefined && closed.has(opened));
       throw isOver && error instanceof ClosedError ? closedBefore(entry, error) : this.#failed(entry, error);
@@ -171,6 +175,22 @@ export class QueueOpener {
     const memory = await this.#made(MEMORY, {}, haul);
     if (memory.state === undefined) throw new TypeError("the memory backend has no state store");
     return memory.state;
+  }
+
+  #outboxOf(entry: BackendEntry, own: TaskBackend, haul: Haul): OutboxBinding | undefined {
+    if (entry.outbox === undefined) return undefined;
+    const named = this.#byEntry.get(entry.outbox);
+    if (named?.outbox === undefined)
+      throw new TaskConfigError(
+        named === undefined
+          ? `queue "${entry.name}" has its outbox in "${entry.outbox}", which is no entry`
+          : `queue "${entry.name}" has its outbox in "${entry.outbox}", whose backend of type "${named.type}" has no transactions`,
+        { path: `tasks.backends.${entry.name}.outbox` },
+        { hint: "name an entry of type postgres" },
+      );
+    const target = own.queue(entry.queueName, { enqueueTimeoutMs: RELAYED_FOR_MS });
+    haul.queues.push(target);
+    return { outbox: named.outbox(entry.name), target };
   }
 
   #failed(entry: BackendEntry, error: unknown): unknown {
@@ -211,6 +231,7 @@ function bindingOf(
   queue: TaskQueueProtocol,
   backend: TaskBackend,
   state: StateStoreProtocol,
+  outbox: OutboxBinding | undefined,
 ): QueueBinding {
   const { name, primary, consume, concurrency, weight, policy, priority, maxRetries, timeoutMs, backoff } =
     entry;
@@ -221,6 +242,7 @@ function bindingOf(
     backend,
     state,
     defaults: { priority, maxRetries, timeoutMs, backoff },
+    outbox,
     consume,
     concurrency,
     weight,

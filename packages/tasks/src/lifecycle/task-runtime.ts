@@ -30,6 +30,7 @@ import { deadLettersOf, resultStoreOf } from "./stores-of-queues.ts";
 import { OnDemandPool } from "./on-demand-pool.ts";
 import { QueueOpener } from "./queue-opener.ts";
 import { eventBusRelay, hookRelay } from "./relays.ts";
+import { OutboxRelays } from "./outbox-relays.ts";
 import type { TaskTesting } from "./task-testing.ts";
 import { WorkerRecords } from "./worker-records.ts";
 import { INLINE_SLOTS, inlineMode } from "../testing/inline-mode.ts";
@@ -62,6 +63,7 @@ export class TaskRuntime {
   readonly #parts: TaskRuntimeParts;
   readonly #opener: QueueOpener;
   readonly #kept: Disposable[] = [];
+  readonly #outboxes: OutboxRelays;
   #opened: Opened | undefined;
   /** Whether the application is up, so that workers may run. */
   #isUp = false;
@@ -97,6 +99,7 @@ export class TaskRuntime {
         ["enqueue"],
       );
     fillPipeline(this.pipeline, this.logger, clock, config, this.metrics, options);
+    this.#outboxes = new OutboxRelays({ clock, logger: this.logger, random });
     this.#opener = new QueueOpener({
       registry: parts.backends,
       services: { clock, random, logger: this.logger },
@@ -112,7 +115,7 @@ export class TaskRuntime {
     const bindings = await this.#opener.open(entries);
     this.#opened = this.#assemble(new QueueSet(bindings));
     this.#beWatched();
-    for (const binding of bindings) this.#announcePolicy(binding);
+    for (const binding of bindings) this.#hasOpened(binding);
   }
 
   get queues(): QueueSet {
@@ -169,6 +172,7 @@ export class TaskRuntime {
    */
   async startWorkers(): Promise<void> {
     this.#isUp = true;
+    this.#outboxes.start();
     await this.#startPool();
   }
 
@@ -198,7 +202,7 @@ export class TaskRuntime {
   async addQueue(entry: BackendEntry): Promise<QueueBinding> {
     const [binding] = await this.#opener.open([this.#parts.testing === undefined ? entry : inMemory(entry)]);
     this.queues.add(binding!);
-    this.#announcePolicy(binding!);
+    this.#hasOpened(binding!);
     return binding!;
   }
 
@@ -213,6 +217,7 @@ export class TaskRuntime {
       await this.#opened.results.close();
       await this.#opened.progressStore.close();
     }
+    await this.#outboxes.stop();
     await this.#opener.close();
     for (const thing of this.#kept.splice(0)) thing[Symbol.dispose]();
   }
@@ -241,7 +246,8 @@ export class TaskRuntime {
     this.#kept.push(watching);
   }
 
-  #announcePolicy(binding: QueueBinding): void {
+  #hasOpened(binding: QueueBinding): void {
+    this.#outboxes.add(binding);
     if (binding.policy !== undefined) this.emitter.emit("queue.policy", { queueName: binding.name });
   }
 
@@ -343,6 +349,7 @@ function inMemory(entry: BackendEntry): BackendEntry {
     settings: {},
     queueName: entry.name,
     state: undefined,
+    outbox: undefined,
   };
 }
 

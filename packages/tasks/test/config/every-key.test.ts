@@ -1,7 +1,10 @@
+import { once } from "node:events";
 import {
   type Clock,
   type Logger,
   named,
+  ok,
+  type OutboxProtocol,
   QueueUnavailableError,
   RemoteTaskError,
   silentLogger,
@@ -454,6 +457,32 @@ const PROOFS: Record<string, Proof> = {
       ],
     });
     expect(app.get(named(StateStoreProtocol, "a"))).toBe(b.state);
+  },
+  "backends[].outbox": async () => {
+    const stored: unknown[] = [];
+    const outbox: OutboxProtocol = {
+      add: async (transaction, jobs) => {
+        stored.push(transaction, ...jobs.map(({ task: name }) => name));
+        return jobs.map(({ id }) => ok({ id, outcome: "accepted" }));
+      },
+      take: async () => ({ state: "empty" }),
+      rename: async () => {},
+      release: async () => {},
+      waitForJobs: async (_maxMs, signal) => void (signal.aborted || (await once(signal, "abort"))),
+      close: async () => {},
+    };
+    const names: string[] = [];
+    const backend: TaskBackend = { ...memoryBackend(), outbox: (name) => (names.push(name), outbox) };
+    await using app = await started({
+      backends: [
+        { name: "a", backend: memoryBackend(), outbox: "b" },
+        { name: "b", backend },
+      ],
+    });
+    const transaction = {};
+    await app.get(TaskDispatcher).enqueue(done, 1, { transaction });
+    expect(names).toEqual(["a"]);
+    expect(stored).toEqual([transaction, "done"]);
   },
   "backends[].consume": () =>
     withEntry(
