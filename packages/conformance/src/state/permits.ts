@@ -110,11 +110,11 @@ export const permits: readonly StateCase[] = [
     name: "starts a holder's time anew when it asks again",
     run: async (env) => {
       const key = env.name("permits");
-      const ask = { holder: "a", limit: 1, n: 1, ttlMs: env.span(4) };
+      const ask = { holder: "a", limit: 1, n: 1, ttlMs: env.span(10) };
       await env.store.acquire(key, ask);
-      await env.pass(env.span(3));
+      await env.pass(env.span(6));
       await env.store.acquire(key, ask);
-      await env.pass(env.span(3));
+      await env.pass(env.span(6));
       same(
         await env.store.acquire(key, { ...ask, holder: "b" }),
         0,
