@@ -97,10 +97,11 @@ BEGIN
   WITH stored AS (
     INSERT INTO @job (queue, id, seq, task, priority, data, encoding, headers, created, due, expires, key, unique_key,
       unique_until, unique_ttl, depends, barrier, notifies, max_recoveries, result_ttl)
-    SELECT given, t.i, nextval('@place'), t.t, t.p, t.d, t.e, t.h, now, now + t.y, now + t.x, t.k, t.u, t.m, t.w, t.o, t.b,
-      t.n, t.r, t.l
-    FROM json_to_recordset(jobs) t (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint, k text, u text,
-      m text, w bigint, c text, o text[], b integer, n text, r integer, l bigint)
+    SELECT given, t.i, t.seq, t.t, t.p, t.d, t.e, t.h, now, now + t.y, now + t.x, t.k, t.u, t.m, t.w, t.o, t.b, t.n, t.r, t.l
+    FROM (SELECT nextval('@place') AS seq, o.* FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text,
+      h text, y bigint, x bigint, k text, u text, m text, w bigint, c text, o text[], b integer, n text, r integer,
+      l bigint)) t
+    ORDER BY t.i COLLATE "C", t.seq
     ON CONFLICT DO NOTHING RETURNING id)
   SELECT array_agg(id) INTO ids FROM stored;
   RETURN coalesce(ids, '{}');

@@ -32,8 +32,10 @@ DECLARE
 BEGIN
   WITH stored AS (
     INSERT INTO @job (queue, id, seq, task, priority, data, encoding, headers, created, due)
-    SELECT given, t.i, nextval('@place'), t.t, t.p, t.d, t.e, t.h, now, now + t.y
-    FROM json_to_recordset(jobs) t (i text, t text, p smallint, d text, e text, h text, y bigint)
+    SELECT given, t.i, t.seq, t.t, t.p, t.d, t.e, t.h, now, now + t.y
+    FROM (SELECT nextval('@place') AS seq, o.* FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text,
+      h text, y bigint)) t
+    ORDER BY t.i COLLATE "C", t.seq
     ON CONFLICT DO NOTHING
     RETURNING id, seq, priority, octet_length(data) AS size, job.due)
   SELECT array_agg(id) FILTER (WHERE due IS NULL) AS ids, array_agg(seq) FILTER (WHERE due IS NULL) AS places,
@@ -158,11 +160,11 @@ DECLARE
   gone bigint[] := '{0,0,0,0}';
   answer @@delivery;
 BEGIN
+  x := @@context(given, false);
   SELECT seq, until, no INTO last FROM @call WHERE queue = given AND session = name;
   IF NOT FOUND THEN
     INSERT INTO @call (queue, session) VALUES (given, name) ON CONFLICT DO NOTHING RETURNING seq, until, no INTO last;
   END IF;
-  x := @@context(given, false);
   -- What only time brings is looked for once a second.
   answer.head := CASE WHEN x.swept < x.now - 1000 THEN '{"refused":"once"}' ELSE '{"refused":"mostly"}' END;
   SELECT (SELECT until FROM @lease WHERE queue::bigint = given ORDER BY until LIMIT 1) AS lease,
@@ -203,6 +205,7 @@ BEGIN
       SELECT f.ctid AS at, f.id, f.size, f.special FROM @ready f WHERE f.queue = given AND f.section IS NULL
       ORDER BY f.np, f.place LIMIT slots + ahead FOR UPDATE SKIP LOCKED) r;
     IF odd THEN
+      IF promoted > 0 THEN PERFORM @@add(given, ARRAY[0, -promoted, 0, promoted, 0, 0, 0, 0, 0, 0, 0]); END IF;
       RETURN NEXT answer;
       RETURN;
     END IF;
@@ -252,9 +255,9 @@ BEGIN
   IF done > 0 AND leaves AND pg_try_advisory_xact_lock(#trim, given) THEN
     gone := @@trim_done(x, greatest(500, 2 * done), done);
   END IF;
-  IF done + n > 0 THEN
-    PERFORM @@add(given, ARRAY[0, 0, 0, -n, n - done, CASE WHEN leaves THEN done ELSE 0 END - gone[2], 0, -gone[3], -gone[4],
-      CASE WHEN leaves THEN done ELSE 0 END - gone[1], 0]);
+  IF done + n + promoted > 0 THEN
+    PERFORM @@add(given, ARRAY[0, -promoted, 0, promoted - n, n - done, CASE WHEN leaves THEN done ELSE 0 END - gone[2],
+      0, -gone[3], -gone[4], CASE WHEN leaves THEN done ELSE 0 END - gone[1], 0]);
   END IF;
   answer.head := json_build_object('lost', lost, 'cancelled', '{}'::text[], 'paused', x.paused, 'number', claimed::text,
     'due', greatest(0, floor(least(first.lease, first.expiry, first.delay, CASE WHEN n > 0 THEN x.up + lease_ms END)
@@ -269,7 +272,7 @@ BEGIN
   ORDER BY t.ordinal;
 END $f$;
 
--- Makes due plain jobs pending. Answers how many.
+-- Makes due plain jobs pending. Answers how many, which no counter knows of yet.
 CREATE FUNCTION @@promote_plain(x @@context) RETURNS integer LANGUAGE plpgsql AS $f$
 DECLARE
   rows tid[];
@@ -283,7 +286,6 @@ BEGIN
   INSERT INTO @ready (queue, np, place, id, size, special)
   SELECT x.q, -j.priority, j.seq, t.id, octet_length(j.data), false FROM unnest(ids) t (id)
   CROSS JOIN LATERAL (SELECT priority, seq, data FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j;
-  PERFORM @@add(x.q, ARRAY[0, -cardinality(ids), 0, cardinality(ids), 0, 0, 0, 0, 0, 0, 0]);
   RETURN cardinality(ids);
 END $f$;
 `;
