@@ -260,8 +260,8 @@ BEGIN
       0, -gone[3], -gone[4], CASE WHEN leaves THEN done ELSE 0 END - gone[1], 0]);
   END IF;
   answer.head := json_build_object('lost', lost, 'cancelled', '{}'::text[], 'paused', x.paused, 'number', claimed::text,
-    'due', greatest(0, floor(least(first.lease, first.expiry, first.delay, CASE WHEN n > 0 THEN x.up + lease_ms END)
-      - x.exact))::bigint, 'news', CASE WHEN promoted > 0 THEN '1' ELSE '' END || coalesce(ended::text, '[]'));
+    'due', @@span_to(least(first.lease, first.expiry, first.delay, CASE WHEN n > 0 THEN x.up + lease_ms END), x.exact),
+    'news', CASE WHEN promoted > 0 THEN '1' ELSE '' END || coalesce(ended::text, '[]'));
   RETURN NEXT answer;
   IF n = 0 THEN RETURN; END IF;
   RETURN QUERY

@@ -194,7 +194,12 @@ BEGIN
     SELECT ctid FROM @unique_key WHERE queue = x.q AND ends <= x.now ORDER BY ends LIMIT 500));
 END $f$;
 
--- When time alone makes work, in milliseconds from now.
+-- Milliseconds until an instant; nothing when there is none.
+CREATE FUNCTION @@span_to(at double precision, exact double precision) RETURNS bigint LANGUAGE sql IMMUTABLE AS $f$
+  SELECT CASE WHEN at > exact THEN floor(at - exact)::bigint WHEN at IS NOT NULL THEN 0 END
+$f$;
+
+-- When time alone makes work, in milliseconds from now; nothing when it makes none.
 CREATE FUNCTION @@due_in(x @@context) RETURNS bigint LANGUAGE plpgsql AS $f$
 DECLARE
   at double precision;
@@ -205,7 +210,7 @@ BEGIN
     (SELECT e.at FROM @expiry e WHERE e.queue = x.q ORDER BY e.at LIMIT 1),
     (SELECT until FROM @lease WHERE queue::bigint = x.q ORDER BY until LIMIT 1),
     @@next_refill(x));
-  RETURN greatest(0, floor(at - x.exact))::bigint;
+  RETURN @@span_to(at, x.exact);
 END $f$;
 
 -- Trims records, forgets what is over, and writes the counters.
