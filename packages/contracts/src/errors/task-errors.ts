@@ -89,7 +89,7 @@ export class UnsupportedError extends TaskError<"LEX_ERR_TASK_UNSUPPORTED"> {
 export class QueueUnavailableError extends TaskError<"LEX_ERR_TASK_QUEUE_UNAVAILABLE"> {
   readonly code = "LEX_ERR_TASK_QUEUE_UNAVAILABLE";
   constructor(fields: TaskErrorFields["LEX_ERR_TASK_QUEUE_UNAVAILABLE"], options?: LexigramErrorOptions) {
-    const fate = fields.accepted === "unknown" ? `; ${fields.ids.length} jobs may have been accepted` : "";
+    const fate = fields.accepted === "unknown" ? `; ${unknownFate(fields.ids.length)}` : "";
     super(
       `the store of queue "${fields.queue}" is unavailable${fate}`,
       fields,
@@ -99,6 +99,12 @@ export class QueueUnavailableError extends TaskError<"LEX_ERR_TASK_QUEUE_UNAVAIL
       ),
     );
   }
+}
+
+/** @param jobs how many of them the call was about. */
+function unknownFate(jobs: number): string {
+  if (jobs === 0) return "what was asked of it may have been done";
+  return `${jobs} ${jobs === 1 ? "job" : "jobs"} may have been accepted`;
 }
 
 /** The queue, store or worker was closed before the call. */

@@ -108,6 +108,16 @@ describe("task errors", () => {
     expect(error.cause).toBe(cause);
   });
 
+  test.each([
+    [[], /; what was asked of it may have been done$/],
+    [["a"], /; 1 job may have been accepted$/],
+    [["a", "b"], /; 2 jobs may have been accepted$/],
+  ])("say of which jobs the fate is unknown: %j", (ids, says) => {
+    const fields = { queue: "q", retryable: true, ids };
+    expect(new QueueUnavailableError({ ...fields, accepted: "unknown" }).message).toMatch(says);
+    expect(new QueueUnavailableError({ ...fields, accepted: "no" }).message).toMatch(/is unavailable$/);
+  });
+
   test("turn into JSON without their stack", () => {
     expect(JSON.parse(JSON.stringify(new QueueFullError({ queue: "q", capacity: 1 })))).toEqual({
       name: "QueueFullError",

@@ -27,6 +27,7 @@ const FATE = new Statement(`SELECT pg_xact_status($1::xid8) AS fate, (SELECT cou
   FROM pg_stat_activity WHERE backend_xid = $1::xid8::xid AND state = 'idle in transaction') AS ended`);
 
 const ABORTED = "the transaction was rolled back by the server";
+const UNKNOWN = "the transaction may have been committed: look for what it wrote before you do it again";
 
 /** Lends a connection of a pool, in a transaction; see {@link Database.lend}. */
 export async function lendTransaction<T>(
@@ -132,7 +133,7 @@ async function lookedFor(
 ): Promise<void> {
   // Enough for a first look that finds nothing but silence.
   const longMs = 2 * timeoutMs;
-  const unknown = unavailable(subject, { accepted: "unknown", retryable: true }, lost);
+  const unknown = unavailable(subject, { accepted: "unknown", retryable: true }, lost, UNKNOWN);
   let fate: unknown;
   try {
     fate = await resending(

@@ -135,14 +135,19 @@ export function shownError(error: unknown): Error {
   return shown;
 }
 
-/** What a call rejects with when the store is to blame. */
+/**
+ * What a call rejects with when the store is to blame.
+ *
+ * @param hint what to do, where it is not what may be done about any call.
+ */
 export function unavailable(
   subject: string,
   fate: Pick<Fate, "accepted" | "retryable">,
   cause: unknown,
+  hint?: string,
 ): QueueUnavailableError {
   return new QueueUnavailableError(
     { queue: subject, retryable: fate.retryable, accepted: fate.accepted, ids: [] },
-    { cause: shownError(cause) },
+    { cause: shownError(cause), hint },
   );
 }

@@ -181,8 +181,12 @@ export class QueueCalls {
    * @returns the answers of the jobs.
    */
   async enqueueIn(client: TransactionClient, jobs: readonly NewJob[]): Promise<readonly string[]> {
-    const answer = await this.#valueIn(client, "enqueue_in", offersOf(jobs), this.wakeChannel);
-    return JSON.parse(answer) as string[];
+    try {
+      const answer = await this.#valueIn(client, "enqueue_in", offersOf(jobs), this.wakeChannel);
+      return JSON.parse(answer) as string[];
+    } catch (error) {
+      throw withIds(error, jobs);
+    }
   }
 
   /** Settles with a transaction of the caller's. @returns whether the delivery was held. */
@@ -295,5 +299,5 @@ function* partsOf(ids: readonly string[]): Iterable<string> {
 function withIds(error: unknown, jobs: readonly NewJob[]): unknown {
   if (!(error instanceof QueueUnavailableError) || error.fields.accepted !== "unknown") return error;
   const ids: JobId[] = jobs.map(({ id }) => id);
-  return new QueueUnavailableError({ ...error.fields, ids }, { cause: error.cause });
+  return new QueueUnavailableError({ ...error.fields, ids }, { cause: error.cause, hint: error.hint });
 }

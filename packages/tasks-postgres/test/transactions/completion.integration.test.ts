@@ -346,6 +346,10 @@ describe("ctx.transaction whose commit is not answered", { timeout: 60_000 }, ()
       notes: ["done"],
       status: "completed",
     });
+    expect(refusals[0]).toMatchObject({
+      message: expect.stringMatching(/what was asked of it may have been done$/),
+      hint: expect.stringMatching(/may have been committed/),
+    });
   });
 });
 
