@@ -112,6 +112,7 @@ describe.each([
         await taking(() =>
           expect(tasks.enqueue(mail, undefined, options)).rejects.toMatchObject({
             code: "LEX_ERR_TASK_DUPLICATE",
+            hint: "a job of a transaction that has not ended holds it; try again when that has",
           }),
         ),
       ).toBeLessThan(2_000);

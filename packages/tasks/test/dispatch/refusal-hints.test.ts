@@ -1,6 +1,7 @@
-import { type DuplicateTaskError, ResultUnavailableError } from "@lexigram/contracts";
+import { DuplicateTaskError, err, ResultUnavailableError } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
 import { task } from "../../src/define/task.ts";
+import { withHint } from "../../src/dispatch/refusal-hints.ts";
 import { Producer, rejection } from "./producer.ts";
 
 const ping = task({ name: "ping" }, () => 1);
@@ -20,6 +21,12 @@ describe("the hint of a refused enqueue", () => {
       expect((error as DuplicateTaskError).hint).not.toMatch(helpsNot);
     }
     expect(thrown.fields).toMatchObject({ queue: "main", existingId: expect.any(String) as unknown });
+  });
+
+  test("is the store's where it has one of its own", () => {
+    const fields = { queue: "main", jobId: "7", existingId: "7" };
+    const refusal = err(new DuplicateTaskError(fields, { hint: "a transaction holds it; try again later" }));
+    expect(withHint(refusal)).toBe(refusal);
   });
 });
 
