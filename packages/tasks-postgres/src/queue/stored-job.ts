@@ -23,16 +23,26 @@ export function storedBody({ data, encoding }: Body): readonly [encoding: string
   return UNSTORABLE.test(data) ? [ODD_TEXT + name, toOrderedText(data)] : [TEXT + name, data];
 }
 
+/** What {@link storedBody} was given. What somebody else has written there comes as it is: who decodes it refuses it. */
 export function bodyOf(stored: string, data: string): Body {
   const encoding = fromOrderedText(stored.slice(1));
   switch (stored[0]) {
+    case TEXT:
+      return { data, encoding };
     case BYTES:
-      return { data: new Uint8Array(Buffer.from(data, "base64")), encoding };
+      return { data: bytesOf(data) ?? data, encoding };
     case ODD_TEXT:
       return { data: fromOrderedText(data), encoding };
     default:
-      return { data, encoding };
+      return { data, encoding: stored };
   }
+}
+
+/** The bytes that a text stands for, if it is one that was written for some: what is no part of it is passed over else. */
+function bytesOf(text: string): Uint8Array | undefined {
+  const bytes = Buffer.from(text, "base64");
+  const isWhole = text.length % 4 === 0 && bytes.length === Buffer.byteLength(text, "base64");
+  return isWhole ? new Uint8Array(bytes) : undefined;
 }
 
 function storedHeaders(headers: Headers): string | undefined {
@@ -40,7 +50,12 @@ function storedHeaders(headers: Headers): string | undefined {
   return undefined;
 }
 
-export const headersOf = (stored: string | null): Headers => parsed<Headers>(stored) ?? NO_HEADERS;
+export function headersOf(stored: string | null): Headers {
+  const headers = parsed<Headers>(stored);
+  if (headers === undefined || Array.isArray(headers)) return NO_HEADERS;
+  for (const name in headers) if (typeof (headers[name] as unknown) !== "string") return NO_HEADERS;
+  return headers;
+}
 
 /** An object from its text. What somebody else has written there and is none counts as absent, and keeps no job from being read. */
 export function parsed<T extends object>(stored: string | null): T | undefined {
