@@ -96,6 +96,9 @@ const BARS: Readonly<Record<string, readonly Bar[]>> = {
     { workload: "W4", concurrency: 100, measure: "walBytes", most: 450 },
     { workload: "W4", concurrency: 100, measure: "deadRows", variant: "keepCompleted: 0", most: 3.1 },
     { workload: "W10", concurrency: 100, measure: "early", most: 0 },
+    { workload: "B2", concurrency: 1, measure: "p99Ms", most: 20 },
+    // A second's.
+    { workload: "B2", concurrency: 1, measure: "backlog", most: 800 },
     rate("W1", 1, "spike", 0.6),
     rate("W2", 1, "spike", 0.6),
     rate("W3", 1, "spike", 0.6),

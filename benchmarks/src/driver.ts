@@ -46,7 +46,8 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
     subjects.set(key, await loadSubject(key));
   }
   for (const workload of WORKLOADS) {
-    if (options.workloads !== undefined && !options.workloads.has(workload.id)) continue;
+    const { longMs } = workload;
+    if (!(options.workloads?.has(workload.id) ?? longMs === undefined)) continue;
     for (const concurrency of workload.concurrencies) {
       const requests = new Map<RunRequest, Subject>();
       for (const [key, subject] of subjects)
@@ -58,6 +59,7 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
               n: sizeOf(workload, subject, options.quick),
               concurrency,
               ...(options.url === undefined ? {} : { url: options.url }),
+              ...(longMs === undefined ? {} : { longMs }),
             },
             subject,
           );
@@ -92,7 +94,8 @@ async function rounds(
     for (const request of requests) children.set(request, await Child.start());
     for (let round = 0; round <= options.runs; round++)
       for (const [request, child] of children) {
-        const { subject, workload, concurrency } = request;
+        const { subject, workload, concurrency, longMs } = request;
+        if (round === 0 && longMs !== undefined) continue;
         options.onProgress(`${workload} at ${concurrency}, round ${round} of ${options.runs}: ${subject}`);
         try {
           const result = (await child.run(request)) as Measured;

@@ -13,7 +13,7 @@ const USAGE = `usage: npm run bench -- STORE [--json] [--quick] [--workloads W4,
   STORE          ${Object.keys(SYSTEMS).join(" | ")}
   --json         one line of JSON for each result, nothing else on standard output
   --quick        fewer jobs and 3 runs: to see that it works, never to be quoted
-  --workloads    ${WORKLOADS.map((w) => w.id).join(", ")}
+  --workloads    ${WORKLOADS.map((w) => w.id).join(", ")} (default: all that do not take minutes)
   --systems      by name
   --runs         counted runs, after one that is thrown away (default 5)
   --appendfsync  redis: keep a log and force it to the disk ${SYNCS.join(" | ")} (default: no log)`;

@@ -46,6 +46,8 @@ function shown(cell: Cell | undefined): string {
     ...(cell.serverUs === undefined ? [] : [`server ${cell.serverUs} µs`]),
     ...(cell.walBytes === undefined ? [] : [`log ${figure(cell.walBytes)} B`]),
     ...(cell.deadRows === undefined ? [] : [`dead rows ${cell.deadRows}`]),
+    ...(cell.heldRows === undefined ? [] : [`held ${figure(cell.heldRows)}`]),
+    ...(cell.backlog === undefined ? [] : [`waiting ${cell.backlog}`]),
   ];
   if (cell.allAfterDueMs !== undefined)
     return [

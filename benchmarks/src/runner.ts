@@ -12,6 +12,8 @@ export interface RunRequest {
   readonly concurrency: number;
   /** Where the store is; absent for one in memory. */
   readonly url?: string;
+  /** Milliseconds after which it hangs. Absent: as most workloads. */
+  readonly longMs?: number;
   /** `beside`: the part of the workload that belongs in a second process. */
   readonly part?: "beside";
 }

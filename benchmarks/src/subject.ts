@@ -11,9 +11,9 @@ export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n
 
 /**
  * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned;
- * the protocol of our own queues.
+ * the protocol of our own queues; a store that keeps old rows for who may still see them.
  */
-export type Ability = "priorities" | "delays" | "results" | "queue";
+export type Ability = "priorities" | "delays" | "results" | "queue" | "snapshots";
 
 interface OpenOptions {
   /** Where the store is; absent for one in memory. */

@@ -1,4 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { latencies } from "./latencies.ts";
+import { claimBesideSnapshots, PER_SECOND } from "./snapshot-claims.ts";
 import type { Gauge } from "./stores/gauge.ts";
 import { type Ability, type EnqueueSettings, inParts, type OpenSubject, type Subject } from "./subject.ts";
 import { Tally } from "./tally.ts";
@@ -22,6 +24,10 @@ export interface Measured {
   readonly walBytes?: number;
   /** Row versions that each job left to be cleared away, in its whole life. */
   readonly deadRows?: number;
+  /** The most jobs that waited at once near the end of a run in which they come at a fixed rate. */
+  readonly backlog?: number;
+  /** The most row versions that could not be cleared away, as readers might still see them. */
+  readonly heldRows?: number;
 }
 
 interface RunSettings {
@@ -50,6 +56,8 @@ export interface Workload {
   readonly sizes: Sizes;
   /** What a system must be able to do to run it. */
   readonly needs: readonly Ability[];
+  /** Milliseconds after which a run hangs, where it takes minutes: it is then run only when it is named, and never to warm up. */
+  readonly longMs?: number;
   run(subject: Subject, settings: RunSettings): Promise<Measured>;
   /** What belongs in a second process, where the store can be shared by two. */
   beside?(subject: Subject, settings: Pick<RunSettings, "n" | "url">): Promise<unknown>;
@@ -60,18 +68,6 @@ export function sizeOf({ sizes }: Workload, subject: Subject, quick: boolean): n
   const [full, short] = subject.store === "memory" ? sizes.memory : served;
   return quick ? short : full;
 }
-
-function percentile(sorted: readonly number[], share: number): number {
-  const at = (sorted.length - 1) * share;
-  const low = sorted[Math.floor(at)] ?? Number.NaN;
-  const high = sorted[Math.ceil(at)] ?? Number.NaN;
-  return low + (high - low) * (at - Math.floor(at));
-}
-
-const latencies = (values: number[]): { p50Ms: number; p99Ms: number } => {
-  const sorted = values.toSorted((a, b) => a - b);
-  return { p50Ms: percentile(sorted, 0.5), p99Ms: percentile(sorted, 0.99) };
-};
 
 const rate = (n: number, ms: number): number => (n / ms) * 1_000;
 
@@ -441,5 +437,15 @@ export const WORKLOADS: readonly Workload[] = [
     sizes: { memory: [1_000_000, 100_000], server: [1_000_000, 100_000] },
     needs: ["queue"],
     run: claimBacklog,
+  },
+  {
+    id: "B2",
+    title: `claims of ${PER_SECOND} jobs per second beside three old snapshots`,
+    concurrencies: [1],
+    // Readers of 120 seconds, and of 6.
+    sizes: { memory: [0, 0], server: [200 * PER_SECOND, 10 * PER_SECOND] },
+    needs: ["queue", "snapshots"],
+    longMs: 600_000,
+    run: claimBesideSnapshots,
   },
 ];

@@ -43,4 +43,18 @@ describe("the gauge of PostgreSQL", () => {
     expect(await gauge.usedBytes()).toBe(0);
     expect(await gauge.deadRows?.()).toBe(0);
   });
+
+  test("keeps rows for a reader until it ends", async () => {
+    await gauge.empty();
+    await run("CREATE TABLE public.t AS SELECT i FROM generate_series(1, 1000) i");
+    const end = await gauge.snapshot?.();
+    await run("DELETE FROM public.t");
+    // It waits until what the session has counted is told.
+    expect(await gauge.deadRows?.()).toBe(1_000);
+    await run("VACUUM public.t");
+    expect(await gauge.heldRows?.()).toBe(1_000);
+    await end?.();
+    await run("VACUUM public.t");
+    expect(await gauge.heldRows?.()).toBe(0);
+  });
 });

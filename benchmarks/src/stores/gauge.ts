@@ -9,6 +9,10 @@ export interface Gauge {
    * there are none. To be asked once the system is closed.
    */
   deadRows?(): Promise<number>;
+  /** Begins to read as of now, and goes on until what it answers is called; absent where no row is kept for that. */
+  snapshot?(): Promise<() => Promise<void>>;
+  /** Row versions that no vacuum has cleared away, as the server counts them. */
+  heldRows?(): Promise<number>;
   /** Bytes that what is kept takes up. */
   usedBytes(): Promise<number>;
   /** Forgets everything. */

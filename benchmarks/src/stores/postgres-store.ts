@@ -86,6 +86,17 @@ export function postgresGauge(url: string): Gauge {
       // Not n_dead_tup, which says how far vacuum has come.
       return numberOf(client, "coalesce(sum(n_tup_del + n_tup_upd), 0) FROM pg_stat_user_tables");
     },
+    snapshot: async () => {
+      const reader = new pg.Client({ connectionString: url, application_name: GAUGE });
+      await reader.connect();
+      await reader.query("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY");
+      await reader.query("SELECT count(*) FROM pg_class");
+      return () => reader.end();
+    },
+    heldRows: async () => {
+      const { client } = await server();
+      return numberOf(client, "coalesce(sum(n_dead_tup), 0) FROM pg_stat_user_tables");
+    },
     empty: async () => {
       const { client } = await server();
       const { rows } = await client.query<{ name: string }>(

@@ -27,7 +27,7 @@ const ENTRIES = {
 const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
   memory: ["priorities", "delays", "results"],
   redis: ["priorities", "delays", "results", "queue"],
-  postgres: ["priorities", "delays", "results", "queue"],
+  postgres: ["priorities", "delays", "results", "queue", "snapshots"],
 };
 
 /** The whole framework on one of its backends, as shipped: validation, middleware, timeouts, results. */
