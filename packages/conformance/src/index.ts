@@ -40,5 +40,6 @@ export { queueLiars } from "./liars/queue-liars.ts";
 export { stateLiars } from "./liars/state-liars.ts";
 
 // Many callers at once, and what they were told held against what is stored
+export type { StormQueue } from "./storm/storm-caller.ts";
 export { calmStorm, playStorm, type StormOptions } from "./storm/storm.ts";
 export { type StormLedger, stormFaults, sumOf } from "./storm/storm-ledger.ts";

@@ -36,9 +36,33 @@ export const mayWait = (id: JobId): boolean => kindOf(id) !== "doomed" && kindOf
 
 const KEYS = 6;
 const UNIQUE_KEYS = 4;
-/** Calls of a caller after which new ids are shared. */
-const SHARED_FOR_CALLS = 25;
-const SHARED_IDS = 6;
+/** Calls of a caller after which new ids are shared: few, so that callers store the same ones at the same time. */
+const SHARED_FOR_CALLS = 4;
+const SHARED_IDS = 10;
+
+const ALL_KINDS: Readonly<Record<StormKind, number>> = {
+  plain: 6,
+  keyed: 3,
+  late: 2,
+  doomed: 2,
+  shared: 3,
+  unique: 2,
+  expiring: 1,
+  dependent: 1,
+  callback: 1,
+  child: 0,
+};
+const PLAIN_KINDS: Readonly<Record<StormKind, number>> = {
+  ...ALL_KINDS,
+  late: 6,
+  doomed: 0.5,
+  shared: 6,
+  keyed: 0,
+  unique: 0,
+  expiring: 0,
+  dependent: 0,
+  callback: 0,
+};
 
 /** The jobs of one caller. */
 export class StormJobs {
@@ -54,28 +78,17 @@ export class StormJobs {
 
   /**
    * @param call how many calls the caller has made.
-   * @param known ids to depend on.
+   * @param known ids to depend on; absent: jobs concern nothing but themselves.
    * @returns jobs for one call, of one kind or of two.
    */
-  batch(call: number, known: readonly JobId[]): NewJob[] {
+  batch(call: number, known?: readonly JobId[]): NewJob[] {
     const jobs = this.#some(call, known);
     return this.#dice.falls(0.5) ? jobs : [...jobs, ...this.#some(call, known)];
   }
 
-  #some(call: number, known: readonly JobId[]): NewJob[] {
+  #some(call: number, known?: readonly JobId[]): NewJob[] {
     const dice = this.#dice;
-    const kind = dice.weighed<StormKind>({
-      plain: 6,
-      keyed: 3,
-      late: 2,
-      doomed: 2,
-      shared: 3,
-      unique: 2,
-      expiring: 1,
-      dependent: 1,
-      callback: 1,
-      child: 0,
-    });
+    const kind = dice.weighed<StormKind>(known === undefined ? PLAIN_KINDS : ALL_KINDS);
     if (kind === "callback") return this.#family();
     if (kind === "shared") {
       const block = Math.floor(call / SHARED_FOR_CALLS);

@@ -1,10 +1,10 @@
-import type { Clock, TaskQueueProtocol } from "@lexigram/contracts";
-import { StormCaller } from "./storm-caller.ts";
+import type { Clock } from "@lexigram/contracts";
+import { StormCaller, type StormQueue } from "./storm-caller.ts";
 import type { StormLedger } from "./storm-ledger.ts";
 
 export interface StormOptions {
   /** All callers use all of them, and so may other processes. */
-  readonly queues: readonly TaskQueueProtocol[];
+  readonly queues: readonly StormQueue[];
   /** Names the callers; no other process has it. */
   readonly name: string;
   /** Decides what is called; in which order the store sees it differs from run to run. */
@@ -47,7 +47,7 @@ export async function playStorm(options: StormOptions): Promise<readonly (readon
  * @returns its ledgers, one for each queue.
  */
 export async function calmStorm(
-  queues: readonly TaskQueueProtocol[],
+  queues: readonly StormQueue[],
   clock: Clock,
 ): Promise<readonly StormLedger[]> {
   const caller = new StormCaller(queues, "calm", 0, clock);

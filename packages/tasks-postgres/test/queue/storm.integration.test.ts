@@ -35,7 +35,7 @@ const program = `
   process.once("disconnect", () => process.exit(1));
   // However busy the machine is, no call is given up: who cannot be told what became of it cannot count it.
   const backend = postgresBackend({ dsn, poolSize: callers, callTimeoutMs: 600_000 });
-  const queues = names.map((name) => backend.queue(name));
+  const queues = names.map((name) => ({ queue: backend.queue(name), plain: name === "plain" }));
   const ledgers = await playStorm({ ...storm, queues, callers, clock: systemClock });
   await backend.close();
   process.send(ledgers, () => process.exit(0));
@@ -46,7 +46,7 @@ const keeps: QueuePolicy = {
   keepFailed: { ageMs: 3_600_000, count: 30 },
 };
 const POLICIES: Readonly<Record<string, QueuePolicy>> = {
-  free: keeps,
+  plain: keeps,
   ruled: { ...keeps, perKey: { order: "fifo" }, perTask: { "storm.doomed": { concurrency: 5 } } },
 };
 
@@ -119,7 +119,10 @@ describe("eight connections in four processes that do everything to two queues",
       for (const queue of queues) await queue.setPolicy(POLICIES[queue.name] ?? {});
       const names = Array.from({ length: PROCESSES }, (_, i) => `p${i}`);
       const played = await Promise.all(names.map((name) => callers(dsn, name)));
-      const calmed = await calmStorm(queues, systemClock);
+      const calmed = await calmStorm(
+        queues.map((queue) => ({ queue })),
+        systemClock,
+      );
       for (const [i, queue] of queues.entries()) {
         const told = sumOf([...played.flatMap((ledgers) => ledgers[i] ?? []), calmed[i] as StormLedger]);
         const jobs = await jobsOf(queue);
