@@ -279,6 +279,16 @@ export const queueLiars: readonly QueueLiar[] = [
     }),
   },
   {
+    name: "tells idle workers that there is work at once",
+    breaks: ["Q-34"],
+    lie: () => (honest) => ({
+      exchange: async (request) => {
+        const reply = await honest.exchange(request);
+        return { ...reply, nextDueInMs: reply.nextDueInMs ?? 0 };
+      },
+    }),
+  },
+  {
     name: "tells of a cancellation once",
     breaks: ["Q-41"],
     lie: () => {

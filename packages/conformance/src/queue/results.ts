@@ -147,12 +147,12 @@ export const results: readonly QueueCase[] = [
     needs,
     run: async (env) => {
       await env.queue.setPolicy({ keepCompleted: 0 });
-      const [short, ever] = [await completed(env, env.span(4)), await completed(env, null)];
+      const [short, ever] = [await completed(env, env.span(8)), await completed(env, null)];
       await completed(env);
-      await env.pass(env.span(2));
+      await env.pass(env.span(4));
       await env.beat();
       same(await env.status(short), "completed", "the status within its time");
-      await env.pass(env.span(3));
+      await env.pass(env.span(5));
       for (let i = 0; i < 3; i++) await env.beat();
       same(await env.status(short), undefined, "the status after its time");
       same(await env.status(ever), "completed", "the status of a job that is kept for ever");

@@ -75,6 +75,17 @@ export const waiting: readonly QueueCase[] = [
     },
   },
   {
+    law: "Q-34",
+    name: "tells of nothing that is due where nothing waits for time",
+    run: async (env) => {
+      await env.complete(await env.running());
+      for (let looks = 0; looks < 4; looks++) {
+        const { nextDueInMs } = await env.worker.exchange();
+        holds(nextDueInMs !== 0, "an idle queue says that there is work at once");
+      }
+    },
+  },
+  {
     law: "Q-35",
     name: "ends a wait after maxMs at the latest",
     run: async (env) => {
