@@ -17,6 +17,7 @@ export class HeldDeliveries extends WheelTimer {
   readonly #parts: HoldParts;
   #list: Attempt[] = [];
   #head = 0;
+  #emptiedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: HoldParts) {
     super();
@@ -53,8 +54,14 @@ export class HeldDeliveries extends WheelTimer {
 
   /** Takes all out and sets no timer any more. */
   takeAll(): Attempt[] {
+    this.#emptiedAt = this.#parts.clock.monotonic();
     this.#parts.wheel.remove(this);
     return this.takeNewest(this.size);
+  }
+
+  /** Whether what a call brings belongs behind what was taken out after it had been sent. */
+  isBehind(sentAt: number): boolean {
+    return sentAt <= this.#emptiedAt;
   }
 
   remove(attempt: Attempt): void {

@@ -354,8 +354,9 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     const attempt = new Attempt(delivery, this, sentAt);
     this.leases.add(attempt);
     this.#parts.events.received(attempt);
-    // A resent claim may have been answered when its leases were nearly over.
-    if (!this.#claims || attempt.leaseDeadline <= now) return this.#release([attempt]);
+    // A resent claim may have been answered when its leases were nearly over; what was handed back meanwhile comes first.
+    const isLate = attempt.leaseDeadline <= now || (!delivery.started && this.#held.isBehind(sentAt));
+    if (!this.#claims || isLate) return this.#release([attempt]);
     if (delivery.started && call.reserved > 0) {
       call.reserved--;
       this.#account.unclaim(1);

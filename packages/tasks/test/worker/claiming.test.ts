@@ -158,6 +158,35 @@ describe("claiming ahead", () => {
     expect(shop.began).toHaveLength(31);
   });
 
+  test("is undone for what a call under way brings, too, so that jobs begin in their order", async () => {
+    const shop = new Workshop();
+    const stall = new Gate<"apply">();
+    let stalls = false;
+    shop.onCall = (name) => {
+      if (name !== "exchange") return "apply";
+      if (stalls) return stall.promise;
+      return new Promise((resolve) => shop.clock.setTimer(() => resolve("apply"), 5));
+    };
+    const slow = new Gate();
+    shop.define("t", (input) => (input === "slow" ? slow.promise : 0));
+    for (let i = 0; i < 20; i++) await shop.enqueue("t", "quick");
+    const pool = shop.pool({ settings: { prefetch: "auto" } });
+    await pool.start();
+    await shop.advance(50);
+    await shop.enqueue("t", "slow");
+    const held = await shop.enqueueAll("t", 10);
+    await shop.advance(50);
+    expect(shop.began).toHaveLength(21);
+    stalls = true;
+    const under = await shop.enqueueAll("t", 10);
+    await shop.advance(200);
+    stalls = false;
+    stall.open("apply");
+    slow.open();
+    await shop.advance(500);
+    expect(shop.began.slice(21)).toEqual([...held, ...under]);
+  });
+
   test("is undone when the queue is paused", async () => {
     const shop = new Workshop();
     const gate = new Gate();
