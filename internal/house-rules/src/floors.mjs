@@ -72,6 +72,7 @@ export const windows = [
   },
   { module: "amqplib", files: ["packages/tasks-rabbitmq/src/rabbitmq-connection.ts"], typesAnywhere: true },
   { module: "pg", files: ["packages/tasks-postgres/src/connection/pg-clients.ts"], typesAnywhere: true },
+  { module: "cron-parser", files: ["packages/tasks/src/schedule/cron-rule.ts"] },
 ];
 
 /**
@@ -146,6 +147,8 @@ export const openings = [
   { file: "packages/kernel/src/console-logger.ts", globals: ["console"] },
   // Tells a Date in a payload from other objects.
   { file: "packages/tasks/src/job/payload-data.ts", globals: ["Date"] },
+  // Turns counted instants into those that the API shows, and back.
+  { file: "packages/tasks/src/schedule/instant.ts", globals: ["Date"] },
   // The one place where the memory queue gives way to I/O.
   { file: "packages/tasks/src/memory/enqueue-turns.ts", globals: ["setImmediate"] },
   // The one place where the worker does.

@@ -46,6 +46,7 @@ export {
   ResultTimeoutError,
   ResultUnavailableError,
   RetriesExhaustedError,
+  ScheduleInvalidError,
   TaskCancelledError,
   TaskConfigError,
   TaskDeadlineError,

@@ -81,6 +81,22 @@ export {
 } from "./worker/worker-settings.ts";
 export type { AttemptScope, ScopeSource, TaskWorkerServices } from "./worker/worker-services.ts";
 
+// When: schedules
+export { CronExpression, type CronOptions } from "./schedule/cron-expression.ts";
+export { Schedule } from "./schedule/schedule.ts";
+export {
+  at,
+  between,
+  every,
+  inMonth,
+  type Month,
+  on,
+  onDay,
+  type TimeOfDay,
+  type Weekday,
+} from "./schedule/composable.ts";
+export type { DstOptions } from "./schedule/dst-policy.ts";
+
 // Retrying
 export { DiscardTask, RejectTask, RetryTask } from "./retry/control-flow.ts";
 export type { BackoffOptions, ErrorClass, RetryFacts, RetryOptions } from "./retry/retry-options.ts";
@@ -197,6 +213,7 @@ export {
   ResultTimeoutError,
   ResultUnavailableError,
   RetriesExhaustedError,
+  ScheduleInvalidError,
   StateStoreProtocol,
   TaskCancelledError,
   TaskCompletedEvent,

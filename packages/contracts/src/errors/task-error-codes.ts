@@ -113,6 +113,11 @@ export const TASK_ERROR_CODES: Readonly<Record<TaskErrorCode, ErrorCodeDescripti
     meaning: "A setting is unknown, out of range, or at odds with another; `path` names it.",
     whatToDo: "Correct the setting; the hint names the nearest valid one.",
   },
+  LEX_ERR_TASK_SCHEDULE_INVALID: {
+    meaning:
+      "A schedule cannot be what it says: `field` names the part that is wrong, `nearest` a value that is not.",
+    whatToDo: "Correct that part; `preview` shows when a schedule is due.",
+  },
   LEX_ERR_TASK_BACKEND_UNKNOWN: {
     meaning: "No backend of that type is registered; `known` lists the types.",
     whatToDo: "Correct `type`, or register the backend with `TaskBackendRegistry`.",

@@ -54,6 +54,14 @@ export interface TaskErrorFields {
   LEX_ERR_TASK_RESULT_UNAVAILABLE: { readonly jobId: JobId };
   LEX_ERR_TASK_REGISTRATION: { readonly task: string };
   LEX_ERR_TASK_CONFIG: { readonly path: string };
+  LEX_ERR_TASK_SCHEDULE_INVALID: {
+    /** The schedule as it was written. */
+    readonly rule: string;
+    /** Its part that is wrong, such as `minute` or `timezone`. */
+    readonly field: string;
+    /** The value nearest to the wrong one that is not. */
+    readonly nearest?: string;
+  };
   LEX_ERR_TASK_BACKEND_UNKNOWN: { readonly type: string; readonly known: readonly string[] };
   LEX_ERR_TASK_BACKEND_MISSING: { readonly type: string; readonly package: string };
 }

@@ -357,6 +357,19 @@ export class TaskConfigError extends TaskError<"LEX_ERR_TASK_CONFIG"> {
   }
 }
 
+/** A schedule, a cron expression or a time zone is not what it must be. */
+export class ScheduleInvalidError extends TaskError<"LEX_ERR_TASK_SCHEDULE_INVALID"> {
+  readonly code = "LEX_ERR_TASK_SCHEDULE_INVALID";
+  constructor(
+    message: string,
+    fields: TaskErrorFields["LEX_ERR_TASK_SCHEDULE_INVALID"],
+    options?: LexigramErrorOptions,
+  ) {
+    const near = fields.nearest === undefined ? "" : `did you mean ${fields.nearest}?`;
+    super(message, fields, hinted(near === "" ? `correct ${fields.field}` : near, options));
+  }
+}
+
 /** No backend of that type is registered. */
 export class BackendUnknownError extends TaskError<"LEX_ERR_TASK_BACKEND_UNKNOWN"> {
   readonly code = "LEX_ERR_TASK_BACKEND_UNKNOWN";
