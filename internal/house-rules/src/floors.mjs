@@ -94,6 +94,7 @@ export const taskRooms = {
       "testing.ts",
       "testing/**",
       "dispatch/backend-registry.ts",
+      "schedule/in-memory-scheduler-store.ts",
     ],
   },
 };

@@ -67,6 +67,22 @@ export interface QueueAvailabilityHook {
   readonly available: boolean;
   readonly error?: SerializedError;
 }
+/** This process enqueued the job of an occurrence of a schedule. */
+export interface ScheduleFiredHook {
+  readonly scheduleId: string;
+  readonly taskName: string;
+  /** When it was due: epoch milliseconds. */
+  readonly plannedAt: number;
+  readonly jobId: JobId;
+}
+/** This process passed over an occurrence, and over those that are due before it. */
+export interface ScheduleSkippedHook {
+  readonly scheduleId: string;
+  readonly taskName: string;
+  readonly plannedAt: number;
+  /** It was too late; the job before it was not over; its queue refused it for good. */
+  readonly reason: "late" | "overlap" | "refused";
+}
 /** The rules of a queue were replaced by this process. */
 export interface QueuePolicyHook {
   readonly queueName: string;
@@ -88,6 +104,8 @@ export interface TaskEvents {
   "worker.heartbeat": WorkerHeartbeatHook;
   "queue.availability": QueueAvailabilityHook;
   "queue.policy": QueuePolicyHook;
+  "schedule.fired": ScheduleFiredHook;
+  "schedule.skipped": ScheduleSkippedHook;
 }
 
 export type TaskEventName = keyof TaskEvents;

@@ -223,6 +223,8 @@ export {
   type JobEvent,
   type QueueAvailabilityHook,
   type QueuePolicyHook,
+  type ScheduleFiredHook,
+  type ScheduleSkippedHook,
   type TaskCancelledHook,
   TaskCompletedEvent,
   type TaskCompletedHook,

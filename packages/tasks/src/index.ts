@@ -96,6 +96,12 @@ export {
   type Weekday,
 } from "./schedule/composable.ts";
 export type { DstOptions } from "./schedule/dst-policy.ts";
+export type { MisfireOptions, ScheduleSettings, ScheduleTiming } from "./schedule/schedule-options.ts";
+export { TaskScheduler, type TaskSchedulerOptions, type When } from "./schedule/task-scheduler.ts";
+export type { Schedulable } from "./schedule/planned-job.ts";
+export { ScheduledJob } from "./schedule/scheduled-job.ts";
+export { SchedulerStore } from "./schedule/scheduler-store.ts";
+export { InMemorySchedulerStore } from "./schedule/in-memory-scheduler-store.ts";
 
 // Retrying
 export { DiscardTask, RejectTask, RetryTask } from "./retry/control-flow.ts";
