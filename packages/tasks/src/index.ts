@@ -96,6 +96,8 @@ export {
   type Weekday,
 } from "./schedule/composable.ts";
 export type { DstOptions } from "./schedule/dst-policy.ts";
+export { scheduled, type ScheduledOptions } from "./schedule/scheduled.ts";
+export type { ScheduleEntry } from "./schedule/schedule-entry.ts";
 export type { MisfireOptions, ScheduleSettings, ScheduleTiming } from "./schedule/schedule-options.ts";
 export { TaskScheduler, type TaskSchedulerOptions, type When } from "./schedule/task-scheduler.ts";
 export type { Schedulable } from "./schedule/planned-job.ts";
@@ -178,7 +180,7 @@ export { WorkerJobStats } from "./observability/worker-job-stats.ts";
 export { ExecutionRecord } from "./observability/execution-record.ts";
 
 // Configuration
-export { TaskConfig, type WorkerConfig } from "./config/task-config.ts";
+export { type SchedulerConfig, TaskConfig, type WorkerConfig } from "./config/task-config.ts";
 export type {
   BackendSelection,
   DeadLetterOptions,
@@ -187,6 +189,7 @@ export type {
   PayloadOptions,
   ResultRetention,
   RetryDefaults,
+  SchedulerOptions,
   SingleBackendOptions,
   TaskConfigOptions,
   TimeoutOptions,

@@ -9,6 +9,8 @@ import {
   TaskConfigError,
   type TaskEvents,
   TaskExecutorProtocol,
+  TaskRegistrationError,
+  told,
 } from "@lexigram/contracts";
 import {
   type AppConfig,
@@ -29,6 +31,13 @@ import { type HandlerOptions, HandlerRegistry } from "./define/handler-registry.
 import { TaskBackendRegistry } from "./dispatch/backend-registry.ts";
 import type { EnqueueOptions } from "./dispatch/enqueue-options.ts";
 import type { QueueBinding } from "./dispatch/queue-binding.ts";
+import { type Runnable, specOf, type TaskRef } from "./define/task-definition.ts";
+import type { Schedulable } from "./schedule/planned-job.ts";
+import type { ScheduleSettings } from "./schedule/schedule-options.ts";
+import { schedulesOfDefinition } from "./schedule/scheduled.ts";
+import type { ScheduledJob } from "./schedule/scheduled-job.ts";
+import { TaskScheduler, type When } from "./schedule/task-scheduler.ts";
+import { SchedulerLife } from "./lifecycle/scheduler-life.ts";
 import { codeConfig, type TasksOptions } from "./lifecycle/provider-options.ts";
 import { bindQueue, bindRuntime, declareQueue, declareRuntime } from "./lifecycle/runtime-bindings.ts";
 import { runtimes } from "./lifecycle/running-runtimes.ts";
@@ -66,6 +75,9 @@ export class TaskProvider extends Provider<TaskConfig> {
   #logger: Logger = silentLogger;
   #runtime: TaskRuntime | undefined;
   #container: BootContainer | undefined;
+  #schedules: SchedulerLife | undefined;
+  /** Registered before the application boots. */
+  readonly #scheduled: unknown[] = [];
   #unhook: (() => void)[] = [];
 
   /**
@@ -157,6 +169,14 @@ export class TaskProvider extends Provider<TaskConfig> {
       await runtime.open();
       warnOfUnknownQueues(this.handlers, runtime.queues, runtime.logger);
       bindRuntime(container, runtime);
+      const schedules = new SchedulerLife(runtime, this.#options, testing !== undefined);
+      container.bind(TaskScheduler, schedules.scheduler);
+      await schedules.register({
+        scopes,
+        entries: this.#options.schedules ?? [],
+        definitions: this.#scheduled,
+      });
+      this.#schedules = schedules;
       for (const scope of scopes) runtime.keep(...serveScope(scope, runtime.dispatcher));
     } catch (error) {
       await runtime.close();
@@ -173,7 +193,12 @@ export class TaskProvider extends Provider<TaskConfig> {
     const hooks = container.resolve(HookRegistry);
     const health = container.resolve(HealthRegistry);
     this.#unhook = [
-      hooks.registerAction("application.started", () => runtime.startWorkers()),
+      hooks.registerAction("application.started", async () => {
+        await runtime.startWorkers();
+        await this.#schedules?.start();
+      }),
+      // Before workers: what is enqueued now would have nobody left to run it.
+      hooks.registerAction("application.stopping", () => this.#schedules?.stop()),
       hooks.registerAction("application.stopping", () => runtime.stopWorkers(), {
         priority: HookPriority.LATE,
       }),
@@ -185,6 +210,7 @@ export class TaskProvider extends Provider<TaskConfig> {
   /** Stops workers if they still run, flushes stores, closes queues last in, first out, then backends. Idempotent. */
   override async shutdown(): Promise<void> {
     for (const undo of this.#unhook.splice(0)) undo();
+    await this.#schedules?.stop();
     await this.#runtime?.close();
   }
 
@@ -212,6 +238,47 @@ export class TaskProvider extends Provider<TaskConfig> {
   async enqueueJob(taskName: string, input?: unknown, options?: EnqueueOptions): Promise<JobId> {
     const handle = await this.#booted("enqueueJob").dispatcher.enqueue(taskName, input, options);
     return handle.id;
+  }
+
+  /**
+   * Registers what `scheduled(options, handler)` made, before the application boots or at any time after: its handler and
+   * its schedule, or neither.
+   *
+   * @throws TaskRegistrationError for any other definition, a name that is taken, and an id that is taken.
+   */
+  registerScheduledTask(definition: TaskRef<void, unknown> & Runnable): void {
+    if (schedulesOfDefinition(definition).length === 0)
+      throw new TaskRegistrationError(
+        "registerScheduledTask needs a task with a schedule",
+        { task: specOf(definition)?.name ?? told(definition) },
+        { hint: "make it with scheduled({ name, cron }, handler)" },
+      );
+    this.handlers.register(definition);
+    try {
+      if (this.#schedules === undefined) this.#scheduled.push(definition);
+      else this.#schedules.declare(definition);
+    } catch (error) {
+      this.handlers.remove(definition.name);
+      throw error;
+    }
+  }
+
+  /** Stores a schedule. As `TaskScheduler.scheduleJob`. */
+  async scheduleJob(job: Schedulable, when: When, settings?: ScheduleSettings | string): Promise<string> {
+    this.#booted("scheduleJob");
+    return this.#schedules!.scheduler.scheduleJob(job, when, settings);
+  }
+
+  /** Removes a schedule. As `TaskScheduler.unscheduleJob`. */
+  async unscheduleJob(id: string): Promise<boolean> {
+    this.#booted("unscheduleJob");
+    return this.#schedules!.scheduler.unscheduleJob(id);
+  }
+
+  /** All schedules of the store. */
+  async getScheduledJobs(): Promise<readonly ScheduledJob[]> {
+    this.#booted("getScheduledJobs");
+    return this.#schedules!.scheduler.getScheduledJobs();
   }
 
   /** What each worker of this process has done. */

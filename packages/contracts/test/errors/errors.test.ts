@@ -66,7 +66,9 @@ describe("task errors", () => {
   );
   const make = (c: typeof QueueFullError, options?: LexigramErrorOptions): TaskError => {
     const fields = { issues: [], error: {}, known: [], ids: [], path: "" };
-    const takesMessage = ["TaskRegistrationError", "TaskConfigError", "ScheduleInvalidError"].includes(c.name);
+    const takesMessage = ["TaskRegistrationError", "TaskConfigError", "ScheduleInvalidError"].includes(
+      c.name,
+    );
     return Reflect.construct(c, takesMessage ? ["message", fields, options] : [fields, options]);
   };
 

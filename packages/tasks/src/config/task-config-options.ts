@@ -112,6 +112,20 @@ export interface WorkerOptions {
   readonly onBlocked?: "warn" | "ignore";
 }
 
+/** How schedules are fired in this process. */
+export interface SchedulerOptions {
+  /** Whether this process fires schedules. Any number may. Default true. */
+  readonly enabled?: boolean;
+  /** The longest time between two looks at the store for what others have scheduled. Default `"1s"`. */
+  readonly checkInterval?: Duration;
+  /** The IANA zone of schedules that name none. Default `"UTC"`. */
+  readonly timezone?: string;
+  /** How late an occurrence may be to be in time. Default `"1m"`. */
+  readonly misfireThreshold?: Duration;
+  /** What is later than this is not fired, unless its schedule says otherwise. Default `"1d"`. */
+  readonly misfireWindow?: Duration;
+}
+
 /** The worker's three time limits by another name; what stands here wins over `worker`. */
 export interface TimeoutOptions {
   readonly defaultTimeout?: Duration;
@@ -178,6 +192,7 @@ export interface TaskConfigOptions {
   readonly backend?: SingleBackendOptions;
   readonly backends?: readonly NamedBackendOptions[];
   readonly worker?: WorkerOptions;
+  readonly scheduler?: SchedulerOptions;
   readonly timeout?: TimeoutOptions;
   readonly retry?: RetryDefaults;
   readonly results?: ResultRetention;

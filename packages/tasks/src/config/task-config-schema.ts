@@ -123,6 +123,14 @@ const workerFields = {
 };
 const worker = section(workerFields, { concurrency: "maxConcurrentTasks", workers: "workerCount" });
 
+const scheduler = section({
+  enabled: flag.optional(),
+  checkInterval: duration(1).optional(),
+  timezone: text.optional(),
+  misfireThreshold: duration(1).optional(),
+  misfireWindow: duration(1).optional(),
+});
+
 const retryFields = { ...backoff, maxRetries: whole(0).optional(), maxAttempts: whole(1).optional() };
 const retry = section(retryFields, { attempts: "maxAttempts", retries: "maxRetries" });
 
@@ -135,6 +143,7 @@ const fields = {
   backend: section({ ...selection, queueName: queueName.optional() }).optional(),
   backends: z.array(entry).optional(),
   worker: worker.optional(),
+  scheduler: scheduler.optional(),
   timeout: section(limitsOfTime).optional(),
   retry: retry.optional(),
   results: section({ ttl: durationOrNone(1).optional() }).optional(),
@@ -163,4 +172,6 @@ export const taskConfigSchema = section(fields, {
   maxRetries: "retry.maxRetries",
   maxAttempts: "retry.maxAttempts",
   attempts: "retry.maxAttempts",
+  enableScheduler: "scheduler.enabled",
+  timezone: "scheduler.timezone",
 }) as unknown as z.ZodType<TaskConfigOptions>;

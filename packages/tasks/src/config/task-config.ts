@@ -4,12 +4,14 @@ import {
   type LogLevel,
   milliseconds,
   redact,
+  ScheduleInvalidError,
   TaskConfigError,
 } from "@lexigram/contracts";
 import type { ConfigIssue } from "@lexigram/kernel";
 import { type Backoff, backoffOf } from "../retry/backoff.ts";
 import { type BackendEntry, backendEntries } from "./backend-entries.ts";
 import { environmentIssues } from "./environment-issues.ts";
+import { TimeZone } from "../schedule/time-zone.ts";
 import { layered } from "./layered-options.ts";
 import type { ErrorRecordOptions, NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
 import { taskConfigSchema } from "./task-config-schema.ts";
@@ -35,6 +37,15 @@ export interface WorkerConfig {
   readonly requeueFloorMs: number;
   readonly heartbeatMs: number;
   readonly onBlocked: "warn" | "ignore";
+}
+
+/** How schedules are fired in this process. Spans are milliseconds. */
+export interface SchedulerConfig {
+  readonly enabled: boolean;
+  readonly checkIntervalMs: number;
+  readonly timezone: string;
+  readonly misfireThresholdMs: number;
+  readonly misfireWindowMs: number;
 }
 
 /** The name of the section in files, and in front of every path of a message. */
@@ -74,6 +85,7 @@ export class TaskConfig {
   /** The queues of the application, the primary one among them. */
   readonly queues: readonly BackendEntry[];
   readonly worker: WorkerConfig;
+  readonly scheduler: SchedulerConfig;
   readonly retry: { readonly maxRetries: number; readonly backoff: Backoff };
   readonly results: { readonly ttlMs: number | null };
   readonly deadLetters: { readonly maxSize: number; readonly retentionMs: number };
@@ -96,6 +108,7 @@ export class TaskConfig {
     this.enqueueTimeoutMs = span(given.enqueueTimeout, 10_000);
     this.logLevel = given.logLevel;
     this.worker = workerConfig(given);
+    this.scheduler = schedulerConfig(given.scheduler ?? {});
     this.retry = retryConfig(given);
     this.results = { ttlMs: spanOrNone(given.results?.ttl, 3_600_000) };
     const { maxSize, retention } = given.deadLetters ?? {};
@@ -236,6 +249,24 @@ function workerConfig(given: TaskConfigOptions): WorkerConfig {
     requeueFloorMs: span(worker.requeueFloor, 1_000),
     heartbeatMs: span(worker.heartbeat, 5_000),
     onBlocked: worker.onBlocked ?? "warn",
+  };
+}
+
+function schedulerConfig(given: NonNullable<TaskConfigOptions["scheduler"]>): SchedulerConfig {
+  const { enabled = true, timezone = "UTC" } = given;
+  try {
+    TimeZone.of(timezone);
+  } catch (cause) {
+    if (!(cause instanceof ScheduleInvalidError)) throw cause;
+    const path = "tasks.scheduler.timezone";
+    throw new TaskConfigError(`${path}: ${cause.message}`, { path }, { hint: cause.hint, cause });
+  }
+  return {
+    enabled,
+    timezone,
+    checkIntervalMs: span(given.checkInterval, 1_000),
+    misfireThresholdMs: span(given.misfireThreshold, 60_000),
+    misfireWindowMs: span(given.misfireWindow, 86_400_000),
   };
 }
 

@@ -69,6 +69,11 @@ export function markMethod(
   else own.set(method, mark);
 }
 
+/** Whether a method was marked as a task where it is defined. */
+export function isTaskMethod(target: object, method: string): boolean {
+  return Object.hasOwn(target, methods) && (target as Marked)[methods]?.has(method) === true;
+}
+
 /** @throws TaskValidationError for what is no class. */
 export function requireClass(subject: string, owner: unknown): asserts owner is TaskClass {
   if (typeof owner === "function" && typeof (owner.prototype as unknown) === "object") return;

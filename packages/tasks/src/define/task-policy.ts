@@ -17,7 +17,7 @@ import type { TaskPolicy } from "./registered-task.ts";
 import { checkTaskName } from "./task-name.ts";
 import type { TaskOptions, UniqueOptions } from "./task-options.ts";
 
-const TASK_KEYS = [
+export const TASK_KEYS: readonly string[] = [
   "name",
   "queue",
   "input",

@@ -12,6 +12,7 @@ import type { NamedBackendOptions, TaskConfigOptions } from "../config/task-conf
 import type { Codec } from "../job/envelope.ts";
 import type { TaskMiddleware, TaskMiddlewareFunction } from "../middleware/middleware.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
+import { checkScheduleEntry, type ScheduleEntry } from "../schedule/schedule-entry.ts";
 import { isBackend, queueAsBackend } from "./queue-as-backend.ts";
 
 /**
@@ -30,6 +31,10 @@ export interface TasksOptions {
   readonly workerCount?: number;
   /** Short for `config.env`. */
   readonly env?: string;
+  /** Short for `config.scheduler.enabled`. */
+  readonly enableScheduler?: boolean;
+  /** Schedules that stand in code, beside those of `@scheduled`. */
+  readonly schedules?: readonly ScheduleEntry[];
   /** Runs each job where it is enqueued instead of storing it; no workers run. Default false. */
   readonly eager?: boolean;
   /** Around every enqueue and attempt, inside the built-in middleware, the first one outermost. */
@@ -49,6 +54,8 @@ export const TASKS_OPTIONS = [
   "backends",
   "workerCount",
   "env",
+  "enableScheduler",
+  "schedules",
   "eager",
   "middleware",
   "codecs",
@@ -96,7 +103,7 @@ export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
   requireOptions(owner, options);
   refuseFieldsOfConfig(owner, options);
   refuseUnknownOptions(owner, options, TASKS_OPTIONS);
-  const { queue, backends, workerCount, env, config } = options;
+  const { queue, backends, workerCount, env, enableScheduler, config } = options;
   if (queue !== undefined && backends !== undefined)
     throw new TaskConfigError(
       `${owner} is given both queue and backends`,
@@ -104,6 +111,7 @@ export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
       { hint: "list the queue among backends, with primary: true" },
     );
   if (options.middleware !== undefined) arrayOption(owner, "middleware", options.middleware);
+  for (const entry of arrayOption(owner, "schedules", options.schedules ?? [])) checkScheduleEntry(entry);
   if (options.codecs !== undefined) arrayOption(owner, "codecs", options.codecs);
   const given = config instanceof TaskConfig ? config : new TaskConfig(config);
   return given.with({
@@ -111,5 +119,6 @@ export function codeConfig(owner: string, options: TasksOptions): TaskConfig {
     ...(backends === undefined ? {} : { backends }),
     ...(workerCount === undefined ? {} : { worker: { workerCount } }),
     ...(env === undefined ? {} : { env }),
+    ...(enableScheduler === undefined ? {} : { scheduler: { enabled: enableScheduler } }),
   });
 }

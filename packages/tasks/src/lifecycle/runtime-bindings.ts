@@ -12,6 +12,7 @@ import { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import { TaskDashboard } from "../observability/task-dashboard.ts";
 import { ProgressStore } from "../progress/progress-store.ts";
 import { ResultStore } from "../results/result-store.ts";
+import { TaskScheduler } from "../schedule/task-scheduler.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 
@@ -29,6 +30,7 @@ const BOUND: readonly Injectable<unknown>[] = [
   TaskDashboard,
   TaskEmitter,
   MetricsMiddleware,
+  TaskScheduler,
 ];
 
 /** What a module that lists the provider exports; a token stands for the services of its kind by name, too. */

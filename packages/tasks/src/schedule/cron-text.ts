@@ -1,6 +1,6 @@
 import { nearest, ScheduleInvalidError, told } from "@lexigram/contracts";
 
-export type CronField = "second" | "minute" | "hour" | "dayOfMonth" | "month" | "dayOfWeek";
+type CronField = "second" | "minute" | "hour" | "dayOfMonth" | "month" | "dayOfWeek";
 
 interface FieldRule {
   readonly field: CronField;

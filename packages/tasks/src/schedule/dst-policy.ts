@@ -14,8 +14,6 @@ export interface DstOptions {
   readonly fold?: "first" | "last" | "both";
 }
 
-export type DstPolicy = Required<DstOptions>;
-
 const GAPS = ["shift", "skip"] as const;
 const FOLDS = ["first", "last", "both"] as const;
 

@@ -36,10 +36,10 @@ const DEFAULT_QUEUE = "default";
 
 /** Headers of jobs that a schedule has enqueued. */
 export const SCHEDULE_ID_HEADER = "schedule-id";
-export const PLANNED_AT_HEADER = "planned-at";
+const PLANNED_AT_HEADER = "planned-at";
 
 /** The id of an occurrence, and of its job: the same for all schedulers. */
-export function occurrenceId(scheduleId: string, planned: number): string {
+function occurrenceId(scheduleId: string, planned: number): string {
   return `${scheduleId}@${planned}`;
 }
 

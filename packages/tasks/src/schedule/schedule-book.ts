@@ -47,6 +47,10 @@ export class ScheduleBook {
     return this.#declared.delete(id);
   }
 
+  get declaredTasks(): readonly string[] {
+    return [...this.#declared.values()].map(({ task }) => task);
+  }
+
   /** The name of a task's schedule, or the first of its numbers that is free. */
   freeId(task: string): string {
     for (let n = 1; ; n++) {

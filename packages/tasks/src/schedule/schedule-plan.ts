@@ -67,7 +67,7 @@ const HASH_LENGTH = 10;
 const MOST_LEVELS = 64;
 
 /** @throws TaskConfigError for what cannot name a schedule. */
-export function checkScheduleId(id: unknown): asserts id is string {
+function checkScheduleId(id: unknown): asserts id is string {
   if (typeof id === "string" && SCHEDULE_ID.test(id)) return;
   throw new TaskConfigError(
     `a schedule cannot be named ${shown(id)}`,

@@ -135,6 +135,11 @@ export class TaskScheduler {
     return this.#running;
   }
 
+  /** The tasks of schedules that stand in code. */
+  get declaredTasks(): readonly string[] {
+    return this.#book.declaredTasks;
+  }
+
   /**
    * Stores a schedule, in the place of one with its id. One that says the same as what is stored changes nothing, so this
    * may be called at each start; one that says something else begins anew and stays enabled or disabled.

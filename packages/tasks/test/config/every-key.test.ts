@@ -24,6 +24,7 @@ import {
   type TaskConfigOptions,
   TaskDispatcher,
   TaskProvider,
+  TaskScheduler,
   TasksModule,
   WorkerPool,
 } from "../../src/index.ts";
@@ -313,6 +314,23 @@ async function deadLetters(config: TaskConfigOptions, body: (t: TestApp) => Prom
   });
 }
 
+/** What a schedule of every hour has fired when the scheduler starts after two and a half. */
+async function madeUpFor(
+  scheduler: NonNullable<TaskConfigOptions["scheduler"]>,
+  misfire: "once" | "skip",
+): Promise<number> {
+  const clock = new TestClock();
+  const backend = memoryBackend({ clock });
+  const open = (): TaskBackend => ({ ...backend, close: async () => {} });
+  const first = await started({ backends: [{ name: "q", backend: open() }] }, clock);
+  await first.get(TaskScheduler).scheduleJob("done", "0 * * * *", { id: "s", misfire });
+  await first.close();
+  await clock.advance(9_000_000);
+  await using app = await started({ scheduler, backends: [{ name: "q", backend: open() }] }, clock);
+  await clock.settle();
+  return (await app.get(TaskQueueProtocol).stats()).counts.completed;
+}
+
 const fifo = { order: "fifo" } as const;
 
 const PROOFS: Record<string, Proof> = {
@@ -383,6 +401,66 @@ const PROOFS: Record<string, Proof> = {
     within({ extra: { mine: [1] } }, async (t) => {
       expect(t.app.get(TaskConfig).extra).toEqual({ mine: [1] });
     }),
+
+  "scheduler.enabled": async () => {
+    await using app = await started({ scheduler: { enabled: false } });
+    expect(app.get(TaskScheduler).running).toBe(false);
+  },
+  "scheduler.checkInterval": async () => {
+    const clock = new TestClock();
+    const backend = memoryBackend({ clock });
+    const config: TaskConfigOptions = {
+      worker: { workerCount: 0 },
+      scheduler: { checkInterval: "40s" },
+      backends: [{ name: "q", backend: { ...backend, close: async () => {} } }],
+    };
+    await using app = await started(config, clock);
+    await using other = await started(
+      {
+        ...config,
+        scheduler: { enabled: false },
+        backends: [{ name: "q", backend: { ...backend, close: async () => {} } }],
+      },
+      clock,
+    );
+    await clock.settle();
+    await other.get(TaskScheduler).scheduleJob("done", { every: "5s" }, { id: "s", misfire: "all" });
+    const enqueued = async (): Promise<number> => app.get(TaskQueueProtocol).getTaskCount();
+    await clock.advance("39s");
+    expect(await enqueued()).toBe(0);
+    await clock.advance("1s");
+    expect(await enqueued()).toBe(8);
+  },
+  "scheduler.timezone": async () => {
+    await using app = await started({ scheduler: { timezone: "Asia/Tokyo" } });
+    await app.get(TaskScheduler).scheduleJob("done", "0 12 * * *", "s");
+    expect((await app.get(TaskScheduler).getScheduledJob("s"))?.nextRun).toEqual(
+      new Date("2030-01-01T03:00:00Z"),
+    );
+    expect(() => new TaskConfig({ scheduler: { timezone: "Asia/Tokio" } })).toThrow(
+      expect.objectContaining({
+        fields: { path: "tasks.scheduler.timezone" },
+        hint: "did you mean Asia/Tokyo?",
+      }),
+    );
+  },
+  "scheduler.misfireThreshold": async () => {
+    expect(await madeUpFor({}, "skip")).toBe(0);
+    expect(await madeUpFor({ misfireThreshold: "31m" }, "skip")).toBe(1);
+  },
+  "scheduler.misfireWindow": async () => {
+    expect(await madeUpFor({}, "once")).toBe(1);
+    // A schedule takes its window with it when it is stored.
+    const clock = new TestClock();
+    await using app = await started({ scheduler: { misfireWindow: "3s" } }, clock);
+    const scheduler = app.get(TaskScheduler);
+    await scheduler.scheduleJob("done", "0 * * * *", "s");
+    await scheduler.stopScheduler();
+    await clock.advance("1h30m");
+    await scheduler.startScheduler();
+    await clock.settle();
+    expect((await app.get(TaskQueueProtocol).stats()).counts.completed).toBe(0);
+  },
 
   "backend.type": async () => expect(await settingsFor("mine", { backend: { type: "mine" } })).toEqual({}),
   "backend.redisUrl": async () =>

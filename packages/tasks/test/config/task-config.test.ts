@@ -142,7 +142,7 @@ describe("the configuration of tasks", () => {
       "tasks.payload.compression",
       /there are maxBytes, maxDepth/,
     ],
-    ["a key of scheduling", { scheduler: { enabled: true } }, "tasks.scheduler", /is no option/],
+    ["a key of scheduling", { scheduler: { interval: 1 } }, "tasks.scheduler.interval", /is no option/],
     ["a key of rate limits", { rateLimit: {} }, "tasks.rateLimit", /is no option/],
     ["a bad duration", { worker: { lease: "5 minutes" } }, "tasks.worker.lease", /"30s"/],
     ["a negative number", { worker: { workerCount: -1 } }, "tasks.worker.workerCount", /0 or more/],

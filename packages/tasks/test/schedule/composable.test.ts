@@ -86,7 +86,7 @@ describe("schedules", () => {
 
   test.each([
     [() => at(), "at", undefined],
-    [() => at("9:00" as never), "at", undefined],
+    [() => at("9:00"), "at", undefined],
     [() => at("24:00"), "at", undefined],
     [() => every("0s"), "every", "1s"],
     [() => every("25h"), "every", "1d"],
