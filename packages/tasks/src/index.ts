@@ -105,6 +105,20 @@ export { ScheduledJob } from "./schedule/scheduled-job.ts";
 export { SchedulerStore } from "./schedule/scheduler-store.ts";
 export { InMemorySchedulerStore } from "./schedule/in-memory-scheduler-store.ts";
 
+// Beside everything else, in this process
+export {
+  type BackgroundTask,
+  BackgroundTaskManager,
+  type BackgroundTaskManagerOptions,
+  type BackgroundWork,
+} from "./background/background-task-manager.ts";
+export {
+  OnErrorPolicy,
+  ScheduledWorker,
+  type ScheduledWorkerOptions,
+} from "./background/scheduled-worker.ts";
+export { delay, type Delayed, type DelayOptions } from "./background/delay.ts";
+
 // Retrying
 export { DiscardTask, RejectTask, RetryTask } from "./retry/control-flow.ts";
 export type { BackoffOptions, ErrorClass, RetryFacts, RetryOptions } from "./retry/retry-options.ts";

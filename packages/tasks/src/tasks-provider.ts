@@ -24,6 +24,7 @@ import {
   Provider,
   ProviderPriority,
 } from "@lexigram/kernel";
+import { BackgroundTaskManager } from "./background/background-task-manager.ts";
 import { taskConfigSection } from "./config/task-config-section.ts";
 import { TASK_CONFIG_KEY, TaskConfig } from "./config/task-config.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "./config/task-config-options.ts";
@@ -76,6 +77,7 @@ export class TaskProvider extends Provider<TaskConfig> {
   #runtime: TaskRuntime | undefined;
   #container: BootContainer | undefined;
   #schedules: SchedulerLife | undefined;
+  #background: BackgroundTaskManager | undefined;
   /** Registered before the application boots. */
   readonly #scheduled: unknown[] = [];
   #unhook: (() => void)[] = [];
@@ -171,6 +173,11 @@ export class TaskProvider extends Provider<TaskConfig> {
       bindRuntime(container, runtime);
       const schedules = new SchedulerLife(runtime, this.#options, testing !== undefined);
       container.bind(TaskScheduler, schedules.scheduler);
+      const { logger } = runtime;
+      container.bind(
+        BackgroundTaskManager,
+        (this.#background = new BackgroundTaskManager({ clock, logger })),
+      );
       await schedules.register({
         scopes,
         entries: this.#options.schedules ?? [],
@@ -211,6 +218,8 @@ export class TaskProvider extends Provider<TaskConfig> {
   override async shutdown(): Promise<void> {
     for (const undo of this.#unhook.splice(0)) undo();
     await this.#schedules?.stop();
+    // Before queues are closed, into which it may enqueue.
+    await this.#background?.shutdown(this.config.worker.shutdownTimeoutMs);
     await this.#runtime?.close();
   }
 

@@ -1,5 +1,6 @@
 import { named, ProgressTrackerProtocol, StateStoreProtocol, TaskQueueProtocol } from "@lexigram/contracts";
 import type { BootContainer, ContainerRegistrar, Injectable } from "@lexigram/kernel";
+import { BackgroundTaskManager } from "../background/background-task-manager.ts";
 import { TaskConfig } from "../config/task-config.ts";
 import { DeadLetterQueue } from "../dead-letter/dead-letter-queue.ts";
 import { HandlerRegistry } from "../define/handler-registry.ts";
@@ -31,6 +32,7 @@ const BOUND: readonly Injectable<unknown>[] = [
   TaskEmitter,
   MetricsMiddleware,
   TaskScheduler,
+  BackgroundTaskManager,
 ];
 
 /** What a module that lists the provider exports; a token stands for the services of its kind by name, too. */

@@ -6,6 +6,7 @@ import { JobTemplate, MemoryTaskQueue, ProgressTracker, TaskMiddlewarePipeline }
 
 // What a user of the ancestor looks for by its name.
 const CLASSES = [
+  "BackgroundTaskManager",
   "CacheBackendProgressStore",
   "CacheBackendProgressTracker",
   "CacheBackendResultStore",
@@ -30,6 +31,7 @@ const CLASSES = [
   "ResultStore",
   "RetryTask",
   "ScheduledJob",
+  "ScheduledWorker",
   "SchedulerStore",
   "TaskBackendRegistry",
   "TaskConfig",
@@ -48,6 +50,7 @@ const CLASSES = [
 ];
 const FUNCTIONS = [
   "canRetry",
+  "delay",
   "createMemoryTaskProvider",
   "createProviderFromConfig",
   "durationMs",
@@ -80,6 +83,8 @@ const MEMBERS: Readonly<Record<string, readonly string[]>> = {
   HandlerRegistry: ["execute", "registerHandler", "getHandler", "listHandlers"],
   DeadLetterQueue: ["add", "get", "list", "retry", "retryAll", "remove", "purge", "clear", "size", "stats"],
   JobTemplate: ["createJob"],
+  BackgroundTaskManager: ["track", "trackNamed", "pendingCount", "shutdown"],
+  ScheduledWorker: ["start", "stop"],
   CronExpression: ["getNext", "getPrev"],
   ScheduledJob: ["calculateNextRun"],
   SchedulerStore: ["saveJob", "loadJobs", "updateNextRun", "deleteJob"],
