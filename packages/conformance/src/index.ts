@@ -1,14 +1,17 @@
 // Cases, and how to run them
 export { queueCases } from "./queue/queue-cases.ts";
 export { stateCases } from "./state/state-cases.ts";
+export { scheduleCases } from "./schedules/schedule-cases.ts";
 export {
   brokenQueueLaws,
   brokenStateLaws,
   judgeQueueCase,
+  judgeScheduleCase,
   judgeStateCase,
   type QueueCase,
   runQueueCase,
   runStateCase,
+  type ScheduleCase,
   type StateCase,
 } from "./kit/run-case.ts";
 export {
@@ -17,6 +20,7 @@ export {
   LawBrokenError,
   type Offer,
   type QueueLaw,
+  type ScheduleLaw,
   type StateLaw,
   title,
 } from "./kit/case.ts";
@@ -24,10 +28,17 @@ export type { Need } from "./kit/needs.ts";
 
 // What a backend brings
 export type { HarnessSource, OpenTransaction, QueueHarness, StateHarness } from "./kit/harness.ts";
+export type {
+  ScheduleHarness,
+  SchedulerStores,
+  SchedulerSubject,
+  ScheduleSubjectSettings,
+} from "./kit/schedule-harness.ts";
 
 // What cases work with, for cases of one's own
 export { QueueEnv } from "./kit/queue-env.ts";
 export { StateEnv } from "./kit/state-env.ts";
+export { ScheduleEnv, type SchedulerFaults } from "./kit/schedule-env.ts";
 export { type ExchangePart, Session } from "./kit/session.ts";
 export { Time } from "./kit/time.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
@@ -43,3 +54,4 @@ export { stateLiars } from "./liars/state-liars.ts";
 export type { StormQueue } from "./storm/storm-caller.ts";
 export { calmStorm, playStorm, type StormOptions } from "./storm/storm.ts";
 export { type StormLedger, stormFaults, sumOf } from "./storm/storm-ledger.ts";
+export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";

@@ -1,21 +1,22 @@
 import { readFile } from "node:fs/promises";
 import { FULL_CAPABILITIES, JOB_STATES, LEGAL_MOVES } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
-import { parseManifests, queueCases, stateCases } from "../src/index.ts";
+import { parseManifests, queueCases, scheduleCases, stateCases } from "../src/index.ts";
 
 const page = (name: string): Promise<string> =>
   readFile(new URL(`../../../docs/laws/${name}.md`, import.meta.url), "utf8");
 
 function lawsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^- \*\*([QS]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
+  return [...markdown.matchAll(/^- \*\*([QST]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
 }
 
 const both = [
   { name: "queue", cases: queueCases },
   { name: "state", cases: stateCases },
+  { name: "schedules", cases: scheduleCases },
 ] as const;
 
-describe.each(both)("laws of the $name", ({ name, cases }) => {
+describe.each(both)("laws of $name", ({ name, cases }) => {
   test("are each checked by a case, and every case cites one that exists", async () => {
     const laws = lawsOf(await page(name));
     expect([...new Set<string>(cases.map((c) => c.law))]).toEqual(laws);

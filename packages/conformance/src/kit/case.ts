@@ -5,6 +5,9 @@ export type QueueLaw = `Q-${number}`;
 /** Numbers a promise of `docs/laws/state.md`. */
 export type StateLaw = `S-${number}`;
 
+/** Numbers a promise of `docs/laws/schedules.md`. */
+export type ScheduleLaw = `T-${number}`;
+
 /** What a harness may offer or not. */
 export type Offer = "sever" | "transaction";
 

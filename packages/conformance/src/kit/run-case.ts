@@ -1,14 +1,24 @@
 import type { StateStoreProtocol } from "@lexigram/contracts";
 import { uniqueName } from "../build/job.ts";
 import { proveRefusal, REFUSALS } from "../queue/refusals.ts";
-import { type Case, type CaseReport, LawBrokenError, type QueueLaw, type StateLaw } from "./case.ts";
+import {
+  type Case,
+  type CaseReport,
+  LawBrokenError,
+  type QueueLaw,
+  type ScheduleLaw,
+  type StateLaw,
+} from "./case.ts";
 import type { HarnessSource, QueueHarness, StateHarness } from "./harness.ts";
 import { answerTo, capabilityOf } from "./needs.ts";
+import { ScheduleEnv } from "./schedule-env.ts";
+import type { ScheduleHarness } from "./schedule-harness.ts";
 import { QueueEnv } from "./queue-env.ts";
 import { StateEnv } from "./state-env.ts";
 
 export type QueueCase = Case<QueueLaw, QueueEnv>;
 export type StateCase = Case<StateLaw, StateEnv>;
+export type ScheduleCase = Case<ScheduleLaw, ScheduleEnv>;
 
 /**
  * Runs one case of a queue on a fresh queue.
@@ -76,6 +86,29 @@ export function judgeStateCase(
     try {
       const store: StateStoreProtocol = await harness.open();
       const env = new StateEnv(store, harness, seed);
+      try {
+        await c.run(env);
+        return { ...about, outcome: "passed" };
+      } finally {
+        await env.end();
+      }
+    } catch (cause) {
+      return { ...about, outcome: "failed", error: new LawBrokenError({ ...about, seed, cause }) };
+    }
+  });
+}
+
+/** As {@link judgeQueueCase}, for schedulers over a backend. */
+export function judgeScheduleCase(
+  c: ScheduleCase,
+  source: HarnessSource<ScheduleHarness>,
+): Promise<CaseReport<ScheduleLaw>> {
+  return withHarness(source, async (harness) => {
+    const about = { law: c.law, name: c.name, harness: harness.name };
+    let seed = "";
+    try {
+      const env = await ScheduleEnv.open(harness);
+      seed = env.seed;
       try {
         await c.run(env);
         return { ...about, outcome: "passed" };

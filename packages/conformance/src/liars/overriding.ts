@@ -71,7 +71,7 @@ async function lying<S extends object, H extends AnyHarness<S>>(
 }
 
 /** An object that answers for some members itself and passes everything else on. */
-function overriding<T extends object>(honest: T, own: Partial<T>): T {
+export function overriding<T extends object>(honest: T, own: Partial<T>): T {
   return new Proxy(honest, {
     get(target, name) {
       if (Object.hasOwn(own, name)) return own[name as keyof T];

@@ -291,6 +291,11 @@ export class TaskScheduler {
     await this.#looking;
   }
 
+  /** Resolves when no look is under way: what was due then has been dealt with. */
+  async whenIdle(): Promise<void> {
+    while (this.#looking !== undefined) await this.#looking;
+  }
+
   async #enable(id: string, enabled: boolean): Promise<boolean> {
     refuseUnless(typeof id === "string", "a schedule", "id", "must be the id of a schedule");
     await this.#book.register();
