@@ -1,4 +1,4 @@
-import { TaskRegistrationError } from "@lexigram/contracts";
+import { serializeError, TaskRegistrationError, type Timer } from "@lexigram/contracts";
 import { declareEntry, type ScheduleEntry } from "../schedule/schedule-entry.ts";
 import { schedulesOfClass, schedulesOfDefinition } from "../schedule/scheduled.ts";
 import { TaskScheduler } from "../schedule/task-scheduler.ts";
@@ -14,11 +14,14 @@ export interface ScheduleSources {
   readonly definitions: readonly unknown[];
 }
 
+const RETRY_MS = 1_000;
+
 /** The scheduler of an application, from its boot to its end. */
 export class SchedulerLife {
   readonly scheduler: TaskScheduler;
   readonly #runtime: TaskRuntime;
   readonly #isEnabled: boolean;
+  #retry: Timer | undefined;
 
   /** @param isTest nobody else works on the store, so the scheduler looks only when something is due. */
   constructor(runtime: TaskRuntime, options: TasksOptions, isTest: boolean) {
@@ -63,11 +66,20 @@ export class SchedulerLife {
     for (const when of schedulesOfDefinition(definition)) this.scheduler.declare(definition as never, when);
   }
 
+  /** Never rejects: while the store is away it is tried again. */
   async start(): Promise<void> {
-    if (this.#isEnabled) await this.scheduler.startScheduler();
+    if (!this.#isEnabled) return;
+    const { clock, logger } = this.#runtime;
+    try {
+      await this.scheduler.startScheduler();
+    } catch (error) {
+      logger.error("the scheduler could not start; it is tried again", { error: serializeError(error) });
+      this.#retry = clock.setTimer(() => void this.start(), RETRY_MS);
+    }
   }
 
   stop(): Promise<void> {
+    this.#retry?.cancel();
     return this.scheduler.stopScheduler();
   }
 

@@ -13,6 +13,7 @@ import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import type { TaskEmitter } from "../events/task-emitter.ts";
 import { isoOf } from "./instant.ts";
 import { dueOccurrences } from "./late-occurrences.ts";
+import { queueNameOf } from "./queue-abilities.ts";
 import { hashOf, type SchedulePlan } from "./schedule-plan.ts";
 import type { ScheduleRecord, SchedulerStore, StoredSchedule } from "./scheduler-store.ts";
 
@@ -32,7 +33,6 @@ const UNIQUE_BEYOND_WINDOW_MS = 3_600_000;
 /** What was read so long ago is read again before anything is enqueued. */
 const STALE_MS = 10_000;
 const CLAIM_MS = 30_000;
-const DEFAULT_QUEUE = "default";
 
 /** Headers of jobs that a schedule has enqueued. */
 export const SCHEDULE_ID_HEADER = "schedule-id";
@@ -109,7 +109,7 @@ export class OccurrenceFiring {
     const { dispatcher, queues, store, emitter, logger } = this.#services;
     const id = occurrenceId(plan.id, planned);
     try {
-      const { queue, name } = queues.get(plan.options.queue ?? DEFAULT_QUEUE);
+      const { queue, name } = queues.get(queueNameOf(plan));
       const keeps = queue.capabilities.unique;
       if (!keeps && !(await store.claim(id, CLAIM_MS))) return "claimed";
       const options = this.#optionsOf(plan, planned, id, keeps);
@@ -124,7 +124,7 @@ export class OccurrenceFiring {
       return { queue: name, id: handle.id };
     } catch (error) {
       if (error instanceof DuplicateTaskError && error.fields.existingId === id)
-        return { queue: plan.options.queue ?? DEFAULT_QUEUE, id };
+        return { queue: queueNameOf(plan), id };
       // A queue that is full may have room the next time; what is refused for what it is will be refused again.
       if (!isRefusal(error) || error instanceof QueueFullError) throw error;
       logger.error("an occurrence of a schedule was refused", {

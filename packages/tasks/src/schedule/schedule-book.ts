@@ -17,15 +17,18 @@ interface Known {
 export class ScheduleBook {
   readonly #store: SchedulerStore;
   readonly #clock: Clock;
+  readonly #isReachable: (plan: SchedulePlan) => boolean;
   readonly #declared = new Map<string, SchedulePlan>();
   readonly #unregistered = new Map<string, SchedulePlan>();
   #known = new Map<string, Known>();
   #revision: number | undefined;
   #readAt = 0;
 
-  constructor(store: SchedulerStore, clock: Clock) {
+  /** @param isReachable whether this scheduler has the queue that a schedule's jobs go to. */
+  constructor(store: SchedulerStore, clock: Clock, isReachable: (plan: SchedulePlan) => boolean) {
     this.#store = store;
     this.#clock = clock;
+    this.#isReachable = isReachable;
   }
 
   /** @throws TaskRegistrationError when the id is taken. */
@@ -87,7 +90,8 @@ export class ScheduleBook {
     this.#known = new Map();
     for (const schedule of stored) {
       const plan = this.#planOf(schedule, before.get(schedule.id)?.plan);
-      if (plan !== undefined) this.#known.set(schedule.id, knownOf(plan, schedule));
+      if (plan !== undefined && this.#isReachable(plan))
+        this.#known.set(schedule.id, knownOf(plan, schedule));
     }
     this.#revision = revision;
     return stored.length;

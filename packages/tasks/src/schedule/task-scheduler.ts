@@ -21,6 +21,7 @@ import type { Activity } from "../worker/activity.ts";
 import { dateOf } from "./instant.ts";
 import { OccurrenceFiring, SCHEDULE_ID_HEADER } from "./occurrence.ts";
 import { type Schedulable, plannedJob } from "./planned-job.ts";
+import { DEFAULT_QUEUE, queueNameOf, requireAbilities } from "./queue-abilities.ts";
 import { Schedule } from "./schedule.ts";
 import { ScheduleBook } from "./schedule-book.ts";
 import type { ScheduleSettings, ScheduleTiming } from "./schedule-options.ts";
@@ -87,6 +88,7 @@ const AT_ONCE = 32;
 export class TaskScheduler {
   readonly #store: SchedulerStore;
   readonly #dispatcher: TaskDispatcher;
+  readonly #queues: QueueSet;
   readonly #registry: HandlerRegistry | undefined;
   readonly #firing: OccurrenceFiring;
   readonly #book: ScheduleBook;
@@ -118,7 +120,11 @@ export class TaskScheduler {
       timezone: TimeZone.of(timezone).name,
       misfireWindowMs: span("misfireWindow", misfireWindow),
     };
-    this.#book = new ScheduleBook(this.#store, this.#clock);
+    this.#queues = queues;
+    this.#book = new ScheduleBook(this.#store, this.#clock, (plan) => {
+      const wanted = queueNameOf(plan);
+      return wanted === DEFAULT_QUEUE || queues.all().some(({ name }) => name === wanted);
+    });
     this.#firing = new OccurrenceFiring({
       dispatcher,
       queues,
@@ -146,7 +152,8 @@ export class TaskScheduler {
    *
    * @param settings or just the id. Without one it is named after its task and what it says.
    * @returns its id, when it is stored.
-   * @throws ScheduleInvalidError, TaskConfigError, TaskValidationError for what cannot be scheduled; QueueUnavailableError.
+   * @throws ScheduleInvalidError, TaskConfigError, TaskValidationError for what cannot be scheduled; QueueNotFoundError and
+   *   UnsupportedError where its queue is not there or cannot do it; QueueUnavailableError.
    */
   async scheduleJob(job: Schedulable, when: When, settings: ScheduleSettings | string = {}): Promise<string> {
     const plan = this.#plan(job, when, settings, false);
@@ -183,7 +190,9 @@ export class TaskScheduler {
   /** Adds one that stands in code, with all it says. Throws as {@link scheduleJobSync}. */
   declare(job: Schedulable, when: ScheduleTiming & ScheduleSettings): string {
     const planned = plannedJob(job, true, (name) => this.#registry?.lookup(name));
-    return this.#declare(planOf(planned, when, this.#defaults, () => this.#book.freeId(planned.task)));
+    const plan = planOf(planned, when, this.#defaults, () => this.#book.freeId(planned.task));
+    requireAbilities(plan, this.#queues);
+    return this.#declare(plan);
   }
 
   /** Stores what stands in code and is not stored yet. Done by {@link startScheduler} too. */
@@ -309,7 +318,10 @@ export class TaskScheduler {
     const named = typeof settings === "string" ? { id: settings } : settings;
     const timing: ScheduleTiming =
       typeof when === "string" ? { cron: when } : when instanceof Schedule ? { schedule: when } : when;
-    return planOf(planned, { ...named, ...timing }, this.#defaults, (hash) => `${planned.task}~${hash}`);
+    const nameless = (hash: string): string => `${planned.task}~${hash}`;
+    const plan = planOf(planned, { ...named, ...timing }, this.#defaults, nameless);
+    requireAbilities(plan, this.#queues);
+    return plan;
   }
 
   #declare(plan: SchedulePlan): string {

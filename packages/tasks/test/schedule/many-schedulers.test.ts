@@ -177,6 +177,39 @@ describe("a scheduler that is stopped in the middle", () => {
   });
 });
 
+describe("a schedule", () => {
+  test("is left to those who have its queue", async () => {
+    const w = new Workshop();
+    const without = await w.started({ without: "emails" });
+    const with_ = w.scheduler();
+    await with_.scheduleJob("clean", HOURLY, { id: "s", queue: "emails" });
+    await w.clock.advance("2h");
+    expect(w.logger.lines).toEqual([]);
+    await with_.startScheduler();
+    await w.clock.settle();
+    expect(await w.fired(w.backend.queue("emails"))).toEqual(["s 02:00:00"]);
+    await expect(without.scheduleJob("clean", HOURLY, { queue: "emails" })).rejects.toMatchObject({
+      code: "LEX_ERR_TASK_QUEUE_NOT_FOUND",
+    });
+  });
+
+  test.each([
+    [{ overlap: "skip" }, { lookup: false }, "lookup"],
+    [{ overlap: "cancel" }, { cancel: false }, "cancel"],
+    [{ jitter: "1m" }, { delay: false }, "delay"],
+  ] as const)("is refused where its queue cannot do it: %j", async (settings, lacks, capability) => {
+    const w = new Workshop();
+    const scheduler = w.scheduler({
+      queue: (queue) => ({ capabilities: { ...queue.capabilities, ...lacks } }),
+    });
+    await expect(scheduler.scheduleJob("clean", HOURLY, settings)).rejects.toMatchObject({
+      code: "LEX_ERR_TASK_UNSUPPORTED",
+      fields: { capability },
+    });
+    expect(await scheduler.scheduleJob("clean", HOURLY)).toMatch(/^clean~/);
+  });
+});
+
 describe("an occurrence", () => {
   test("that could not be enqueued is enqueued as soon as it can be", async () => {
     const w = new Workshop();

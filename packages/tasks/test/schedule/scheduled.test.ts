@@ -16,6 +16,7 @@ import {
   type TasksOptions,
 } from "../../src/index.ts";
 import { createTestApp, TestClock } from "../../src/testing.ts";
+import { overlaid } from "./workshop.ts";
 
 const ran: string[] = [];
 
@@ -282,6 +283,24 @@ describe("an application", () => {
     expect(await loud.get(TaskProvider).unscheduleJob("one")).toBe(true);
     await using _eager = await booted({ eager: true }, clock, cleaned);
     expect(_eager.get(TaskScheduler).running).toBe(false);
+  });
+
+  test("starts without its store, and fires as soon as that is back", async () => {
+    const clock = new TestClock();
+    const backend = memoryBackend({ clock });
+    const state = backend.state as NonNullable<TaskBackend["state"]>;
+    let away = true;
+    const queue: TaskBackend = {
+      ...backend,
+      queue: (name, given) => backend.queue(name, given),
+      state: overlaid(state, { get: (key) => (away ? Promise.reject(new Error("away")) : state.get(key)) }),
+    };
+    await using app = await booted({ queue }, clock);
+    await clock.advance("5s");
+    expect(app.get(TaskScheduler).running).toBe(false);
+    away = false;
+    await clock.advance("1s");
+    expect(app.get(TaskScheduler).running).toBe(true);
   });
 
   test("takes scheduled tasks one by one, whole or not at all", async () => {

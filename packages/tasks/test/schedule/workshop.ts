@@ -14,6 +14,8 @@ export interface SchedulerParts extends Partial<TaskSchedulerOptions> {
   readonly queue?: (queue: TaskQueueProtocol) => Partial<TaskQueueProtocol>;
   /** What it has under way does not keep the clock from moving on: it is a process that stands still. */
   readonly frozen?: boolean;
+  /** A queue that its process does not have. */
+  readonly without?: "emails";
   /** Laid over the state store. */
   readonly state?: (state: StateStoreProtocol) => Partial<StateStoreProtocol>;
 }
@@ -46,7 +48,7 @@ export class Workshop {
   }
 
   /** As of another process on the same store. */
-  scheduler({ queue, state, frozen = false, ...options }: SchedulerParts = {}): TaskScheduler {
+  scheduler({ queue, state, frozen = false, without, ...options }: SchedulerParts = {}): TaskScheduler {
     const activity = new Activity();
     if (!frozen)
       this.clock.watch({
@@ -61,10 +63,8 @@ export class Workshop {
     const inner = this.backend.queue("main");
     const seen = queue === undefined ? inner : overlaid(inner, queue(inner));
     const store = this.backend.state as StateStoreProtocol;
-    const queues = new QueueSet([
-      bindingOf(this.backend, seen),
-      bindingOf(this.backend, this.backend.queue("emails")),
-    ]);
+    const emails = without === undefined ? [bindingOf(this.backend, this.backend.queue("emails"))] : [];
+    const queues = new QueueSet([bindingOf(this.backend, seen), ...emails]);
     const emitter = new TaskEmitter(this.logger);
     emitter.on("schedule.skipped", ({ scheduleId, plannedAt, reason }) => {
       this.skipped.push(`${scheduleId} ${reason} ${this.time(plannedAt)}`);
