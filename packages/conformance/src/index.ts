@@ -49,9 +49,9 @@ export { parseManifests } from "./laws/manifest-table.ts";
 export { type QueueLiar, type StateLiar, lyingQueueHarness, lyingStateHarness } from "./liars/overriding.ts";
 export { queueLiars } from "./liars/queue-liars.ts";
 export { stateLiars } from "./liars/state-liars.ts";
+export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";
 
 // Many callers at once, and what they were told held against what is stored
 export type { StormQueue } from "./storm/storm-caller.ts";
 export { calmStorm, playStorm, type StormOptions } from "./storm/storm.ts";
 export { type StormLedger, stormFaults, sumOf } from "./storm/storm-ledger.ts";
-export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";
