@@ -91,6 +91,16 @@ export function settlementValues(settlements: readonly Settlement[], lost: Recei
   return values.length === 0 ? null : JSON.stringify(values);
 }
 
+/** Whether the outcomes are completions, and each delivery is named once. */
+export function isPlain(settle: readonly Settlement[], started: readonly Receipt[]): boolean {
+  const named = new Set(started);
+  for (const { kind, receipt } of settle) {
+    if (kind !== "complete") return false;
+    named.add(receipt);
+  }
+  return named.size === settle.length + started.length;
+}
+
 export function replyOf(
   head: ReplyHead,
   rows: readonly Row[],

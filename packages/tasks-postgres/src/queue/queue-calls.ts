@@ -22,7 +22,7 @@ export interface ExchangeValues {
   readonly settles: string | null;
   readonly starts: string | null;
   readonly claim: readonly number[];
-  /** Whether the outcomes are completions, and nothing else is reported. */
+  /** Whether the outcomes are completions, and no delivery is named twice. */
   readonly isPlain: boolean;
 }
 
@@ -56,7 +56,7 @@ const FUNCTIONS = {
   enqueue_in: 3,
   settle_in: 4,
   exchange: 10,
-  exchange_plain: 9,
+  exchange_plain: 10,
   extend: 3,
   cancel: 2,
   update: 6,
@@ -167,7 +167,7 @@ export class QueueCalls {
   async exchange({ name, settles, starts, claim, isPlain }: ExchangeValues): Promise<readonly Row[]> {
     const { rememberMs } = this.#parts;
     if (isPlain && this.#exchanges.mayBePlain) {
-      const rows = await this.rows("exchange_plain", ...name, rememberMs, settles, ...claim);
+      const rows = await this.rows("exchange_plain", ...name, rememberMs, settles, starts, ...claim);
       const head = String(rows[0]?.["head"]);
       if (!head.startsWith(REFUSED)) return rows;
       if (head.includes("mostly")) this.#exchanges.refused();

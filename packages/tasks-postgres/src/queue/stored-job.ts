@@ -4,7 +4,10 @@ import { fromOrderedText, toOrderedText } from "../connection/ordered-text.ts";
 /** A job as the functions are given it; see `sql/enqueue.ts`. */
 export type Offer = Readonly<Record<string, unknown>>;
 
-/** How data is stored; the first letter of the encoding says which. */
+/** What tasks write; it is stored without letter and name. */
+const PLAIN = "json";
+
+/** How all else is stored; the first letter of the encoding says which. */
 const TEXT = "t";
 const BYTES = "b";
 /** A text that PostgreSQL has no characters for. */
@@ -20,11 +23,13 @@ export function storedBody({ data, encoding }: Body): readonly [encoding: string
   const name = toOrderedText(encoding);
   if (typeof data !== "string")
     return [BYTES + name, Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64")];
-  return UNSTORABLE.test(data) ? [ODD_TEXT + name, toOrderedText(data)] : [TEXT + name, data];
+  if (UNSTORABLE.test(data)) return [ODD_TEXT + name, toOrderedText(data)];
+  return [encoding === PLAIN ? "" : TEXT + name, data];
 }
 
 /** What {@link storedBody} was given. What somebody else has written there comes as it is: who decodes it refuses it. */
 export function bodyOf(stored: string, data: string): Body {
+  if (stored === "") return { data, encoding: PLAIN };
   const encoding = fromOrderedText(stored.slice(1));
   switch (stored[0]) {
     case TEXT:

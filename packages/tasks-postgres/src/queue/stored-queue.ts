@@ -55,6 +55,7 @@ import type { StoredSchema } from "../migrations/stored-schema.ts";
 import { clientOf, refuseEnded } from "./caller-transaction.ts";
 import { acceptanceOf, judgedJobs, mixedPriority } from "./enqueue-call.ts";
 import {
+  isPlain,
   receiptOf,
   receiptValues,
   refuseStale,
@@ -191,7 +192,7 @@ export class StoredQueue implements TaskQueueProtocol {
       settles: settlementValues(settle, lost),
       starts: receiptValues(started, lost),
       claim: [count(claim.slots), count(claim.ahead), whole(claim.leaseMs), whole(claim.maxBytes)],
-      isPlain: started.length === 0 && settle.every(({ kind }) => kind === "complete"),
+      isPlain: isPlain(settle, started),
     });
     const head = JSON.parse(String(rows[0]?.["head"])) as ReplyHead;
     refuseStale(head.stale, request);

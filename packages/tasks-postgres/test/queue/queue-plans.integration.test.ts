@@ -94,9 +94,12 @@ function everyCall(queue: number, prefix: string): [text: string, values?: unkno
       ],
     ],
     [`exchange(${queue}, 'x', ${seq()}, 1000, NULL, NULL, 100, 20, 60000, 1000000)`],
-    [`exchange_plain(${queue}, 'x', ${seq()}, 1000, NULL, 100, 20, 60000, 1000000)`],
+    [`exchange_plain(${queue}, 'x', ${seq()}, 1000, NULL, NULL, 100, 20, 60000, 1000000)`],
     [
       `exchange(${queue}, 'y', ${seq()}, 1000, '[{"k":"c","n":1,"i":"none"}]', '[{"n":1,"i":"none"}]', 1, 0, 60000, 1000)`,
+    ],
+    [
+      `exchange_plain(${queue}, 'y', ${seq()}, 1000, '[{"n":1,"i":"none"}]', '[{"n":1,"i":"other"}]', 1, 0, 60000, 1000)`,
     ],
     [`extend(${queue}, '[{"n":1,"i":"none"}]', 1000)`],
     [`cancel(${queue}, '${prefix}p7')`],

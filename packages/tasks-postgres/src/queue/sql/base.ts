@@ -103,6 +103,17 @@ BEGIN
   PERFORM set_config('lexigram.moved', '1', true);
 END $f$;
 
+-- The kind of a plain job that is pending, by the size of its body.
+CREATE FUNCTION @@kind_of(size integer) RETURNS "char" LANGUAGE sql IMMUTABLE AS $f$
+  SELECT CASE WHEN size > #large THEN 'l'::"char" ELSE 'p'::"char" END
+$f$;
+
+CREATE FUNCTION @@sizes_of(given integer, ids text[]) RETURNS integer[] LANGUAGE plpgsql AS $f$
+BEGIN
+  RETURN ARRAY(SELECT octet_length(j.data) FROM unnest(ids) t (id)
+    CROSS JOIN LATERAL (SELECT data FROM @job WHERE queue = given AND id = t.id LIMIT 1) j);
+END $f$;
+
 CREATE FUNCTION @@load(given integer, i text) RETURNS @@entry LANGUAGE plpgsql AS $f$
 DECLARE
   e @@entry;
@@ -159,8 +170,8 @@ BEGIN
     UPDATE @lease SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c IN ('s', 'r') THEN UPDATE @delayed SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c = 'p' AND NOT @@laned(rules, e.task, e.key) THEN
-    UPDATE @ready SET special = true
-    WHERE queue = given AND np = -e.priority AND place = e.place AND section IS NULL AND NOT special;
+    UPDATE @ready SET kind = 's'
+    WHERE queue = given AND np = -e.priority AND place = e.place AND section IS NULL AND kind <> 's';
   END IF;
 END $f$;
 

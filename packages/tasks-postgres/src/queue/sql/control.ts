@@ -105,8 +105,8 @@ BEGIN
   IF status = 'p' THEN
     SELECT array_agg(t.id) INTO ids FROM (
       (SELECT id FROM @ready WHERE queue = given AND section IS NULL ORDER BY np, place LIMIT most) UNION ALL
-      (SELECT id FROM @ready WHERE queue = given AND held AND section IS NOT NULL LIMIT most) UNION ALL
-      (SELECT id FROM @ready WHERE queue = given AND NOT held AND section IS NOT NULL LIMIT most)) t;
+      (SELECT id FROM @ready WHERE queue = given AND kind = 'w' AND section IS NOT NULL LIMIT most) UNION ALL
+      (SELECT id FROM @ready WHERE queue = given AND kind = 'o' AND section IS NOT NULL LIMIT most)) t;
   ELSIF status = 'R' THEN
     SELECT array_agg(t.id) INTO ids FROM (SELECT id FROM @lease WHERE queue = given ORDER BY id LIMIT most) t;
   ELSIF status IN ('s', 'r') THEN

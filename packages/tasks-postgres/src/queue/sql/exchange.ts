@@ -120,7 +120,8 @@ BEGIN
     IF got > 0 AND bytes > max_bytes THEN RETURN ids; END IF;
     PERFORM @@unfile(x, e);
     e.c := 'R';
-    INSERT INTO @lease VALUES (x.q, e.id, num, got, x.up + lease_ms, NULL, false, e.special OR e.has_state, holder);
+    INSERT INTO @lease (queue, id, number, ordinal, until, began, special, session)
+    VALUES (x.q, e.id, num, got, x.up + lease_ms, false, e.special OR e.has_state, holder);
     PERFORM @@count_lease(x, e, p);
     IF begins THEN PERFORM @@start(x, e); END IF;
     ids := ids || e.id;

@@ -78,14 +78,15 @@ DECLARE
 BEGIN
   PERFORM @@tally('p', 1), @@moved();
   IF NOT @@laned(x.rules, e.task, e.key) THEN
-    INSERT INTO @ready (queue, np, place, id, size, special)
-    VALUES (x.q, -e.priority, e.place, e.id, e.size, e.special OR e.has_state);
+    INSERT INTO @ready (queue, np, place, id, kind)
+    VALUES (x.q, -e.priority, e.place, e.id, CASE WHEN e.special OR e.has_state THEN 's' ELSE @@kind_of(e.size) END);
     RETURN;
   END IF;
   sec := @@section_of(x.rules, e.task);
   k := @@key_of(x.rules, e.key);
   hold := k <> '' AND @@is_fifo(x.rules) AND @@chain_first(x.q, k) IS DISTINCT FROM e.id;
-  INSERT INTO @ready VALUES (x.q, -e.priority, e.place, e.id, e.size, true, sec, k, hold);
+  INSERT INTO @ready (queue, np, place, id, kind, section, key)
+  VALUES (x.q, -e.priority, e.place, e.id, CASE WHEN hold THEN 'w' ELSE 'o' END, sec, k);
   IF NOT hold THEN PERFORM @@join_lane(x, sec, (-e.priority)::smallint, k, e.place); END IF;
 END $f$;
 
@@ -93,7 +94,7 @@ CREATE FUNCTION @@lane_head(given integer, sec text, k text, level smallint, OUT
 LANGUAGE plpgsql AS $f$
 BEGIN
   SELECT r.place, r.id INTO place, id FROM @ready r
-  WHERE r.queue = given AND NOT r.held AND r.section = sec AND r.key = k AND r.np = level AND r.section IS NOT NULL
+  WHERE r.queue = given AND r.kind = 'o' AND r.section = sec AND r.key = k AND r.np = level AND r.section IS NOT NULL
   ORDER BY r.place LIMIT 1;
 END $f$;
 
@@ -107,7 +108,7 @@ BEGIN
   IF NOT @@laned(x.rules, e.task, e.key) THEN
     DELETE FROM @ready WHERE queue = x.q AND np = -e.priority AND place = e.place AND section IS NULL;
   ELSE
-    DELETE FROM @ready WHERE queue = x.q AND NOT held AND section = sec AND key = k AND np = -e.priority AND place = e.place
+    DELETE FROM @ready WHERE queue = x.q AND kind = 'o' AND section = sec AND key = k AND np = -e.priority AND place = e.place
       AND section IS NOT NULL;
     IF FOUND THEN
       IF (SELECT h.id FROM @@lane_head(x.q, sec, k, (-e.priority)::smallint) h) IS NULL THEN
@@ -115,7 +116,7 @@ BEGIN
       END IF;
       RETURN;
     END IF;
-    DELETE FROM @ready WHERE queue = x.q AND held AND section = sec AND key = k AND np = -e.priority AND place = e.place
+    DELETE FROM @ready WHERE queue = x.q AND kind = 'w' AND section = sec AND key = k AND np = -e.priority AND place = e.place
       AND section IS NOT NULL;
   END IF;
   IF FOUND OR x.refile IS NULL THEN RETURN; END IF;
@@ -321,8 +322,8 @@ BEGIN
   e := @@load(x.q, first);
   IF e.c <> 'p' THEN RETURN; END IF;
   sec := @@section_of(x.rules, e.task);
-  UPDATE @ready SET held = false
-  WHERE queue = x.q AND held AND section = sec AND key = k AND np = -e.priority AND place = e.place
+  UPDATE @ready SET kind = 'o'
+  WHERE queue = x.q AND kind = 'w' AND section = sec AND key = k AND np = -e.priority AND place = e.place
     AND section IS NOT NULL;
   IF FOUND THEN
     PERFORM @@join_lane(x, sec, (-e.priority)::smallint, k, e.place);

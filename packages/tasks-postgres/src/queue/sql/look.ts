@@ -55,7 +55,7 @@ BEGIN
         SELECT r.id FROM @ready r WHERE r.queue = given AND r.section IS NULL AND r.np = level ORDER BY r.place LIMIT 1) h
       UNION ALL
       (SELECT h.id FROM @lane l CROSS JOIN LATERAL (
-        SELECT r.id FROM @ready r WHERE r.queue = given AND NOT r.held AND r.section IS NOT NULL AND r.section = l.section
+        SELECT r.id FROM @ready r WHERE r.queue = given AND r.kind = 'o' AND r.section IS NOT NULL AND r.section = l.section
           AND r.key = l.key AND r.np = l.np ORDER BY r.place LIMIT 1) h
       WHERE l.queue = given LIMIT 200)) t
     CROSS JOIN LATERAL (SELECT created, due FROM @job WHERE queue = given AND id = t.id LIMIT 1) j
@@ -106,18 +106,18 @@ BEGIN
   look := CASE WHEN only_task IS NULL AND only_key IS NULL THEN most + 1 ELSE greatest(look, most + 1) END;
   IF status = 'p' THEN
     SELECT array_agg(t.id ORDER BY t.n), array_agg(t.at ORDER BY t.n) INTO ids, ats FROM (
-      SELECT u.id, u.at, row_number() OVER (ORDER BY u.part, u.held, u.section, u.key, u.np, u.place) AS n FROM (
-        (SELECT id, 1 AS part, NULL::boolean AS held, NULL::text COLLATE "C" AS section, NULL::text COLLATE "C" AS key, np, place,
+      SELECT u.id, u.at, row_number() OVER (ORDER BY u.part, u.kind, u.section, u.key, u.np, u.place) AS n FROM (
+        (SELECT id, 1 AS part, NULL::"char" AS kind, NULL::text COLLATE "C" AS section, NULL::text COLLATE "C" AS key, np, place,
           json_build_array('f', np, place)::text AS at
         FROM @ready WHERE queue = given AND section IS NULL AND coalesce(after->>0, 'f') = 'f'
           AND (np, place) > (coalesce((after->>1), '-100')::smallint, coalesce((after->>2), '0')::bigint)
         ORDER BY np, place LIMIT look) UNION ALL
-        (SELECT r.id, 2, r.held, r.section, r.key, r.np, r.place,
-          json_build_array('l', r.held, r.section, r.key, r.np, r.place)::text
+        (SELECT r.id, 2, r.kind, r.section, r.key, r.np, r.place,
+          json_build_array('l', r.kind, r.section, r.key, r.np, r.place)::text
         FROM @ready r WHERE r.queue = given AND r.section IS NOT NULL AND (coalesce(after->>0, 'f') = 'f'
-          OR (r.held, r.section, r.key, r.np, r.place)
-            > ((after->>1)::boolean, (after->>2), (after->>3), (after->>4)::smallint, (after->>5)::bigint))
-        ORDER BY r.held, r.section, r.key, r.np, r.place LIMIT look)) u
+          OR (r.kind, r.section, r.key, r.np, r.place)
+            > ((after->>1)::"char", (after->>2), (after->>3), (after->>4)::smallint, (after->>5)::bigint))
+        ORDER BY r.kind, r.section, r.key, r.np, r.place LIMIT look)) u
       ORDER BY n LIMIT look) t;
   ELSIF status = 'R' THEN
     SELECT array_agg(t.id), array_agg(json_build_array('i', t.id)::text) INTO ids, ats FROM (

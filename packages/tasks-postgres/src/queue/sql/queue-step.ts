@@ -3,6 +3,7 @@ import { BASE } from "./base.ts";
 import { CONTROL } from "./control.ts";
 import { ENQUEUE } from "./enqueue.ts";
 import { EXCHANGE } from "./exchange.ts";
+import { EXCHANGE_PLAIN } from "./exchange-plain.ts";
 import { LANES } from "./lanes.ts";
 import { LINKS } from "./links.ts";
 import { LOOK } from "./look.ts";
@@ -29,6 +30,7 @@ const PARTS = [
   ENQUEUE,
   EXCHANGE,
   PLAIN,
+  EXCHANGE_PLAIN,
   CONTROL,
   LOOK,
   TRANSACTIONS,

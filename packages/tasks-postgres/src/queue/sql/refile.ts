@@ -17,9 +17,9 @@ DECLARE
 BEGIN
   IF x.refile = 'lanes' THEN
     rows := ARRAY(
-      (SELECT ctid FROM @ready WHERE queue = x.q AND held AND section IS NOT NULL LIMIT budget) UNION ALL
-      (SELECT ctid FROM @ready WHERE queue = x.q AND NOT held AND section IS NOT NULL LIMIT budget) LIMIT budget);
-    UPDATE @ready SET section = NULL, key = NULL, held = NULL WHERE ctid = ANY (rows);
+      (SELECT ctid FROM @ready WHERE queue = x.q AND kind = 'w' AND section IS NOT NULL LIMIT budget) UNION ALL
+      (SELECT ctid FROM @ready WHERE queue = x.q AND kind = 'o' AND section IS NOT NULL LIMIT budget) LIMIT budget);
+    UPDATE @ready SET section = NULL, key = NULL, kind = 's' WHERE ctid = ANY (rows);
     IF cardinality(rows) = budget THEN RETURN 'lanes'; END IF;
     RETURN CASE WHEN x.rules ?| '{tasks,k}' THEN '-100:0' END;
   END IF;
@@ -33,7 +33,7 @@ BEGIN
     sec := @@section_of(x.rules, j.task);
     k := @@key_of(x.rules, j.key);
     hold := k <> '' AND @@is_fifo(x.rules) AND @@chain_first(x.q, k) IS DISTINCT FROM r.id;
-    UPDATE @ready SET section = sec, key = k, held = hold, special = true WHERE ctid = r.ctid;
+    UPDATE @ready SET section = sec, key = k, kind = CASE WHEN hold THEN 'w' ELSE 'o' END WHERE ctid = r.ctid;
     IF NOT hold THEN PERFORM @@join_lane(x, sec, r.np, k, r.place); END IF;
   END LOOP;
   RETURN CASE WHEN n = budget THEN last END;

@@ -9,8 +9,8 @@ DECLARE
   n integer;
 BEGIN
   IF ids = '{}' THEN RETURN; END IF;
-  INSERT INTO @ready (queue, np, place, id, size, special)
-  SELECT x.q, -j.priority, j.seq, t.id, octet_length(j.data), false FROM unnest(ids) t (id)
+  INSERT INTO @ready (queue, np, place, id, kind)
+  SELECT x.q, -j.priority, j.seq, t.id, @@kind_of(octet_length(j.data)) FROM unnest(ids) t (id)
   CROSS JOIN LATERAL (SELECT priority, seq, data, due FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j
   WHERE j.due IS NULL;
   GET DIAGNOSTICS n = ROW_COUNT;
@@ -32,9 +32,10 @@ DECLARE
   n integer := 0;
 BEGIN
   is_full := false;
-  SELECT array_agg(t.at), array_agg(t.id), array_agg(t.size), array_agg(t.special) INTO rows, ids, sizes, odd
-  FROM (SELECT f.ctid AS at, f.id, f.size, f.special FROM @ready f WHERE f.queue = x.q AND f.section IS NULL
+  SELECT array_agg(t.at), array_agg(t.id), array_agg(t.kind = 's') INTO rows, ids, odd
+  FROM (SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = x.q AND f.section IS NULL
     ORDER BY f.np, f.place LIMIT most - got) t;
+  sizes := @@sizes_of(x.q, ids);
   FOR i IN 1..coalesce(cardinality(ids), 0) LOOP
     EXIT WHEN odd[i];
     IF got + n > 0 AND bytes + sizes[i] > max_bytes THEN
@@ -47,7 +48,7 @@ BEGIN
   ids := coalesce(ids[1:n], '{}');
   IF n = 0 THEN RETURN; END IF;
   DELETE FROM @ready WHERE ctid = ANY (rows[1:n]);
-  INSERT INTO @lease
+  INSERT INTO @lease (queue, id, number, ordinal, until, started, began, special, session)
   SELECT x.q, t.id, num, got + t.ordinal, x.up + lease_ms, CASE WHEN got + t.ordinal <= slots THEN x.now END,
     got + t.ordinal <= slots, false, holder
   FROM unnest(ids) WITH ORDINALITY t (id, ordinal);

@@ -166,8 +166,8 @@ BEGIN
     FROM @delayed WHERE queue::bigint = x.q AND delayed.due <= x.now ORDER BY delayed.due LIMIT budget) t;
   IF due.ids IS NOT NULL THEN
     DELETE FROM @delayed WHERE ctid = ANY (due.at);
-    INSERT INTO @ready (queue, np, place, id, size, special)
-    SELECT x.q, -j.priority, j.seq, t.id, octet_length(j.data), false FROM unnest(due.ids) t (id)
+    INSERT INTO @ready (queue, np, place, id, kind)
+    SELECT x.q, -j.priority, j.seq, t.id, @@kind_of(octet_length(j.data)) FROM unnest(due.ids) t (id)
     CROSS JOIN LATERAL (SELECT priority, seq, data FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j;
     PERFORM @@tally('s', -cardinality(due.ids)), @@tally('p', cardinality(due.ids)), @@moved();
   END IF;

@@ -3,7 +3,7 @@
  *
  * A job's row is written once. Where it stands is a row in one of the narrow tables: `ready`, `lease`, `delayed`; what
  * differs from a job that never ran is in `job_state`, which plain jobs have only once they ended. Instants are epoch
- * milliseconds of the server's clock.
+ * milliseconds of the server's clock. Columns stand by their width, so that none is padded.
  *
  * Of two indexes that begin with the queue, the planner takes any while the table is empty, and keeps it. So the second
  * one has the queue as a bigint: a condition fits one of them only.
@@ -52,89 +52,88 @@ CREATE TABLE @tally (
 ) WITH (fillfactor = 20);
 
 CREATE TABLE @job (
-  queue integer NOT NULL,
-  id text COLLATE "C" NOT NULL,
   seq bigint NOT NULL,
-  task text COLLATE "C" NOT NULL,
-  priority smallint NOT NULL,
-  data text NOT NULL,
-  encoding text NOT NULL,
-  headers text,
   created bigint NOT NULL,
+  queue integer NOT NULL,
+  priority smallint NOT NULL,
+  id text COLLATE "C" NOT NULL,
+  task text COLLATE "C" NOT NULL,
+  encoding text NOT NULL,
+  data text NOT NULL,
+  headers text,
   due bigint,
   expires bigint,
+  unique_ttl bigint,
+  result_ttl bigint,
+  barrier integer,
+  max_recoveries integer,
   key text COLLATE "C",
   unique_key text COLLATE "C",
   unique_until text,
-  unique_ttl bigint,
-  depends text[],
-  barrier integer,
   notifies text COLLATE "C",
-  max_recoveries integer,
-  result_ttl bigint,
-  PRIMARY KEY (queue, id)
+  depends text[],
+  PRIMARY KEY (queue, id) WITH (fillfactor = 100)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 
 CREATE TABLE @job_state (
-  queue integer NOT NULL,
-  id text COLLATE "C" NOT NULL,
-  c "char",
   stamp bigint,
-  kept boolean NOT NULL DEFAULT false,
-  keep_until bigint,
   finished bigint,
   started bigint,
+  keep_until bigint,
+  run_at bigint,
+  place bigint,
+  queue integer NOT NULL,
   attempt integer NOT NULL DEFAULT 0,
   recoveries integer NOT NULL DEFAULT 0,
   deferrals integer NOT NULL DEFAULT 0,
+  redrives integer NOT NULL DEFAULT 0,
+  unmet integer NOT NULL DEFAULT 0,
+  barrier_left integer NOT NULL DEFAULT 0,
+  pins integer NOT NULL DEFAULT 0,
+  c "char",
+  kept boolean NOT NULL DEFAULT false,
   begun boolean NOT NULL DEFAULT false,
-  run_at bigint,
-  place bigint,
+  cancel boolean NOT NULL DEFAULT false,
+  counted boolean NOT NULL DEFAULT false,
+  linked boolean NOT NULL DEFAULT false,
+  ttl_over boolean NOT NULL DEFAULT false,
+  id text COLLATE "C" NOT NULL,
   result_encoding text,
   result text,
   error text,
   why text,
   reason text,
-  cancel boolean NOT NULL DEFAULT false,
-  redrives integer NOT NULL DEFAULT 0,
   replay text,
-  counted boolean NOT NULL DEFAULT false,
-  linked boolean NOT NULL DEFAULT false,
-  ttl_over boolean NOT NULL DEFAULT false,
-  unmet integer NOT NULL DEFAULT 0,
-  barrier_left integer NOT NULL DEFAULT 0,
-  pins integer NOT NULL DEFAULT 0,
   PRIMARY KEY (queue, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX job_state_line ON @job_state (queue, c, kept, stamp) WHERE c IS NOT NULL;
 CREATE INDEX job_state_until ON @job_state (queue, keep_until) WHERE keep_until IS NOT NULL;
 
--- Pending jobs. Those that a rule concerns have a section; held ones wait for an earlier one of their key.
+-- Pending jobs, in few and narrow columns, as there may be millions. Those that a rule concerns have a section. Kinds:
+-- p plain, l plain with a large body, s has to be looked at; within sections o open, w waits for an earlier one of its key.
 CREATE TABLE @ready (
+  place bigint NOT NULL,
   queue integer NOT NULL,
   np smallint NOT NULL,
-  place bigint NOT NULL,
+  kind "char" NOT NULL,
   id text COLLATE "C" NOT NULL,
-  size integer NOT NULL,
-  special boolean NOT NULL,
   section text COLLATE "C",
-  key text COLLATE "C",
-  held boolean
+  key text COLLATE "C"
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
-CREATE UNIQUE INDEX ready_free ON @ready (queue, np, place) WHERE section IS NULL;
-CREATE UNIQUE INDEX ready_lane ON @ready (queue, held, section, key, np, place) WHERE section IS NOT NULL;
+CREATE UNIQUE INDEX ready_free ON @ready (queue, np, place) WITH (fillfactor = 100) WHERE section IS NULL;
+CREATE UNIQUE INDEX ready_lane ON @ready (queue, kind, section, key, np, place) WHERE section IS NOT NULL;
 
 -- A delivery is number and id: no job is given out twice in one call.
 CREATE TABLE @lease (
-  queue integer NOT NULL,
-  id text COLLATE "C" NOT NULL,
   number bigint NOT NULL,
-  ordinal integer NOT NULL,
   until bigint NOT NULL,
   started bigint,
+  queue integer NOT NULL,
+  session integer NOT NULL,
+  ordinal integer NOT NULL,
   began boolean NOT NULL,
   special boolean NOT NULL,
-  session integer NOT NULL,
+  id text COLLATE "C" NOT NULL,
   PRIMARY KEY (queue, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX lease_until ON @lease ((queue::bigint), until);
