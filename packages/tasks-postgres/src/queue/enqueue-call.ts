@@ -12,7 +12,7 @@ import {
   TaskValidationError,
 } from "@lexigram/contracts";
 import { fromOrderedText } from "../connection/ordered-text.ts";
-import { offerOf } from "./stored-job.ts";
+import { concernsQueue, offerOf } from "./stored-job.ts";
 
 type Judgement = Result<Enqueued, TaskQueueError>;
 
@@ -39,6 +39,19 @@ export function judgedJobs(jobs: readonly NewJob[]): JudgedJobs {
 /** The jobs of a call as the functions are given them. */
 export function offersOf(jobs: readonly NewJob[]): string {
   return JSON.stringify(jobs.map(offerOf));
+}
+
+/** Whether the jobs concern nothing but themselves, and none of their ids comes twice. */
+export function arePlain(jobs: readonly NewJob[]): boolean {
+  return !jobs.some(concernsQueue) && new Set(jobs.map(({ id }) => id)).size === jobs.length;
+}
+
+/** A job that comes alone, without a delay, and concerns nothing but itself, as the shortest way is given it. */
+export function loneOfferOf(jobs: readonly NewJob[]): readonly unknown[] | undefined {
+  const [job] = jobs;
+  if (job === undefined || jobs.length > 1 || concernsQueue(job)) return undefined;
+  const { i, t, p, d, e, h = null, y } = offerOf(job);
+  return y === undefined ? [i, t, p, d, e, h] : undefined;
 }
 
 /** @param answers of the jobs that were sent; none when all are accepted. */

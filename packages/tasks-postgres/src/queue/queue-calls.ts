@@ -10,11 +10,11 @@ import type { TransactionClient } from "../connection/transaction-client.ts";
 import { channelOf } from "../connection/channel.ts";
 import { toOrderedText } from "../connection/ordered-text.ts";
 import type { Row } from "../connection/pg-clients.ts";
+import { isCode } from "../connection/refusals.ts";
 import type { Statement } from "../connection/statement.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
-import { offersOf } from "./enqueue-call.ts";
+import { arePlain, loneOfferOf, offersOf } from "./enqueue-call.ts";
 import { policyValues } from "./policy-rules.ts";
-import { concernsQueue } from "./stored-job.ts";
 
 /** What an exchange is given, as the functions take it. */
 export interface ExchangeValues {
@@ -28,6 +28,12 @@ export interface ExchangeValues {
 
 /** How the head of an answer begins that sends the call the other way. */
 const REFUSED = '{"refused":';
+
+/** The news that there is work, and that no job has ended. */
+const SOME_WORK = "1[]";
+
+/** What a call answers whose jobs are all accepted. */
+const ACCEPTED: Row = Object.freeze({});
 
 /** Whether the short way is worth trying: after a refusal a number of calls go the other one at once. */
 class ShortWay {
@@ -53,6 +59,7 @@ const FUNCTIONS = {
   open: 1,
   enqueue: 5,
   enqueue_plain: 5,
+  enqueue_one: 10,
   enqueue_in: 3,
   settle_in: 4,
   exchange: 10,
@@ -102,6 +109,7 @@ export class QueueCalls {
   readonly settledChannel: string;
   readonly #parts: QueueCallsParts;
   readonly #statements = new Map<QueueFunction, Statement>();
+  readonly #lone = new ShortWay(100);
   readonly #enqueues = new ShortWay(100);
   readonly #exchanges = new ShortWay(20);
   #opening: Promise<number> | undefined;
@@ -150,17 +158,36 @@ export class QueueCalls {
    * @returns what the function answers: `stale`, or `answers` of the jobs.
    */
   async enqueue(jobs: readonly NewJob[], { session, seq }: EnqueueManyOptions): Promise<Row> {
-    const values = [`e${toOrderedText(session)}`, seq, this.#parts.rememberMs, offersOf(jobs)];
+    const call = [`e${toOrderedText(session)}`, seq, this.#parts.rememberMs];
     try {
-      if (this.#enqueues.mayBePlain && !jobs.some(concernsQueue)) {
-        const row = await this.row("enqueue_plain", ...values);
-        if (row["refused"] !== true) return row;
-        this.#enqueues.refused();
-      }
-      return await this.row("enqueue", ...values);
+      return (await this.#enqueuePlain(call, jobs)) ?? (await this.row("enqueue", ...call, offersOf(jobs)));
     } catch (error) {
       throw withIds(error, jobs);
     }
+  }
+
+  /** @returns nothing where the other way has to judge. */
+  async #enqueuePlain(call: readonly unknown[], jobs: readonly NewJob[]): Promise<Row | undefined> {
+    try {
+      const lone = this.#lone.mayBePlain ? loneOfferOf(jobs) : undefined;
+      if (lone !== undefined && (await this.#enqueueOne(call, lone))) return ACCEPTED;
+      if (!this.#enqueues.mayBePlain || !arePlain(jobs)) return undefined;
+      const row = await this.row("enqueue_plain", ...call, offersOf(jobs));
+      if (row["refused"] !== true) return row;
+      this.#enqueues.refused();
+    } catch (error) {
+      // Somebody else stores a job of the same id at the same moment.
+      if (!isCode(error, "23505")) throw error;
+    }
+    return undefined;
+  }
+
+  async #enqueueOne(call: readonly unknown[], job: readonly unknown[]): Promise<boolean> {
+    const isAccepted = await this.value("enqueue_one", ...call, ...job);
+    if (isAccepted === null) this.#lone.refused();
+    if (isAccepted !== true) return false;
+    this.tell(SOME_WORK);
+    return true;
   }
 
   /** As {@link enqueue}. @returns the rows of an exchange. */

@@ -93,6 +93,7 @@ function everyCall(queue: number, prefix: string): [text: string, values?: unkno
         })),
       ],
     ],
+    [`enqueue_one(${queue}, 'ep', ${seq()}, 1000, '${prefix}one', 't', 5::smallint, '{}', 'tjson', NULL)`],
     [`exchange(${queue}, 'x', ${seq()}, 1000, NULL, NULL, 100, 20, 60000, 1000000)`],
     [`exchange_plain(${queue}, 'x', ${seq()}, 1000, NULL, NULL, 100, 20, 60000, 1000000)`],
     [

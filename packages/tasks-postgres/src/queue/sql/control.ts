@@ -150,6 +150,7 @@ BEGIN
   x.keep_count := most;
   x.keep_failed_age := failed_age;
   x.keep_failed_count := failed_most;
+  IF size IS NOT NULL THEN PERFORM @@count_stored(given); END IF;
   IF before IS DISTINCT FROM new_rules THEN
     x.rules := new_rules;
     -- Buckets keep what was spent.
@@ -188,6 +189,13 @@ BEGIN
   END IF;
   PERFORM @@moved();
   RETURN @@refiled(x);
+END $f$;
+
+-- Brings what sessions have stored into the counters, by which alone a bounded queue is judged.
+CREATE FUNCTION @@count_stored(given integer) RETURNS void LANGUAGE plpgsql AS $f$
+BEGIN
+  PERFORM @@tally('p', (SELECT coalesce(sum(stored), 0)::bigint FROM @call WHERE queue = given));
+  UPDATE @call SET stored = 0 WHERE queue = given AND stored <> 0;
 END $f$;
 
 CREATE FUNCTION @@rate_of(rules jsonb, bucket text) RETURNS jsonb LANGUAGE sql IMMUTABLE AS $f$

@@ -35,8 +35,9 @@ END $f$;
 CREATE FUNCTION @@counts(given integer) RETURNS json LANGUAGE plpgsql #settings AS $f$
 BEGIN
   PERFORM @@catch_up(given);
-  RETURN (SELECT json_build_array(coalesce(sum(w), 0), coalesce(sum(s), 0), coalesce(sum(r), 0), coalesce(sum(p), 0),
-    coalesce(sum(u), 0), coalesce(sum(c), 0), coalesce(sum(f), 0), coalesce(sum(x), 0), coalesce(sum(e), 0))
+  RETURN (SELECT json_build_array(coalesce(sum(w), 0), coalesce(sum(s), 0), coalesce(sum(r), 0),
+    coalesce(sum(p), 0) + (SELECT coalesce(sum(stored), 0) FROM @call WHERE queue = given), coalesce(sum(u), 0),
+    coalesce(sum(c), 0), coalesce(sum(f), 0), coalesce(sum(x), 0), coalesce(sum(e), 0))
     FROM @tally WHERE queue = given);
 END $f$;
 

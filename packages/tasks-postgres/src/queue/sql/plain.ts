@@ -25,7 +25,8 @@ END $f$;
 -- Rows of new plain jobs: those that are pending, and those that have a delay.
 CREATE TYPE @@reserved AS (ids text[], places bigint[], levels smallint[], kinds "char"[], late text[], dues bigint[], n integer);
 
--- Writes the rows of plain jobs whose ids are free.
+-- Writes the rows of plain jobs whose ids are free. Looking is cheaper than ON CONFLICT, which writes each row twice to the
+-- log. Fails with unique_violation when somebody else has stored one of the ids in this moment.
 CREATE FUNCTION @@reserve_plain(given integer, jobs json, now bigint) RETURNS @@reserved LANGUAGE plpgsql AS $f$
 DECLARE
   mine @@reserved;
@@ -35,8 +36,8 @@ BEGIN
     SELECT given, t.i, t.seq, t.t, t.p, t.d, t.e, t.h, now, now + t.y
     FROM (SELECT nextval('@place') AS seq, o.* FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text,
       h text, y bigint)) t
+    WHERE NOT EXISTS (SELECT FROM @job j WHERE j.queue = given AND j.id = t.i)
     ORDER BY t.i COLLATE "C", t.seq
-    ON CONFLICT DO NOTHING
     RETURNING id, seq, priority, @@kind_of(octet_length(data)) AS kind, job.due)
   SELECT array_agg(id) FILTER (WHERE due IS NULL) AS ids, array_agg(seq) FILTER (WHERE due IS NULL) AS places,
     array_agg((-priority)::smallint) FILTER (WHERE due IS NULL) AS levels, array_agg(kind) FILTER (WHERE due IS NULL) AS kinds,
@@ -46,7 +47,7 @@ BEGIN
   RETURN mine;
 END $f$;
 
--- Stores plain jobs. Answers refused where the other way has to judge; else as enqueue does.
+-- Stores plain jobs, none twice. Answers refused where the other way has to judge; else as enqueue does.
 CREATE FUNCTION @@enqueue_plain(given integer, name text, num bigint, remember bigint, jobs json, OUT refused boolean,
   OUT stale bigint, OUT answers text, OUT news text) LANGUAGE plpgsql #settings AS $f$
 DECLARE
@@ -116,10 +117,9 @@ BEGIN
   END IF;
   IF waiting + scheduled > 0 THEN news := '1[]'; END IF;
   IF waiting + scheduled < json_array_length(jobs) THEN
-    SELECT json_agg(CASE WHEN t.turn > 1 THEN 'd' || t.i WHEN t.i = ANY (over) THEN 'f' || rules.max_size
-      WHEN t.i = ANY (mine.ids) OR t.i = ANY (mine.late) THEN 'a' ELSE 'd' || t.i END ORDER BY t.ordinal)
-    INTO answers FROM (SELECT i, ordinal, row_number() OVER (PARTITION BY i ORDER BY ordinal) AS turn
-      FROM (SELECT i, row_number() OVER () AS ordinal FROM json_to_recordset(jobs) o (i text)) p) t;
+    SELECT json_agg(CASE WHEN t.i = ANY (over) THEN 'f' || rules.max_size
+      WHEN t.i = ANY (mine.ids) OR t.i = ANY (mine.late) THEN 'a' ELSE 'd' || t.i END)
+    INTO answers FROM json_to_recordset(jobs) t (i text);
   END IF;
   PERFORM @@remember(given, name, last.seq, num, now + remember + 1, 0, NULL, answers);
   IF waiting + scheduled > 0 THEN

@@ -2,6 +2,7 @@ import type { MigrationStep } from "../../migrations/migration-step.ts";
 import { BASE } from "./base.ts";
 import { CONTROL } from "./control.ts";
 import { ENQUEUE } from "./enqueue.ts";
+import { ENQUEUE_ONE } from "./enqueue-one.ts";
 import { EXCHANGE } from "./exchange.ts";
 import { EXCHANGE_PLAIN } from "./exchange-plain.ts";
 import { LANES } from "./lanes.ts";
@@ -30,6 +31,7 @@ const PARTS = [
   ENQUEUE,
   EXCHANGE,
   PLAIN,
+  ENQUEUE_ONE,
   EXCHANGE_PLAIN,
   CONTROL,
   LOOK,

@@ -215,6 +215,8 @@ END $f$;
 
 -- Trims records, forgets what is over, and writes the counters.
 CREATE FUNCTION @@close(x @@context, budget integer) RETURNS void LANGUAGE plpgsql AS $f$
+DECLARE
+  n bigint;
 BEGIN
   PERFORM @@trim(x, budget);
   IF x.swept < x.now - 500 THEN
@@ -223,9 +225,13 @@ BEGIN
     PERFORM setval('@call_number', floor(x.exact * 1000)::bigint) FROM @call_number WHERE last_value < x.exact * 1000;
   END IF;
   IF x.tidied < x.now - 30000 THEN
-    DELETE FROM @call WHERE ctid = ANY (ARRAY(
-      SELECT ctid FROM @call WHERE queue = x.q AND until <= x.now AND seen_until <= x.now - 600000
-      LIMIT 1000 FOR UPDATE SKIP LOCKED));
+    WITH gone AS (
+      DELETE FROM @call WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM @call WHERE queue = x.q AND until <= x.now AND seen_until <= x.now - 600000
+        LIMIT 1000 FOR UPDATE SKIP LOCKED))
+      RETURNING stored)
+    SELECT coalesce(sum(stored), 0) INTO n FROM gone;
+    PERFORM @@tally('p', n);
     DELETE FROM @queue_bucket WHERE queue = x.q AND full_at < x.exact - 1;
   END IF;
   PERFORM @@flush(x.q);

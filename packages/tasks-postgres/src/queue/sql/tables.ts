@@ -155,7 +155,8 @@ CREATE TABLE @expiry (
   PRIMARY KEY (queue, at, id)
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 
--- The last call of each session: what came of it, and until when it is remembered.
+-- The last call of each session: what came of it, and until when it is remembered. Pending jobs that it has stored and
+-- that no counter knows of; none where the queue is bounded.
 CREATE TABLE @call (
   queue integer NOT NULL,
   session text COLLATE "C" NOT NULL,
@@ -163,6 +164,7 @@ CREATE TABLE @call (
   seq bigint NOT NULL DEFAULT -1,
   until bigint NOT NULL DEFAULT 0,
   seen_until bigint NOT NULL DEFAULT 0,
+  stored bigint NOT NULL DEFAULT 0,
   number bigint,
   answer text,
   PRIMARY KEY (queue, session)
