@@ -25,6 +25,7 @@ DECLARE
   times bigint[];
   encodings text[];
   bodies text[];
+  alone boolean;
   run record;
   lost text[] := '{}';
   ended json;
@@ -58,6 +59,11 @@ BEGIN
     RETURN NEXT answer;
     RETURN;
   END IF;
+  -- Whoever comes while one takes jobs alone waits for it, and those who take then take side by side.
+  IF slots + ahead > 0 AND NOT x.paused THEN
+    alone := pg_try_advisory_xact_lock(#claim, given);
+    IF NOT alone THEN PERFORM pg_advisory_xact_lock_shared(#claim, given); END IF;
+  END IF;
   IF starts IS NOT NULL THEN
     SELECT array_agg(l.at) FILTER (WHERE l.started IS NULL), array_agg(l.at) FILTER (WHERE l.touched), array_agg(t.i),
       bool_or(l.special)
@@ -86,8 +92,8 @@ BEGIN
     IF done < json_array_length(settles) THEN lost := lost || @@others(settles, done_ids); END IF;
   END IF;
   IF first.delay <= x.now THEN promoted := @@promote_plain(x); END IF;
-  IF slots + ahead > 0 AND NOT x.paused THEN
-    run := @@find_run(given, slots + ahead, max_bytes);
+  IF alone IS NOT NULL THEN
+    run := @@find_run(given, alone, slots + ahead, max_bytes);
     IF run.odd THEN
       IF promoted > 0 THEN PERFORM @@add(given, ARRAY[0, -promoted, 0, promoted, 0, 0, 0, 0, 0, 0, 0]); END IF;
       RETURN NEXT answer;
@@ -171,21 +177,19 @@ BEGIN
 END $f$;
 
 -- The plain jobs that stand first, as many as may be given out. odd: one of them has to be looked at.
-CREATE FUNCTION @@find_run(given integer, most integer, max_bytes bigint, OUT rows tid[], OUT ids text[], OUT n integer,
-  OUT odd boolean) LANGUAGE plpgsql AS $f$
+CREATE FUNCTION @@find_run(given integer, alone boolean, most integer, max_bytes bigint, OUT rows tid[], OUT ids text[],
+  OUT n integer, OUT odd boolean) LANGUAGE plpgsql AS $f$
 DECLARE
   large boolean;
   sizes integer[];
   bytes bigint := 0;
 BEGIN
-  -- Whoever comes while one takes jobs alone waits for it, and those who take then take side by side.
-  IF pg_try_advisory_xact_lock(#claim, given) THEN
+  IF alone THEN
     SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind = 's'), bool_or(r.kind = 'l')
     INTO rows, ids, n, odd, large FROM (
       SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = given AND f.section IS NULL
       ORDER BY f.np, f.place LIMIT most) r;
   ELSE
-    PERFORM pg_advisory_xact_lock_shared(#claim, given);
     SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind = 's'), bool_or(r.kind = 'l')
     INTO rows, ids, n, odd, large FROM (
       SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = given AND f.section IS NULL
