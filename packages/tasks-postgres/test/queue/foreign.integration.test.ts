@@ -60,7 +60,8 @@ describe("a body that nobody here can read", () => {
     ["that is no JSON", "{", "tjson", { data: "{", encoding: "json" }],
     ["that is no envelope", "[]", "tjson", { data: "[]", encoding: "json" }],
     ["of a form that is not ours", "\\x0001", "json", { data: "\\x0001", encoding: "json" }],
-    ["of no form", "a", "", { data: "a", encoding: "" }],
+    ["of the form of JSON that is none", "a", "", { data: "a", encoding: "json" }],
+    ["of an unknown form", "a", "qjson", { data: "a", encoding: "qjson" }],
     ["of bytes that are none", "***", "bjson", { data: "***", encoding: "json" }],
     ["of half its bytes", "AAAAA", "bx-packed", { data: "AAAAA", encoding: "x-packed" }],
     [

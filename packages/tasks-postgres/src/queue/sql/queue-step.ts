@@ -45,10 +45,12 @@ const PARTS = [
  *
  * 1. the rows of new jobs, by id; who stores an id that another call is storing waits for it;
  * 2. the queue, shared or alone; nothing waits for a job, a lease or a place from here on;
- * 3. leases, places and delays: those that another call holds are passed over, or the call fails at once;
- * 4. the row of the session's last call, for which only a second sending of the same call waits;
- * 5. the trimming of records, by one of the calls that are under way;
- * 6. a row of counters, which is held until the commit and by nothing that waits.
+ * 3. the taking of jobs, alone or beside others that take at the same time;
+ * 4. leases, places and delays: those that another call holds are passed over, or the call fails at once; a lease that
+ *    somebody comes to between the look and the change is waited for, by calls that change leases in the same order;
+ * 5. the row of the session's last call, for which only a second sending of the same call waits;
+ * 6. the trimming of records, by one of the calls that are under way;
+ * 7. a row of counters, which is held until the commit and by nothing that waits.
  *
  * Transactions of callers lock the rows of their jobs one by one, with little patience where others may be open, and never
  * the queue.
