@@ -70,7 +70,11 @@ export const windows = [
     files: ["packages/tasks-redis/src/connection/ioredis-clients.ts"],
     typesAnywhere: true,
   },
-  { module: "amqplib", files: ["packages/tasks-rabbitmq/src/rabbitmq-connection.ts"], typesAnywhere: true },
+  {
+    module: "amqplib",
+    files: ["packages/tasks-rabbitmq/src/connection/amqp-clients.ts"],
+    typesAnywhere: true,
+  },
   { module: "pg", files: ["packages/tasks-postgres/src/connection/pg-clients.ts"], typesAnywhere: true },
   { module: "cron-parser", files: ["packages/tasks/src/schedule/cron-rule.ts"] },
 ];

@@ -8,9 +8,10 @@ import {
   TaskConfigError,
 } from "@lexigram/contracts";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import Module from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, test, vi } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import { TaskBackendRegistry } from "../../src/dispatch/backend-registry.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
 import { rejection } from "./producer.ts";
@@ -20,6 +21,18 @@ const notFound = (specifier: string): Promise<never> =>
   Promise.reject(
     Object.assign(new Error(`Cannot find package '${specifier}'`), { code: "ERR_MODULE_NOT_FOUND" }),
   );
+
+/** The test runner lets all packages of the workspace be found from everywhere, which they are not where nothing is installed. */
+function hideWorkspace(): void {
+  const { _initPaths } = Module as unknown as { readonly _initPaths: () => void };
+  const path = process.env["NODE_PATH"];
+  delete process.env["NODE_PATH"];
+  _initPaths();
+  onTestFinished(() => {
+    if (path !== undefined) process.env["NODE_PATH"] = path;
+    _initPaths();
+  });
+}
 
 describe("a backend registry", () => {
   test("makes memory backends", async () => {
@@ -51,7 +64,8 @@ describe("a backend registry", () => {
   });
 
   test("gives the command that installs a missing package", async () => {
-    const registry = new TaskBackendRegistry({ import: notFound });
+    hideWorkspace();
+    const registry = new TaskBackendRegistry({ root: tmpdir(), import: notFound });
     const error = (await rejection(registry.create("rabbitmq", {}, services))) as BackendMissingError;
     expect(error).toBeInstanceOf(BackendMissingError);
     expect(error.fields).toEqual({ type: "rabbitmq", package: "@lexigram/tasks-rabbitmq" });

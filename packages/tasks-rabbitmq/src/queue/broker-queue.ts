@@ -1,0 +1,344 @@
+import { hostname } from "node:os";
+import {
+  checkCall,
+  checkClearQuery,
+  checkExchange,
+  checkExtend,
+  checkJobs,
+  checkStatus,
+  checkWait,
+  type Clock,
+  ClosedError,
+  type Delivery,
+  type Enqueued,
+  type EnqueueManyOptions,
+  type ExchangeReply,
+  type ExchangeRequest,
+  type ExtendReply,
+  type JobId,
+  type JobStatus,
+  type NewJob,
+  type QueueCapabilities,
+  type QueuePolicy,
+  QueueShorthands,
+  type QueueStats,
+  type Random,
+  type Receipt,
+  type Result,
+  TaskConfigError,
+  type TaskQueueError,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
+import type { Broker } from "../connection/broker.ts";
+import { QueueNames } from "../topology/names.ts";
+import { DELIVERY_LIMIT, type DeclaredRules, type QueueType, Topology } from "../topology/topology.ts";
+import { AmqpDeadLetters } from "./amqp-dead-letters.ts";
+import { CAPABILITIES } from "./capabilities.ts";
+import { DueTimes } from "./due-times.ts";
+import { EnqueueCalls } from "./enqueue-call.ts";
+import { HeldDeliveries } from "./held-deliveries.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import { Intake } from "./intake.ts";
+import { LetterShelf } from "./letter-shelf.ts";
+import { recordOf } from "./message.ts";
+import { Publisher } from "./publisher.ts";
+import { DEFAULT_RULES, policyOf, rulesOf, sameRules } from "./queue-rules.ts";
+import type { ReadyMessage } from "./ready-message.ts";
+import { RefusedCalls } from "./refused-calls.ts";
+import { Sessions } from "./sessions.ts";
+import { Settlements } from "./settlements.ts";
+
+/** What a backend opens a queue over. */
+export interface BrokerQueueSource {
+  readonly name: string;
+  readonly namespace: string;
+  readonly broker: Broker;
+  readonly type: QueueType;
+  readonly enqueueTimeoutMs?: number | undefined;
+  /** What its queues on the server are declared with. */
+  readonly rules?: DeclaredRules | undefined;
+  /** Whom the server serves first; absent: all alike. */
+  readonly consumerPriority?: number | undefined;
+  /** Default 1,000. */
+  readonly deliveryLimit?: number | undefined;
+  /** Called once, when the queue object is closed. */
+  readonly onClose: (queue: TaskQueueProtocol) => Promise<void> | void;
+}
+
+/** A queue on RabbitMQ: its jobs are messages, and a delivery is this process's while its channel lasts. */
+export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
+  readonly capabilities: QueueCapabilities = CAPABILITIES;
+  readonly deadLetters: AmqpDeadLetters;
+  readonly #clock: Clock;
+  readonly #onClose: BrokerQueueSource["onClose"];
+  readonly #topology: Topology;
+  readonly #publisher: Publisher;
+  readonly #intake: Intake;
+  readonly #held: HeldDeliveries;
+  readonly #settlements: Settlements;
+  readonly #sessions: Sessions;
+  readonly #enqueues: EnqueueCalls;
+  readonly #due = new DueTimes();
+  readonly #shelf: LetterShelf;
+  readonly #shorthands: QueueShorthands;
+  /** Part of every receipt of this object, since those of others settle nothing here. */
+  readonly #mark: string;
+  #closed = false;
+
+  constructor(source: BrokerQueueSource) {
+    const { name, namespace, broker, type, rules = DEFAULT_RULES, deliveryLimit = DELIVERY_LIMIT } = source;
+    super(name);
+    const { clock, random, callTimeoutMs } = broker;
+    this.#clock = clock;
+    this.#onClose = source.onClose;
+    this.#mark = chanceName(random);
+    const names = new QueueNames(namespace, name);
+    const [consuming, publishing] = [broker.link("consuming"), broker.link("publishing")];
+    const shared = { clock, callTimeoutMs, subject: name };
+    const topology = new Topology({ ...shared, link: consuming, names, type, deliveryLimit, rules });
+    const publisher = new Publisher({ ...shared, link: publishing });
+    const housekeeping = new Housekeeping({ clock, topology, publisher, deliveryLimit });
+    const held = new HeldDeliveries({ clock, ended: ({ message }) => this.#intake.giveBack(message, false) });
+    this.#topology = topology;
+    this.#publisher = publisher;
+    this.#held = held;
+    this.#intake = new Intake({
+      ...shared,
+      link: consuming,
+      topology,
+      housekeeping,
+      consumerPriority: source.consumerPriority,
+      working: () => held.size,
+      lost: () => {
+        held.drop();
+        this.#sessions.lost();
+      },
+    });
+    this.#sessions = new Sessions({ clock, attend: () => this.#intake.attend() });
+    const parts = { clock, topology, publisher, housekeeping };
+    this.#settlements = new Settlements({ ...parts, subject: name, intake: this.#intake, held });
+    this.#enqueues = new EnqueueCalls({ ...parts, queue: name, due: this.#due });
+    this.#shelf = new LetterShelf({ ...shared, link: consuming, topology });
+    this.deadLetters = new AmqpDeadLetters({
+      queue: name,
+      clock,
+      topology,
+      publisher,
+      shelf: this.#shelf,
+      checkOpen: () => this.checkOpen(),
+    });
+    this.#shorthands = new QueueShorthands(this, {
+      clock,
+      session: `${hostname()}-${process.pid}-${this.#mark}`,
+      ...(source.enqueueTimeoutMs === undefined ? {} : { enqueueTimeoutMs: source.enqueueTimeoutMs }),
+    });
+  }
+
+  enqueue(job: NewJob): Promise<Result<JobId, TaskQueueError>> {
+    return this.#shorthands.enqueue(job);
+  }
+
+  dequeue(options?: { leaseMs?: number }): Promise<Delivery | undefined> {
+    return this.#shorthands.dequeue(options);
+  }
+
+  ack(id: JobId): Promise<void> {
+    return this.#shorthands.ack(id);
+  }
+
+  nack(id: JobId, options?: { requeue?: boolean; delayMs?: number; reason?: string }): Promise<void> {
+    return this.#shorthands.nack(id, options);
+  }
+
+  async enqueueMany(
+    jobs: readonly NewJob[],
+    options: EnqueueManyOptions,
+  ): Promise<readonly Result<Enqueued, TaskQueueError>[]> {
+    this.checkOpen();
+    checkJobs(jobs);
+    checkCall(options);
+    if (options.transaction !== undefined) throw this.unsupported("transactions");
+    return this.#enqueues.enqueue(jobs, options);
+  }
+
+  async exchange(request: ExchangeRequest): Promise<ExchangeReply> {
+    this.checkOpen();
+    checkExchange(request);
+    const { settle, started, claim } = request;
+    if (claim.ahead > 0) throw this.unsupported("started");
+    const session = this.#sessions.begin(request, claim.leaseMs);
+    await this.#intake.ready();
+    await this.#sessions.attend(session);
+    this.#held.expire();
+    const lost = started.filter((receipt) => this.#held.get(receipt) === undefined);
+    lost.push(...(await this.#settlements.apply(settle, session.settled)));
+    const messages = await this.#intake.claim(claim.slots, claim.maxBytes);
+    const deliveries = messages.map((message) => this.#handOut(message, claim.leaseMs));
+    const nextDueInMs = this.#nextDueInMs();
+    return {
+      lost,
+      cancelled: [],
+      deliveries,
+      paused: false,
+      ...(nextDueInMs === undefined ? {} : { nextDueInMs }),
+    };
+  }
+
+  async extend(receipts: readonly Receipt[], leaseMs: number): Promise<ExtendReply> {
+    this.checkOpen();
+    checkExtend(receipts, leaseMs);
+    this.#held.expire();
+    const deadline = this.#clock.monotonic() + leaseMs;
+    return { lost: receipts.filter((receipt) => !this.#held.extend(receipt, deadline)), cancelled: [] };
+  }
+
+  async waitForWork(maxMs: number, signal: AbortSignal): Promise<void> {
+    this.checkOpen();
+    checkWait(maxMs, signal);
+    await this.#intake.wait(maxMs, signal);
+  }
+
+  /**
+   * Rules are arguments of queues of the server: they are set by whoever declares these first, and stay.
+   *
+   * @throws TaskConfigError when the queues are there with others; UnsupportedError for what the server cannot keep.
+   */
+  async setPolicy(policy: QueuePolicy): Promise<void> {
+    this.checkOpen();
+    const rules = rulesOf(policy, this.name);
+    if (sameRules(rules, this.#topology.rules)) return;
+    await this.#topology.declareWith(rules);
+  }
+
+  async getPolicy(): Promise<QueuePolicy> {
+    this.checkOpen();
+    return policyOf(this.#topology.rules);
+  }
+
+  async isPaused(): Promise<boolean> {
+    this.checkOpen();
+    return false;
+  }
+
+  /** Without a status: the jobs that lie ready, those that wait as far as this object knows of them, and those that run here. */
+  async count(status?: JobStatus): Promise<number> {
+    this.checkOpen();
+    checkStatus(status);
+    if (status === "pending") return this.getTaskCount();
+    if (status !== undefined) throw this.unsupported("lookup");
+    return (await this.getTaskCount()) + (await this.#scheduled()) + this.#held.size;
+  }
+
+  async getTaskCount(): Promise<number> {
+    this.checkOpen();
+    if (!(await this.#isThere())) return 0;
+    return sum(await this.#topology.counts(this.#topology.names.bands)) + this.#intake.buffered;
+  }
+
+  async stats(): Promise<QueueStats> {
+    this.checkOpen();
+    await this.#sessions.settled();
+    const { names, rules } = this.#topology;
+    const [workers, dead, ...bands] = await this.#topology.counts([
+      names.workers,
+      names.dead,
+      ...names.bands,
+    ]);
+    return {
+      counts: {
+        waiting: 0,
+        scheduled: await this.#scheduled(),
+        pending: sum(bands) + this.#intake.buffered,
+        running: this.#held.size,
+        completed: 0,
+        failed: dead?.messageCount ?? 0,
+        cancelled: 0,
+        expired: 0,
+      },
+      retrying: 0,
+      paused: false,
+      workers: workers?.consumerCount ?? 0,
+      ...(rules.maxSize === undefined ? {} : { capacity: rules.maxSize }),
+    };
+  }
+
+  async clear(query: { status?: JobStatus } = {}): Promise<number> {
+    this.checkOpen();
+    checkClearQuery(query);
+    const { names } = this.#topology;
+    const waiting = this.#topology.rungs;
+    const cleared = {
+      pending: names.bands,
+      scheduled: waiting,
+      failed: [names.dead],
+    } as Partial<Record<JobStatus, readonly string[]>>;
+    const queues =
+      query.status === undefined ? [...waiting, ...names.bands, names.dead] : cleared[query.status];
+    if (queues === undefined) throw this.unsupported("lookup");
+    let n = 0;
+    for (const queue of queues) n += await this.#topology.purge(queue);
+    return n;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    await this.#shorthands.close();
+    this.#sessions.close();
+    await this.#intake.close();
+    this.#held.drop();
+    await Promise.all([this.#publisher.close(), this.#shelf.close(), this.#topology.close()]);
+    await this.#onClose(this);
+  }
+
+  #handOut(message: ReadyMessage, leaseMs: number): Delivery {
+    const receipt = `${this.#mark}.${message.generation}.${message.tag}r` as Receipt;
+    this.#held.add({ receipt, message, deadline: this.#clock.monotonic() + leaseMs });
+    const { facts, recoveries } = message;
+    return {
+      job: recordOf(message),
+      receipt,
+      attempt: facts.attempts + 1,
+      recoveries,
+      deferrals: facts.deferrals,
+      leaseMs,
+      started: true,
+    };
+  }
+
+  /** Whoever is sent messages unasked needs no clock to learn that one is due. */
+  #nextDueInMs(): number | undefined {
+    const lease = this.#held.nextEndInMs();
+    const due = this.#intake.isSent ? undefined : this.#due.nextInMs(this.#clock.monotonic());
+    if (lease === undefined || due === undefined) return lease ?? due;
+    return Math.min(lease, due);
+  }
+
+  /** Declares nothing that is not there: rules to declare it with may be about to be set. */
+  async #isThere(): Promise<boolean> {
+    if (!(await this.#topology.exists())) return false;
+    try {
+      await this.#topology.ensure();
+    } catch (error) {
+      if (!(error instanceof TaskConfigError) || error.fields.path === "queueType") throw error;
+    }
+    return true;
+  }
+
+  async #scheduled(): Promise<number> {
+    return sum(await this.#topology.counts(this.#topology.rungs));
+  }
+
+  protected override checkOpen(): void {
+    if (this.#closed) throw new ClosedError({ resource: `queue "${this.name}"` });
+  }
+}
+
+function sum(counts: readonly { readonly messageCount: number }[]): number {
+  return counts.reduce((n, { messageCount }) => n + messageCount, 0);
+}
+
+function chanceName(random: Random): string {
+  const part = (): string => Math.floor(random() * 2 ** 32).toString(36);
+  return part() + part();
+}

@@ -1,0 +1,73 @@
+import type { Clock } from "@lexigram/contracts";
+import type { Message } from "amqplib";
+import { nextRung } from "../topology/ladder.ts";
+import { bandOf } from "../topology/names.ts";
+import type { Topology } from "../topology/topology.ts";
+import { type JobFacts, type JobMessage, publishOptions, rawDeadLetter } from "./message.ts";
+import type { Outgoing, Publisher } from "./publisher.ts";
+import type { ReadyMessage } from "./ready-message.ts";
+
+/** The part of its limit of deliveries after which a message is published anew. */
+const WORN = 0.8;
+
+export interface HousekeepingParts {
+  readonly clock: Clock;
+  readonly topology: Topology;
+  readonly publisher: Publisher;
+  readonly deliveryLimit: number;
+}
+
+/** What is done with messages on their way: they wait, move to their band, are published anew, or are put aside. */
+export class Housekeeping {
+  readonly #parts: HousekeepingParts;
+
+  constructor(parts: HousekeepingParts) {
+    this.#parts = parts;
+  }
+
+  /** The message that brings a job to where it goes next: a rung of the ladder, or its band. */
+  async outgoing({ facts, content }: JobMessage): Promise<Outgoing> {
+    const { clock, topology } = this.#parts;
+    const leftMs = facts.dueAt === undefined ? 0 : facts.dueAt - clock.now();
+    if (leftMs > 0) {
+      const queue = await topology.rung(nextRung(leftMs));
+      return { queue, content, options: publishOptions(facts) };
+    }
+    const { dueAt: _, ...due } = facts;
+    return { queue: topology.names.band(bandOf(facts.priority)), content, options: publishOptions(due) };
+  }
+
+  /** Whether a job that never began should not begin any more. */
+  isLate({ expiresAt }: JobFacts): boolean {
+    return expiresAt !== undefined && expiresAt <= this.#parts.clock.now();
+  }
+
+  /** Whether a message was delivered so often that the server might soon take it away. */
+  isWorn(deliveries: number): boolean {
+    const { topology, deliveryLimit } = this.#parts;
+    return topology.type === "quorum" && deliveries >= deliveryLimit * WORN;
+  }
+
+  /** Stores a message once more where it belongs now, with a count of deliveries that begins anew. */
+  async moveOn(message: ReadyMessage): Promise<void> {
+    await this.#parts.publisher.publishOne(await this.outgoing(message));
+  }
+
+  /** Puts a message that holds no job into the dead letters, byte for byte. */
+  async bury(message: Message): Promise<void> {
+    const { clock, topology, publisher } = this.#parts;
+    await publisher.publishOne({
+      queue: topology.names.dead,
+      content: message.content,
+      options: rawDeadLetter(message, {
+        reason: "invalid",
+        error: {
+          name: "TaskValidationError",
+          message: "the message holds no job that this version can read",
+        },
+        at: clock.now(),
+        attempt: 0,
+      }),
+    });
+  }
+}

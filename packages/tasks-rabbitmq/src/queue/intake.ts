@@ -1,0 +1,360 @@
+import type { Clock, Timer } from "@lexigram/contracts";
+import type { Channel, GetMessage, Message } from "amqplib";
+import { ChannelKeeper } from "../connection/channel-keeper.ts";
+import type { Link } from "../connection/link.ts";
+import { unavailable } from "../connection/refusals.ts";
+import { type Band, BANDS } from "../topology/names.ts";
+import type { Topology } from "../topology/topology.ts";
+import { AckLedger } from "./ack-ledger.ts";
+import { Consumers } from "./consumers.ts";
+import { HandBacks } from "./hand-backs.ts";
+import { deliveriesBefore, factsOf } from "./message.ts";
+import type { Housekeeping } from "./housekeeping.ts";
+import type { ReadyMessage } from "./ready-message.ts";
+import { ReadyBuffer } from "./ready-buffer.ts";
+import { Wait } from "./wait.ts";
+
+/** What nobody asks for goes back to the server after this long. Milliseconds. */
+const HOLD_MS = 250;
+/** So many claims that brought something, each so soon after the one before, show that more will follow. */
+const CLOSE_CLAIMS = 3;
+const SOON_MS = 50;
+/** Messages that one claim fetches one by one, at most. */
+const MOST_FETCHED = 256;
+const LEAST_AHEAD = 16;
+const MOST_AHEAD = 1_000;
+
+export interface IntakeParts {
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly callTimeoutMs: number;
+  readonly subject: string;
+  readonly topology: Topology;
+  readonly housekeeping: Housekeeping;
+  /** Consumers with a higher one are served first. */
+  readonly consumerPriority: number | undefined;
+  /** Deliveries that somebody works on now. */
+  readonly working: () => number;
+  /** The channel is gone, and with it every delivery that came on it. */
+  readonly lost: () => void;
+}
+
+/**
+ * What comes from the server: one channel, the messages that were delivered on it and nobody has taken, and how they come.
+ * While claims are few they are fetched one by one, so that nothing is held that others could do; who waits, and who claims again and
+ * again, has them sent, as many as it has use for. What was sent and nobody takes goes back.
+ */
+export class Intake {
+  readonly #parts: IntakeParts;
+  readonly #keeper: ChannelKeeper<Channel>;
+  readonly #handBacks = new HandBacks();
+  readonly #buffer = new ReadyBuffer();
+  readonly #waits = new Set<Wait>();
+  readonly #consumers: Consumers;
+  #ledger: AckLedger | undefined;
+  #hold: Timer | undefined;
+  #askedAt = -Infinity;
+  #claimedAt = -Infinity;
+  #closeClaims = 0;
+  /** Slots that the latest claim left empty. */
+  #short = 1;
+  #closed = false;
+
+  constructor(parts: IntakeParts) {
+    this.#parts = parts;
+    const { link, clock, callTimeoutMs, subject, topology } = parts;
+    this.#keeper = new ChannelKeeper({
+      link,
+      clock,
+      callTimeoutMs,
+      subject,
+      make: (model) => model.createChannel(),
+      opened: (channel) => {
+        this.#ledger = new AckLedger(channel);
+      },
+      lost: () => this.#lost(),
+    });
+    this.#consumers = new Consumers({
+      keeper: this.#keeper,
+      names: topology.names,
+      priority: parts.consumerPriority,
+      arrived: (message, band) => this.#arrived(message, band),
+      cancelled: () => {
+        topology.forget();
+        this.#wakeAll();
+      },
+    });
+  }
+
+  /** Messages that lie ready in this process. */
+  get buffered(): number {
+    return this.#buffer.size;
+  }
+
+  /** Whether messages are sent without being asked for. */
+  get isSent(): boolean {
+    return this.#consumers.isOpen;
+  }
+
+  isCurrent({ generation }: ReadyMessage): boolean {
+    return this.#keeper.current !== undefined && generation === this.#keeper.generation;
+  }
+
+  /** @throws QueueUnavailableError, TaskConfigError. */
+  async ready(): Promise<void> {
+    await this.#parts.topology.ensure();
+    await this.#keeper.ready();
+  }
+
+  /** Registers a consumer that gets nothing, which others can count. @returns how to end it. */
+  async attend(): Promise<() => Promise<void>> {
+    const channel = await this.#keeper.ready();
+    const { workers } = this.#parts.topology.names;
+    const { consumerTag } = await this.#keeper.answered(
+      channel,
+      channel.consume(workers, () => {}, { noAck: true }),
+      "the beginning of a consumer",
+    );
+    return async () => {
+      if (channel !== this.#keeper.current) return;
+      await this.#keeper.answered(channel, channel.cancel(consumerTag), "the end of a consumer");
+    };
+  }
+
+  /** Acknowledged with the next {@link flush}. */
+  ack(message: ReadyMessage): void {
+    this.#handBacks.forget(message.facts.id);
+    if (this.isCurrent(message)) this.#ledger?.ack(message.tag);
+  }
+
+  /** @param noted whether the server's count of deliveries is to be read without this one. */
+  giveBack(message: ReadyMessage, noted: boolean): void {
+    if (!this.isCurrent(message)) return;
+    if (noted) this.#handBacks.note(message.facts.id);
+    this.#ledger?.giveBack(message.tag);
+  }
+
+  /**
+   * Sends acknowledgements, and resolves when the server has read them.
+   *
+   * @throws QueueUnavailableError when their fate is unknown.
+   */
+  async flush(): Promise<void> {
+    const channel = this.#keeper.current;
+    if (channel === undefined)
+      throw unavailable(this.#parts.subject, new Error("the channel ended"), { accepted: "unknown" });
+    this.#ledger?.flush();
+    await this.#fence(channel);
+  }
+
+  /** Takes what is ready, of the most urgent first: `n` messages at most, and none more when they hold `maxBytes`. */
+  async claim(n: number, maxBytes: number): Promise<ReadyMessage[]> {
+    if (n === 0) return [];
+    const now = this.#parts.clock.monotonic();
+    this.#askedAt = now;
+    const taken = new Taken(n, maxBytes);
+    this.#buffer.take(taken);
+    if (taken.count === 0) {
+      await this.#consumers.quiet();
+      this.#buffer.take(taken);
+    }
+    // What is sent unasked is there soon enough for who got something; who got nothing looks whether there is nothing.
+    if (taken.count === 0 || (taken.wantsMore && !this.#consumers.isOpen)) {
+      await this.#fetch(taken);
+    }
+    if (taken.count > 0) this.#sawClaim(n, now);
+    this.#short = Math.max(1, n - taken.count);
+    this.#holdOn();
+    return taken.messages;
+  }
+
+  async wait(maxMs: number, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || maxMs <= 0 || this.#buffer.size > 0) return;
+    const wait = new Wait(this.#parts.clock, maxMs, signal);
+    this.#waits.add(wait);
+    try {
+      await Promise.race([this.#listen(), wait.over]);
+      if (this.#buffer.size === 0) await wait.over;
+    } finally {
+      this.#waits.delete(wait);
+      wait.end();
+      this.#askedAt = this.#parts.clock.monotonic();
+      this.#holdOn();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#hold?.cancel();
+    this.#wakeAll();
+    if (this.#keeper.current !== undefined) await this.#handBack().catch(() => {});
+    await this.#keeper.close();
+  }
+
+  async #listen(): Promise<void> {
+    await this.ready();
+    await this.#consumers.open(this.#short);
+  }
+
+  async #fence(channel: Channel): Promise<void> {
+    await this.#keeper.answered(channel, channel.prefetch(this.#consumers.prefetch), "a fence");
+  }
+
+  async #fetch(taken: Taken): Promise<void> {
+    const { names } = this.#parts.topology;
+    let fetched = 0;
+    for (const band of BANDS)
+      while (taken.wantsMore && fetched < MOST_FETCHED) {
+        const channel = await this.#keeper.ready();
+        const message: GetMessage | false = await this.#keeper.answered(
+          channel,
+          channel.get(names.band(band), { noAck: false }),
+          "the fetching of a message",
+        );
+        if (message === false) {
+          this.#buffer.take(taken);
+          break;
+        }
+        fetched++;
+        const ready = this.#accept(message, band);
+        // What it moves may belong to a band that is looked at next.
+        if (ready instanceof Promise) await ready;
+        else if (ready !== undefined) this.#buffer.add(ready);
+        // What was sent meanwhile is older.
+        this.#buffer.take(taken);
+      }
+  }
+
+  /** Claims that follow each other closely have messages sent ahead of them. */
+  #sawClaim(n: number, now: number): void {
+    this.#closeClaims = now - this.#claimedAt < SOON_MS ? this.#closeClaims + 1 : 1;
+    // Fetching may take long; what counts is how soon more is asked for after it.
+    this.#claimedAt = this.#parts.clock.monotonic();
+    if (this.#closeClaims < CLOSE_CLAIMS) return;
+    this.#closeClaims = 0;
+    const useful = this.#parts.working() + n + Math.max(LEAST_AHEAD, 2 * n);
+    // In steps, because each change takes a few round trips.
+    const prefetch = Math.min(2 ** Math.ceil(Math.log2(useful)), MOST_AHEAD + n);
+    this.#consumers.open(prefetch).catch(() => {
+      // The next call learns why.
+    });
+  }
+
+  #arrived(message: Message, band: Band): void {
+    const ready = this.#accept(message, band);
+    if (ready === undefined || ready instanceof Promise) return;
+    this.#buffer.add(ready);
+    this.#wakeAll();
+    this.#holdOn();
+  }
+
+  /** What of a delivery may be handed out; a promise when something else must be done with it first. */
+  #accept(raw: Message, band: Band): ReadyMessage | Promise<void> | undefined {
+    const tag = raw.fields.deliveryTag;
+    const { generation } = this.#keeper;
+    this.#ledger?.delivered(tag);
+    const facts = factsOf(raw);
+    const { housekeeping } = this.#parts;
+    if (facts === undefined) return this.#move({ tag, generation }, housekeeping.bury(raw));
+    const before = deliveriesBefore(raw);
+    const recoveries = Math.max(0, before - this.#handBacks.of(facts.id));
+    const ready = { facts, content: raw.content, band, tag, generation, recoveries };
+    if (recoveries === 0 && housekeeping.isLate(facts)) {
+      this.#ledger?.ack(tag);
+      this.#ledger?.flush();
+      return undefined;
+    }
+    if (facts.dueAt !== undefined) return this.#move(ready, housekeeping.moveOn(ready));
+    if (housekeeping.isWorn(before)) {
+      this.#handBacks.forget(facts.id);
+      return this.#move(ready, housekeeping.moveOn(ready));
+    }
+    return ready;
+  }
+
+  /** Lets a delivery go when what is published in its place is stored; otherwise it goes back a little later. */
+  async #move(
+    { tag, generation }: Pick<ReadyMessage, "tag" | "generation">,
+    stored: Promise<void>,
+  ): Promise<void> {
+    const isCurrent = (): boolean =>
+      generation === this.#keeper.generation && this.#keeper.current !== undefined;
+    try {
+      await stored;
+      if (!isCurrent()) return;
+      this.#ledger?.ack(tag);
+      this.#ledger?.flush();
+    } catch {
+      this.#parts.clock.setTimer(
+        () => {
+          if (isCurrent()) this.#ledger?.giveBack(tag);
+        },
+        4 * HOLD_MS,
+        { keepAlive: false },
+      );
+    }
+  }
+
+  #lost(): void {
+    this.#ledger = undefined;
+    this.#buffer.clear();
+    this.#consumers.lost();
+    this.#hold?.cancel();
+    this.#hold = undefined;
+    this.#parts.lost();
+    this.#wakeAll();
+  }
+
+  #wakeAll(): void {
+    for (const wait of this.#waits) wait.wake();
+  }
+
+  /** Sees to it that nothing lies here for long that nobody asks for. */
+  #holdOn(): void {
+    if (this.#hold !== undefined || this.#closed) return;
+    if (!this.#consumers.isOpen && this.#buffer.size === 0) return;
+    this.#hold = this.#parts.clock.setTimer(() => this.#lookWhetherAsked(), HOLD_MS, { keepAlive: false });
+  }
+
+  #lookWhetherAsked(): void {
+    this.#hold = undefined;
+    const isAsked = this.#waits.size > 0 || this.#parts.clock.monotonic() - this.#askedAt < HOLD_MS;
+    if (isAsked) this.#holdOn();
+    else
+      this.#handBack().catch(() => {
+        // Its channel is gone, and so is what it held.
+      });
+  }
+
+  async #handBack(): Promise<void> {
+    await this.#consumers.close();
+    for (const message of this.#buffer.takeAll()) this.giveBack(message, true);
+  }
+}
+
+/** What a claim has taken so far. */
+export class Taken {
+  readonly messages: ReadyMessage[] = [];
+  readonly #most: number;
+  readonly #maxBytes: number;
+  #bytes = 0;
+
+  constructor(most: number, maxBytes: number) {
+    this.#most = most;
+    this.#maxBytes = maxBytes;
+  }
+
+  get count(): number {
+    return this.messages.length;
+  }
+
+  get wantsMore(): boolean {
+    return this.count < this.#most && (this.count === 0 || this.#bytes < this.#maxBytes);
+  }
+
+  add(message: ReadyMessage): void {
+    this.messages.push(message);
+    this.#bytes += message.content.length;
+  }
+}

@@ -1,0 +1,45 @@
+import {
+  err,
+  jobIssues,
+  type NewJob,
+  ok,
+  type Result,
+  type TaskQueueError,
+  TaskValidationError,
+  UnsupportedError,
+} from "@lexigram/contracts";
+import { headerBytes, type JobMessage, LARGEST_BODY, LARGEST_HEADER, messageOf } from "./message.ts";
+
+/** Fields of a job that ask for what a queue of the server cannot do, and the capability that they need. */
+const UNSUPPORTED = [
+  ["unique", "unique"],
+  ["dependsOn", "dependencies"],
+  ["barrier", "dependencies"],
+  ["notifies", "dependencies"],
+  ["maxRecoveries", "quarantine"],
+] as const satisfies readonly (readonly [keyof NewJob, string])[];
+
+/** What the header may hold of a job beside what this backend adds on its way. Bytes. */
+const LARGEST_JOB_HEADER = LARGEST_HEADER / 2;
+
+/** The message of a new job, or why it is refused. @param now epoch milliseconds. */
+export function judgedJob(job: NewJob, queue: string, now: number): Result<JobMessage, TaskQueueError> {
+  const issues = jobIssues(job);
+  if (issues !== undefined) return err(new TaskValidationError({ subject: "job", issues }));
+  for (const [field, capability] of UNSUPPORTED)
+    if (job[field] !== undefined)
+      return err(new UnsupportedError({ subject: `rabbitmq queue "${queue}"`, capability }));
+  const message = messageOf(job, now);
+  if (message.content.length > LARGEST_BODY)
+    return err(tooLarge("body", `has ${message.content.length} bytes; at most ${LARGEST_BODY} are taken`));
+  const bytes = headerBytes(message.facts);
+  if (bytes > LARGEST_JOB_HEADER)
+    return err(
+      tooLarge("headers", `make ${bytes} bytes with id and task; at most ${LARGEST_JOB_HEADER} are taken`),
+    );
+  return ok(message);
+}
+
+function tooLarge(path: string, message: string): TaskValidationError {
+  return new TaskValidationError({ subject: "job", issues: [{ path, message }] });
+}

@@ -1,0 +1,165 @@
+import type { Clock } from "@lexigram/contracts";
+import type { ConfirmChannel, Message, Options } from "amqplib";
+import { ChannelKeeper } from "../connection/channel-keeper.ts";
+import type { Link } from "../connection/link.ts";
+import { unavailable } from "../connection/refusals.ts";
+
+/** One message to one queue of the server. */
+export interface Outgoing {
+  readonly queue: string;
+  readonly content: Buffer;
+  readonly options: Options.Publish;
+}
+
+/**
+ * What became of a message. `refused`: the server did not take it, which a queue that is full says. `unroutable`: there
+ * is no such queue. `unknown`: the connection ended, or nothing was heard in time.
+ */
+export type Fate = "stored" | "refused" | "unroutable" | "unknown";
+
+/** Messages under way at once, at most; so many lie in this process's memory. */
+const WINDOW = 2_000;
+
+export interface PublisherParts {
+  readonly link: Link;
+  readonly clock: Clock;
+  readonly callTimeoutMs: number;
+  readonly subject: string;
+}
+
+/** A message under way. */
+interface Sent {
+  readonly id: string;
+  returned: boolean;
+  readonly over: (fate: Fate) => void;
+}
+
+/** Publishes with confirmation: a message counts as stored when the server says so, and not before. */
+export class Publisher {
+  readonly #parts: PublisherParts;
+  readonly #keeper: ChannelKeeper<ConfirmChannel>;
+  readonly #sent = new Set<Sent>();
+  readonly #stopListening: () => void;
+
+  constructor(parts: PublisherParts) {
+    const { link, clock, callTimeoutMs, subject } = parts;
+    this.#parts = parts;
+    this.#keeper = new ChannelKeeper({
+      link,
+      clock,
+      callTimeoutMs,
+      subject,
+      make: (model) => model.createConfirmChannel(),
+      opened: (channel) => channel.on("return", (message: Message) => this.#returned(message)),
+      lost: () => this.#endAll(),
+    });
+    this.#stopListening = link.onBlocked(() => this.#endAll());
+  }
+
+  /**
+   * Publishes messages, in their order, and waits for the server's word on each.
+   *
+   * @throws QueueUnavailableError when none was sent.
+   */
+  async publish(messages: readonly Outgoing[]): Promise<Fate[]> {
+    const fates = new Array<Fate>(messages.length).fill("unknown");
+    for (let at = 0; at < messages.length; at += WINDOW) {
+      const part = messages.slice(at, at + WINDOW);
+      let channel: ConfirmChannel;
+      try {
+        this.#refuseWhileBlocked();
+        channel = await this.#keeper.ready();
+        this.#refuseWhileBlocked();
+      } catch (error) {
+        if (at === 0) throw error;
+        return fates;
+      }
+      await this.#window(channel, part, (i, fate) => (fates[at + i] = fate));
+    }
+    return fates;
+  }
+
+  /**
+   * As {@link publish}, for one message that must be stored.
+   *
+   * @throws QueueUnavailableError
+   */
+  async publishOne(message: Outgoing): Promise<void> {
+    const [fate] = await this.publish([message]);
+    if (fate === "stored") return;
+    const { subject } = this.#parts;
+    throw unavailable(subject, new Error(`a message to "${message.queue}" was ${fate}`), {
+      accepted: fate === "unknown" ? "unknown" : "no",
+    });
+  }
+
+  close(): Promise<void> {
+    this.#stopListening();
+    this.#endAll();
+    return this.#keeper.close();
+  }
+
+  #refuseWhileBlocked(): void {
+    const { link, subject } = this.#parts;
+    const { blockedBy } = link;
+    if (blockedBy !== undefined)
+      throw unavailable(subject, new Error(`the server takes no messages now: ${blockedBy}`));
+  }
+
+  #window(
+    channel: ConfirmChannel,
+    part: readonly Outgoing[],
+    tell: (i: number, fate: Fate) => void,
+  ): Promise<void> {
+    const { clock, callTimeoutMs } = this.#parts;
+    return new Promise<void>((resolve) => {
+      let left = part.length;
+      const mine: Sent[] = [];
+      const timer = clock.setTimer(() => {
+        for (const sent of mine) sent.over("unknown");
+      }, callTimeoutMs);
+      for (const [i, { queue, content, options }] of part.entries()) {
+        const sent: Sent = {
+          id: String(options.messageId),
+          returned: false,
+          over: (fate) => {
+            if (!this.#sent.delete(sent)) return;
+            tell(i, fate);
+            if (--left > 0) return;
+            timer.cancel();
+            resolve();
+          },
+        };
+        this.#sent.add(sent);
+        mine.push(sent);
+        try {
+          channel.publish("", queue, content, options, (error: unknown) =>
+            sent.over(this.#fateOf(sent, error)),
+          );
+        } catch {
+          // The channel ended under it.
+          sent.over("unknown");
+        }
+      }
+    });
+  }
+
+  #fateOf({ returned }: Sent, error: unknown): Fate {
+    if (returned) return "unroutable";
+    if (error === null || error === undefined) return "stored";
+    // The library calls back with the end of the channel, or with the server's refusal.
+    return this.#keeper.current !== undefined && /nack/i.test((error as Error).message)
+      ? "refused"
+      : "unknown";
+  }
+
+  /** Comes before the confirmation of the same message. */
+  #returned({ properties }: Message): void {
+    const id = String(properties.messageId);
+    for (const sent of this.#sent) if (sent.id === id) sent.returned = true;
+  }
+
+  #endAll(): void {
+    for (const sent of this.#sent) sent.over("unknown");
+  }
+}

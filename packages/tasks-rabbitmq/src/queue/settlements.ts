@@ -1,0 +1,160 @@
+import { type Clock, type Receipt, type Settlement } from "@lexigram/contracts";
+import { unavailable } from "../connection/refusals.ts";
+import { nextRung } from "../topology/ladder.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { Held, HeldDeliveries } from "./held-deliveries.ts";
+import type { Housekeeping } from "./housekeeping.ts";
+import type { Intake } from "./intake.ts";
+import { type Failure, type JobFacts, publishOptions } from "./message.ts";
+import type { Outgoing, Publisher } from "./publisher.ts";
+
+export interface SettlementsParts {
+  readonly clock: Clock;
+  readonly subject: string;
+  readonly topology: Topology;
+  readonly publisher: Publisher;
+  readonly housekeeping: Housekeeping;
+  readonly intake: Intake;
+  readonly held: HeldDeliveries;
+}
+
+/** A delivery that is let go when what takes its place is stored. */
+interface Move {
+  readonly held: Held;
+  readonly outgoing: Outgoing;
+}
+
+/** Applies what became of deliveries. */
+export class Settlements {
+  readonly #parts: SettlementsParts;
+
+  constructor(parts: SettlementsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * @param settled what the same call has settled before; what is settled now joins it.
+   * @returns the receipts that are no longer held.
+   * @throws QueueUnavailableError when the fate of some is unknown or they are held still; the rest is applied.
+   */
+  async apply(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Receipt[]> {
+    const { intake, held: deliveries } = this.#parts;
+    const lost: Receipt[] = [];
+    const moving: Settlement[] = [];
+    const acked: Receipt[] = [];
+    for (const settlement of settlements) {
+      const { receipt } = settlement;
+      if (settled.has(receipt)) continue;
+      const held = deliveries.get(receipt);
+      if (held === undefined) {
+        lost.push(receipt);
+        continue;
+      }
+      if (settlement.kind === "complete" || settlement.kind === "cancel") {
+        deliveries.remove(receipt);
+        intake.ack(held.message);
+        acked.push(receipt);
+      } else if (settlement.kind === "release" && settlement.delayMs === 0) {
+        deliveries.remove(receipt);
+        intake.giveBack(held.message, true);
+        acked.push(receipt);
+      } else if (moving.some((other) => other.receipt === receipt)) lost.push(receipt);
+      else moving.push(settlement);
+    }
+    for (const receipt of acked) settled.add(receipt);
+    let failed: Error | undefined;
+    if (moving.length > 0) failed = await this.#move(moving, settled);
+    if (acked.length > 0 || moving.length > 0)
+      try {
+        await intake.flush();
+      } catch (error) {
+        // Whether the server has read them cannot be told: they are its own again, or gone.
+        for (const receipt of acked) settled.delete(receipt);
+        throw error;
+      }
+    if (failed !== undefined) throw failed;
+    return lost;
+  }
+
+  /** @returns why not all of them could be stored. */
+  async #move(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Error | undefined> {
+    const { held: deliveries, intake, publisher, topology, subject } = this.#parts;
+    const moves: Move[] = [];
+    let failed: Error | undefined;
+    for (const settlement of settlements) {
+      const held = deliveries.get(settlement.receipt);
+      if (held === undefined) continue;
+      // Nobody else may settle it meanwhile, nor may its lease end.
+      deliveries.remove(held.receipt);
+      try {
+        moves.push({ held, outgoing: await this.#outgoing(held, settlement) });
+      } catch (error) {
+        failed = error as Error;
+        this.#restore(held);
+      }
+    }
+    if (moves.length === 0) return failed;
+    try {
+      const fates = await publisher.publish(moves.map(({ outgoing }) => outgoing));
+      for (const [i, { held, outgoing }] of moves.entries()) {
+        const fate = fates[i] === "refused" ? await this.#storedLater(held, outgoing) : fates[i];
+        if (fate === "stored") {
+          intake.ack(held.message);
+          settled.add(held.receipt);
+          continue;
+        }
+        if (fate === "unroutable") topology.forget();
+        failed = unavailable(subject, new Error(`a message to "${outgoing.queue}" was ${fate}`));
+        this.#restore(held);
+      }
+    } catch (error) {
+      failed = error as Error;
+      for (const { held } of moves) this.#restore(held);
+    }
+    return failed;
+  }
+
+  /** A band that is full takes no retry; a rung does, from which it comes when there is room. */
+  async #storedLater({ message: { content } }: Held, { options }: Outgoing): Promise<string> {
+    const { publisher, topology } = this.#parts;
+    const queue = await topology.rung(nextRung(0));
+    const [fate = "unknown"] = await publisher.publish([{ queue, content, options }]);
+    return fate;
+  }
+
+  #restore(held: Held): void {
+    const { held: deliveries, intake } = this.#parts;
+    if (intake.isCurrent(held.message)) deliveries.add(held);
+  }
+
+  async #outgoing({ message }: Held, settlement: Settlement): Promise<Outgoing> {
+    const { clock, topology, housekeeping } = this.#parts;
+    const { facts, content } = message;
+    const now = clock.now();
+    switch (settlement.kind) {
+      case "retry": {
+        // What has begun in time does not expire.
+        const { expiresAt: _, ...begun } = facts;
+        const next: JobFacts = {
+          ...begun,
+          attempts: facts.attempts + (settlement.countAttempt ? 1 : 0),
+          deferrals: facts.deferrals + (settlement.countAttempt ? 0 : 1),
+        };
+        return housekeeping.outgoing({ facts: later(next, now, settlement.delayMs), content });
+      }
+      case "release":
+        return housekeeping.outgoing({ facts: later(facts, now, settlement.delayMs), content });
+      case "fail": {
+        const { error, reason = "failed" } = settlement;
+        const failure: Failure = { reason, error, at: now, attempt: facts.attempts + 1 };
+        return { queue: topology.names.dead, content, options: publishOptions(facts, failure) };
+      }
+      case "complete":
+      case "cancel":
+        throw new TypeError(`${settlement.kind} moves nothing`);
+    }
+  }
+}
+
+const later = (facts: JobFacts, now: number, delayMs: number): JobFacts =>
+  delayMs > 0 ? { ...facts, dueAt: now + delayMs } : facts;
