@@ -393,12 +393,3 @@ export class BackendMissingError extends TaskError<"LEX_ERR_TASK_BACKEND_MISSING
     );
   }
 }
-
-/** What an enqueue may be refused with. Everything else is an infrastructure failure and is thrown. */
-export type TaskQueueError =
-  | QueueFullError
-  | DuplicateTaskError
-  | TaskValidationError
-  | UnsupportedError
-  | JobNotFoundError
-  | TransitionNotAllowedError;

@@ -1,4 +1,5 @@
-import type { JobNotFoundError, TaskQueueError, TransitionNotAllowedError } from "../errors/task-errors.ts";
+import type { JobNotFoundError, TransitionNotAllowedError } from "../errors/task-errors.ts";
+import type { TaskQueueError } from "../errors/task-queue-error.ts";
 import type { SerializedError } from "../errors/serialized-error.ts";
 import type { DeadLetterReason, JobId, JobView, NewJob } from "../job/job.ts";
 import type { Page } from "../page.ts";

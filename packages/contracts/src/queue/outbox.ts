@@ -1,5 +1,5 @@
 import type { SerializedError } from "../errors/serialized-error.ts";
-import type { TaskQueueError } from "../errors/task-errors.ts";
+import type { TaskQueueError } from "../errors/task-queue-error.ts";
 import type { NewJob } from "../job/job.ts";
 import type { Result } from "../result.ts";
 import type { CallName, Enqueued, TransactionHandle } from "./task-queue.ts";

@@ -3,9 +3,9 @@ import {
   ClosedError,
   LeaseLostError,
   QueueUnavailableError,
-  type TaskQueueError,
   TaskValidationError,
 } from "../errors/task-errors.ts";
+import type { TaskQueueError } from "../errors/task-queue-error.ts";
 import type { SerializedError } from "../errors/serialized-error.ts";
 import type { Delivery, Receipt, Settlement } from "../job/delivery.ts";
 import type { JobId, NewJob } from "../job/job.ts";

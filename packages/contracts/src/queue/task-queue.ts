@@ -1,4 +1,4 @@
-import type { TaskQueueError } from "../errors/task-errors.ts";
+import type { TaskQueueError } from "../errors/task-queue-error.ts";
 import type { Delivery, Receipt, Settlement } from "../job/delivery.ts";
 import type { Body, JobId, JobOutcome, JobView, NewJob } from "../job/job.ts";
 import type { JobStatus } from "../job/job-status.ts";
