@@ -135,6 +135,8 @@ export type {
   OutboxReport,
   OutboxRequest,
 } from "./queue/outbox.ts";
+export { InterruptibleWait } from "./queue/interruptible-wait.ts";
+export { isStaleCall, staleCall } from "./queue/stale-call.ts";
 export { SettledSubscription, SettledWaiters } from "./queue/settled-waiters.ts";
 export {
   QueueShorthands,

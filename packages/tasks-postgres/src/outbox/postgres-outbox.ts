@@ -3,6 +3,7 @@ import {
   type Clock,
   ClosedError,
   type Enqueued,
+  InterruptibleWait,
   type NewJob,
   ok,
   type OutboxProtocol,
@@ -16,7 +17,6 @@ import { channelOf } from "../connection/channel.ts";
 import { toOrderedText } from "../connection/ordered-text.ts";
 import type { Row } from "../connection/pg-clients.ts";
 import type { Statement } from "../connection/statement.ts";
-import { Wait } from "../connection/wait.ts";
 import type { StoredSchema } from "../migrations/stored-schema.ts";
 import { clientOf } from "../queue/caller-transaction.ts";
 import { judgedJobs } from "../queue/enqueue-call.ts";
@@ -45,7 +45,7 @@ export class PostgresOutbox implements OutboxProtocol {
   readonly #subject: string;
   readonly #channel: string;
   readonly #statements = new Map<OutboxFunction, Statement>();
-  readonly #waits = new Set<Wait>();
+  readonly #waits = new Set<InterruptibleWait>();
   #opening: Promise<number> | undefined;
   #listening: Promise<() => void> | undefined;
   /** Notifications that were heard, and how many of them before the last look that found nothing. */
@@ -113,7 +113,7 @@ export class PostgresOutbox implements OutboxProtocol {
 
   async waitForJobs(maxMs: number, signal: AbortSignal): Promise<void> {
     this.#checkOpen();
-    const wait = new Wait(this.#source.clock, signal);
+    const wait = new InterruptibleWait(this.#source.clock, signal);
     this.#waits.add(wait);
     try {
       await Promise.race([this.#listen(), wait.over]);

@@ -4,7 +4,7 @@ import {
   type ExchangeReply,
   type Receipt,
   type Settlement,
-  TaskValidationError,
+  staleCall,
 } from "@lexigram/contracts";
 import { fromOrderedText, toOrderedText } from "../connection/ordered-text.ts";
 import type { Row } from "../connection/pg-clients.ts";
@@ -141,18 +141,6 @@ function deliveryOf(row: DeliveryRow, number: string, leaseMs: number): Delivery
 }
 
 /** @throws TaskValidationError when a later call of the session was applied. */
-export function refuseStale(later: number | null | undefined, { session, seq }: CallName): void {
-  if (later === undefined || later === null) return;
-  throw new TaskValidationError(
-    {
-      subject: "call",
-      issues: [
-        {
-          path: "seq",
-          message: `${seq} of session "${session}" is older than ${later}, which was applied`,
-        },
-      ],
-    },
-    { hint: "seq must rise by one with each call of a session; concurrent calls need sessions of their own" },
-  );
+export function refuseStale(later: number | null | undefined, call: CallName): void {
+  if (later !== undefined && later !== null) throw staleCall(call, later);
 }

@@ -1,6 +1,5 @@
-import type { Clock } from "@lexigram/contracts";
+import { type Clock, InterruptibleWait } from "@lexigram/contracts";
 import type { Database } from "../connection/database.ts";
-import { Wait } from "../connection/wait.ts";
 import type { QueueCalls } from "./queue-calls.ts";
 
 /** A wake may be missed, and the lease of a job that somebody else took may end: so long is nobody idle without a look. */
@@ -57,7 +56,7 @@ export class WorkSignal {
     if (signal.aborted || maxMs <= 0) return;
     const { clock } = this.#parts;
     const deadline = clock.monotonic() + maxMs;
-    const wait = new Wait(clock, signal);
+    const wait = new InterruptibleWait(clock, signal);
     this.#wakes.add(wait.wake);
     try {
       await Promise.race([this.#subscribe(), wait.over]);

@@ -1,10 +1,4 @@
-import {
-  type CallName,
-  type Clock,
-  type Receipt,
-  TaskValidationError,
-  type Timer,
-} from "@lexigram/contracts";
+import { type CallName, type Clock, type Receipt, staleCall, type Timer } from "@lexigram/contracts";
 
 /** What is remembered of one session. */
 export interface SessionRecord {
@@ -47,7 +41,7 @@ export class Sessions {
       record = { seq, settled: new Set(), deadline: now, attending: undefined };
       this.#records.set(session, record);
     }
-    if (seq < record.seq) throw stale({ session, seq }, record.seq);
+    if (seq < record.seq) throw staleCall({ session, seq }, record.seq);
     if (seq > record.seq) {
       record.seq = seq;
       record.settled.clear();
@@ -119,16 +113,4 @@ export class Sessions {
       .finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
-}
-
-function stale({ session, seq }: CallName, later: number): TaskValidationError {
-  return new TaskValidationError(
-    {
-      subject: "call",
-      issues: [
-        { path: "seq", message: `${seq} of session "${session}" is older than ${later}, which was applied` },
-      ],
-    },
-    { hint: "seq must rise by one with each call of a session; concurrent calls need sessions of their own" },
-  );
 }

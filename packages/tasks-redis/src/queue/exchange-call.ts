@@ -5,7 +5,7 @@ import {
   type ExchangeRequest,
   type Receipt,
   type Settlement,
-  TaskValidationError,
+  staleCall,
 } from "@lexigram/contracts";
 import type { ScriptArgument } from "../connection/redis-connection.ts";
 import type { QueueKeys } from "../lua/keys.ts";
@@ -129,18 +129,6 @@ function deliveryOf(id: string, n: string, record: string, counters: string, lea
 }
 
 /** @throws TaskValidationError when a later call of the session was applied. */
-export function refuseStale(answer: readonly unknown[], { session, seq }: CallName): void {
-  if (answer[0] !== "stale") return;
-  throw new TaskValidationError(
-    {
-      subject: "call",
-      issues: [
-        {
-          path: "seq",
-          message: `${seq} of session "${session}" is older than ${String(answer[1])}, which was applied`,
-        },
-      ],
-    },
-    { hint: "seq must rise by one with each call of a session; concurrent calls need sessions of their own" },
-  );
+export function refuseStale(answer: readonly unknown[], call: CallName): void {
+  if (answer[0] === "stale") throw staleCall(call, Number(answer[1]));
 }

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from "@lexigram/contracts";
+import { type Clock, InterruptibleWait } from "@lexigram/contracts";
 import type { RedisConnection } from "../connection/redis-connection.ts";
 import { JOB_CAME } from "../lua/plain.ts";
 import type { QueueScripts } from "./queue-scripts.ts";
@@ -78,7 +78,7 @@ export class WorkSignal {
     if (signal.aborted || maxMs <= 0) return;
     const { clock } = this.#parts;
     const deadline = clock.monotonic() + maxMs;
-    const wait = new Wait(clock, signal);
+    const wait = new InterruptibleWait(clock, signal);
     this.#wakes.add(wait.wake);
     try {
       await Promise.race([this.#subscribe(), wait.over]);
@@ -136,40 +136,5 @@ export class WorkSignal {
       });
     await this.#subscription;
     this.#hears = !this.#closed;
-  }
-}
-
-/** One wait: over when woken, aborted, or ended. */
-class Wait {
-  readonly over: Promise<undefined>;
-  readonly wake: () => void;
-  isOver = false;
-  readonly #clock: Clock;
-  readonly #signal: AbortSignal;
-  #timer: Timer | undefined;
-  #finish: () => void = () => {};
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock;
-    this.#signal = signal;
-    this.over = new Promise((resolve) => (this.#finish = () => resolve(undefined)));
-    this.wake = () => {
-      this.isOver = true;
-      this.#finish();
-    };
-    signal.addEventListener("abort", this.wake);
-  }
-
-  async atMost(ms: number): Promise<void> {
-    await Promise.race([
-      this.over,
-      new Promise<void>((resolve) => (this.#timer = this.#clock.setTimer(resolve, ms))),
-    ]);
-    this.#timer?.cancel();
-  }
-
-  end(): void {
-    this.#timer?.cancel();
-    this.#signal.removeEventListener("abort", this.wake);
   }
 }

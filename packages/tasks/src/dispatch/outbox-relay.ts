@@ -3,6 +3,7 @@ import {
   ClosedError,
   DuplicateTaskError,
   type Enqueued,
+  isStaleCall,
   type Logger,
   type NewJob,
   type OutboxBatch,
@@ -15,7 +16,6 @@ import {
   serializeError,
   type TaskQueueError,
   type TaskQueueProtocol,
-  TaskValidationError,
 } from "@lexigram/contracts";
 
 export interface OutboxRelayParts {
@@ -112,7 +112,8 @@ export class OutboxRelay {
       left = await this.#leftover(jobs, await queue.enqueueMany(jobs, { session, seq }));
     } catch (error) {
       if (error instanceof QueueUnavailableError || error instanceof ClosedError) throw error;
-      if (isOvertaken(error)) return outbox.rename(holder, seq);
+      // The queue has seen a later batch.
+      if (isStaleCall(error)) return outbox.rename(holder, seq);
       left = this.#apart(jobs, error);
     }
     this.#report = { seq, ...left };
@@ -235,9 +236,4 @@ export class OutboxRelay {
       signal.addEventListener("abort", end);
     });
   }
-}
-
-/** Whether the queue has seen a later call of the batch's session. */
-function isOvertaken(error: unknown): boolean {
-  return error instanceof TaskValidationError && error.fields.subject === "call";
 }

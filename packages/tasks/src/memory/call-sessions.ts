@@ -1,5 +1,5 @@
 import type { CallName, Delivery, Enqueued, Receipt, Result, TaskQueueError } from "@lexigram/contracts";
-import { TaskValidationError } from "@lexigram/contracts";
+import { staleCall } from "@lexigram/contracts";
 import { SlotHeap } from "./slot-heap.ts";
 
 /** The last call of a session, with what it was answered. */
@@ -54,20 +54,7 @@ export class CallSessions<T> {
     const session = this.#sessions.get(call.session);
     if (session === undefined || call.seq > session.seq || session.forgetAt <= now) return undefined;
     if (call.seq === session.seq) return session.answer;
-    throw new TaskValidationError(
-      {
-        subject: "call",
-        issues: [
-          {
-            path: "seq",
-            message: `${call.seq} of session "${call.session}" is older than ${session.seq}, which was applied`,
-          },
-        ],
-      },
-      {
-        hint: "seq must rise by one with each call of a session; concurrent calls need sessions of their own",
-      },
-    );
+    throw staleCall(call, session.seq);
   }
 
   remember(call: CallName, answer: T, now: number, forMs: number): void {

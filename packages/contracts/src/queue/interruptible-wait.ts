@@ -1,7 +1,7 @@
-import type { Clock, Timer } from "@lexigram/contracts";
+import type { Clock, Timer } from "../clock.ts";
 
-/** One wait: over when woken, aborted, or ended. */
-export class Wait {
+/** One wait of a backend for what it is told of: over when it is woken or its signal is aborted. */
+export class InterruptibleWait {
   readonly over: Promise<undefined>;
   readonly wake: () => void;
   isOver = false;
@@ -18,7 +18,8 @@ export class Wait {
       this.isOver = true;
       this.#finish();
     };
-    signal.addEventListener("abort", this.wake);
+    if (signal.aborted) this.wake();
+    else signal.addEventListener("abort", this.wake);
   }
 
   /** Resolves when it is over, and after `ms` in any case. */
@@ -30,6 +31,7 @@ export class Wait {
     this.#timer?.cancel();
   }
 
+  /** Lets go of timer and signal. */
   end(): void {
     this.#timer?.cancel();
     this.#signal.removeEventListener("abort", this.wake);
