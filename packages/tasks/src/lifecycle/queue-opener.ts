@@ -38,8 +38,8 @@ const MEMORY = "memory";
 /** Two names of one type share their connections. */
 const SAME_TYPE: Readonly<Record<string, string>> = { amqp: "rabbitmq" };
 
-/** So long does a queue remember what a relay sent: half of it is how long a relay may be away. */
-const RELAYED_FOR_MS = 7 * 24 * 60 * 60_000;
+/** For a week a queue remembers what a relay sent last: calls are remembered for twice this. */
+const RELAY_TIMEOUT_MS = 3.5 * 24 * 60 * 60_000;
 
 /** What one call has opened so far, in the order of opening. */
 class Haul {
@@ -188,7 +188,7 @@ export class QueueOpener {
         { path: `tasks.backends.${entry.name}.outbox` },
         { hint: "name an entry of type postgres" },
       );
-    const target = own.queue(entry.queueName, { enqueueTimeoutMs: RELAYED_FOR_MS });
+    const target = own.queue(entry.queueName, { enqueueTimeoutMs: RELAY_TIMEOUT_MS });
     haul.queues.push(target);
     return { outbox: named.outbox(entry.name), target };
   }
