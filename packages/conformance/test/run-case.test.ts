@@ -79,6 +79,20 @@ describe("a run of a case", () => {
     );
   });
 
+  test("tells what an error came from, and no circle for ever", async () => {
+    const messageOf = async (thrown: Error): Promise<string> => {
+      const failing = aCase({ run: () => Promise.reject(thrown) });
+      return String(await runQueueCase(failing, stub().harness).catch((error: unknown) => error));
+    };
+    const late = new Error("the store is unavailable", { cause: new Error("no answer", { cause: "a cut" }) });
+    expect(await messageOf(late)).toContain(
+      "the store is unavailable\n  because: no answer\n  because: a cut\n",
+    );
+    const circle = new Error("round");
+    circle.cause = circle;
+    expect((await messageOf(circle)).match(/round/g)).toHaveLength(8);
+  });
+
   test("is skipped with a reason where the manifest promises less, or the harness offers less, than is checked", async () => {
     const weaker = await judgeQueueCase(
       aCase({ needs: ["exact pause"] }),

@@ -42,13 +42,26 @@ export class LawBrokenError extends Error {
 
   constructor(broken: { law: string; name: string; harness: string; seed: string; cause: unknown }) {
     const { law, name, harness, seed, cause } = broken;
-    const seen = cause instanceof Error ? cause.message : String(cause);
+    const seen = reasonsOf(cause).join("\n  because: ");
     super(`${law} is broken by ${harness}: ${name}\n  ${seen}\n  (names of this run contain "${seed}")`, {
       cause,
     });
     this.name = "LawBrokenError";
     this.law = law;
   }
+}
+
+/** More would be a circle. */
+const REASONS_SHOWN = 8;
+
+/** What was seen, and what each error says it came from. */
+function reasonsOf(cause: unknown): string[] {
+  const reasons: string[] = [];
+  for (let at = cause; reasons.length < REASONS_SHOWN; at = at.cause) {
+    reasons.push(at instanceof Error ? at.message : String(at));
+    if (!(at instanceof Error) || at.cause === undefined) break;
+  }
+  return reasons;
 }
 
 /** How a case is called in a report: its law and its promise. */

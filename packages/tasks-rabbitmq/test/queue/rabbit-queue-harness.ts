@@ -12,6 +12,12 @@ export interface RabbitQueueHarnessOptions {
   readonly unitMs?: number;
 }
 
+/**
+ * All cases share two connections, which one late answer would end for all of them. How late is too late is no law's
+ * subject, and a machine that runs everything at once may keep a server from its disk for seconds.
+ */
+const PATIENCE = { callTimeoutMs: 30_000, heartbeat: 30 };
+
 /** Queues of one namespace, which are deleted with the harness. Peers have connections of their own. */
 export function rabbitQueueHarness({
   name: title,
@@ -20,7 +26,7 @@ export function rabbitQueueHarness({
   unitMs,
 }: RabbitQueueHarnessOptions): QueueHarness {
   const { namespace } = server;
-  const [first, second] = [server.connect(), server.connect()];
+  const [first, second] = [server.connect(PATIENCE), server.connect(PATIENCE)];
   const opened = new Map<string, number>();
   const closed = async ({ name }: TaskQueueProtocol): Promise<void> => {
     const left = (opened.get(name) ?? 0) - 1;
