@@ -1,7 +1,7 @@
 import { Child } from "./child.ts";
 import type { RunRequest } from "./runner.ts";
 import type { Subject } from "./subject.ts";
-import { loadSubject, SYSTEMS } from "./systems.ts";
+import { isAsked, loadSubject, SYSTEMS } from "./systems.ts";
 import { type Measured, sizeOf, WORKLOADS } from "./workloads.ts";
 
 /** One cell of the table: medians over the runs, with the spread of the rate. */
@@ -41,7 +41,7 @@ export interface DriveOptions {
 export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
   const subjects = new Map<string, Subject>();
   for (const name of Object.keys(SYSTEMS[options.store] ?? {})) {
-    if (options.systems !== undefined && !options.systems.has(name.split(",")[0] ?? name)) continue;
+    if (!isAsked(name, options.systems)) continue;
     const key = `${options.store}/${name}`;
     subjects.set(key, await loadSubject(key));
   }

@@ -14,7 +14,7 @@ const USAGE = `usage: npm run bench -- STORE [--json] [--quick] [--workloads W4,
   --json         one line of JSON for each result, nothing else on standard output
   --quick        fewer jobs and 3 runs: to see that it works, never to be quoted
   --workloads    ${WORKLOADS.map((w) => w.id).join(", ")} (default: all that do not take minutes)
-  --systems      by name
+  --systems      by name: ours,bullmq; one variant of them: graphile-worker/batched, ours/ (as shipped)
   --runs         counted runs, after one that is thrown away (default 5)
   --appendfsync  redis: keep a log and force it to the disk ${SYNCS.join(" | ")} (default: no log)`;
 

@@ -17,7 +17,8 @@ export async function runOnNewerNode(
   store: string,
   systems: readonly string[] | undefined,
 ): Promise<number | undefined> {
-  const isNeeded = store === "postgres" && (systems?.some((name) => NEED_IT.has(name)) ?? true);
+  const isNeeded =
+    store === "postgres" && (systems?.some((name) => NEED_IT.has(name.split("/")[0] ?? name)) ?? true);
   if (!isNeeded || isAtLeast(process.versions.node, NEEDED)) return undefined;
   const child = spawn("npx", ["--yes", "-p", NEWER, "node", ...process.execArgv, ...process.argv.slice(1)], {
     stdio: "inherit",

@@ -66,6 +66,16 @@ export const SYSTEMS: Readonly<Record<string, Readonly<Record<string, Load>>>> =
   },
 };
 
+/**
+ * Whether a system was asked for: by its name, which means all its variants, or by name and variant, such as
+ * `graphile-worker/batched`; `ours/` is ours as shipped.
+ */
+export function isAsked(key: string, asked: ReadonlySet<string> | undefined): boolean {
+  if (asked === undefined) return true;
+  const [name = "", variant = ""] = key.split(", ", 2);
+  return asked.has(name) || asked.has(`${name}/${variant}`);
+}
+
 /** @param key `store/name`, as the driver names it. */
 export async function loadSubject(key: string): Promise<Subject> {
   const [store = "", name = ""] = key.split("/", 2);

@@ -13,6 +13,8 @@ const BULK = 1_000;
 const BATCH = 1_000;
 /** Loops that fetch and complete. */
 const LOOPS = 2;
+/** Milliseconds that a call may wait for one of its connections; as shipped, 10,000 calls at once end in errors. */
+const CONNECTION_WAIT_MS = 300_000;
 /** Milliseconds between two fetches that found nothing, where no notification wakes. */
 const POLL_MS = 10;
 
@@ -32,6 +34,7 @@ export function pgBossPostgres(variant: "one by one" | "batched" | "fetch"): Sub
     open: async ({ url = "", concurrency, onStart }) => {
       const boss = new PgBoss({
         connectionString: url,
+        connectionTimeoutMillis: CONNECTION_WAIT_MS,
         useListenNotify: isWoken,
         schedule: false,
         // One by one it only keeps on fetching where it knows how many are ready.
