@@ -8,7 +8,9 @@ import {
 import { sharedServers } from "@lexigram/services";
 import { Client } from "pg";
 import type { Database } from "../../src/connection/database.ts";
+import { MIGRATION_STEPS } from "../../src/migrations/migration-steps.ts";
 import { StoredSchema } from "../../src/migrations/stored-schema.ts";
+import { queueStep, queueStepWith } from "../../src/queue/sql/queue-step.ts";
 import { StoredQueue } from "../../src/queue/stored-queue.ts";
 import type { PostgresServer } from "../postgres-server.ts";
 import { ownSchema } from "../state/postgres-state-harness.ts";
@@ -19,7 +21,13 @@ export interface PostgresQueueHarnessOptions {
   /** Which the harness then ends. */
   readonly server: PostgresServer;
   readonly unitMs?: number;
+  /** Whether lines are marked at every step, and not only where much that is over stands before them. */
+  readonly isMarked?: boolean;
 }
+
+const MARKED = MIGRATION_STEPS.map((step) =>
+  step === queueStep ? queueStepWith({ manyDead: 0, sweepMs: 0 }) : step,
+);
 
 /** Creates the schema, however long a busy machine takes for that. */
 async function created(stored: StoredSchema): Promise<void> {
@@ -33,11 +41,11 @@ async function created(stored: StoredSchema): Promise<void> {
 
 /** Queues of one schema, which goes with its server's role. Peers have connections of their own. */
 export function postgresQueueHarness(options: PostgresQueueHarnessOptions): QueueHarness {
-  const { name: title = "postgres", server, unitMs } = options;
+  const { name: title = "postgres", server, unitMs, isMarked = false } = options;
   const schema = ownSchema("queue");
   const [first, second] = [server.connect(), server.connect()];
   const storedIn = (database: Database): StoredSchema =>
-    new StoredSchema({ database, schema, clock: systemClock });
+    new StoredSchema({ database, schema, clock: systemClock, ...(isMarked ? { steps: MARKED } : {}) });
   const [own, peers] = [storedIn(first), storedIn(second)];
   const open = (name: string, stored = own): TaskQueueProtocol =>
     new StoredQueue({ name, stored, clock: systemClock, random: systemRandom, onClose: () => {} });

@@ -26,13 +26,13 @@ function memory(): QueueHarness {
   };
 }
 
-let postgres: QueueHarness;
-beforeAll(async () => {
-  postgres = postgresQueueHarness({ server: await sharedPostgres() });
-});
-afterAll(() => postgres.dispose());
+describe.each([false, true])(`postgres queue, lines marked: %s (seed ${seed})`, (isMarked) => {
+  let postgres: QueueHarness;
+  beforeAll(async () => {
+    postgres = postgresQueueHarness({ server: await sharedPostgres(), isMarked });
+  });
+  afterAll(() => postgres.dispose());
 
-describe(`postgres queue (seed ${seed})`, () => {
   test("follows the model over random commands", { timeout: 60_000 + numRuns * 2_000 }, async () => {
     await fc.assert(
       fc.asyncProperty(queueCommands({ time: false }), (commands) => followsModel(commands, postgres)),

@@ -210,6 +210,7 @@ describe.each([
     });
     await inside.opened;
     await server.owner(`UPDATE ${shop.schema}.lease SET until = 0`);
+    await server.owner(`UPDATE ${shop.schema}.queue SET lease_mark = 0`);
     expect(await end(handle)).toEqual(["completed", ["recovery 1"]]);
     go.open();
     await expect.poll(() => refusals).toEqual([expect.any(LeaseLostError)]);

@@ -8,7 +8,7 @@ export const BASE: string = String.raw`
 CREATE TYPE @@context AS (
   q integer, now bigint, up bigint, exact double precision, rules jsonb, paused boolean, max_size integer,
   keep_age bigint, keep_count integer, keep_failed_age bigint, keep_failed_count integer, watched boolean, swept bigint, tidied bigint,
-  refile text
+  refile text, lease_mark bigint, kept_mark bigint, ready_marks bigint[]
 );
 
 CREATE TYPE @@entry AS (
@@ -33,7 +33,7 @@ BEGIN
   END IF;
   t := date_part('epoch', clock_timestamp()) * 1000;
   SELECT given, floor(t)::bigint, ceil(t)::bigint, t, rules, paused, max_size, keep_age, keep_count, keep_failed_age,
-    keep_failed_count, watched_until > floor(t)::bigint, swept, tidied, refile
+    keep_failed_count, watched_until > floor(t)::bigint, swept, tidied, refile, lease_mark, kept_mark, ready_marks
   INTO x FROM @queue WHERE queue = given;
   RETURN x;
 END $f$;
@@ -170,8 +170,8 @@ BEGIN
     UPDATE @lease SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c IN ('s', 'r') THEN UPDATE @delayed SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c = 'p' AND NOT @@laned(rules, e.task, e.key) THEN
-    UPDATE @ready SET kind = 's'
-    WHERE queue = given AND np = -e.priority AND place = e.place AND section IS NULL AND kind <> 's';
+    UPDATE @ready SET kind = CASE WHEN kind IN ('P', 'L') THEN 'S'::"char" ELSE 's'::"char" END
+    WHERE queue = given AND np = -e.priority AND place = e.place AND section IS NULL AND kind NOT IN ('s', 'S');
   END IF;
 END $f$;
 

@@ -24,11 +24,12 @@ BEGIN
   -- That it is there is counted with its session, which is written in any case.
   WITH remembered AS (
     UPDATE @call SET seq = num, until = greatest(until, now + remember + 1), number = NULL, answer = NULL, stored = stored + 1
-    WHERE queue = given AND session = caller AND seq < num
-      AND EXISTS (SELECT FROM @queue q WHERE q.queue = given AND q.max_size IS NULL AND NOT @@spreads(q.rules))
-    RETURNING queue)
+    FROM @queue q
+    WHERE call.queue = given AND session = caller AND seq < num AND q.queue = given AND q.max_size IS NULL
+      AND NOT @@spreads(q.rules)
+    RETURNING q.ready_marks)
   INSERT INTO @ready (queue, np, place, id, kind)
-  SELECT given, -p, at, i, @@kind_of(octet_length(d)) FROM remembered;
+  SELECT given, -p, at, i, @@kind_at(ready_marks, -p, at, @@kind_of(octet_length(d))) FROM remembered;
   IF FOUND THEN RETURN true; END IF;
   WITH remembered AS (
     INSERT INTO @call (queue, session, seq, until, stored)
@@ -36,7 +37,8 @@ BEGIN
     WHERE q.queue = given AND q.max_size IS NULL AND NOT @@spreads(q.rules)
     ON CONFLICT DO NOTHING RETURNING queue)
   INSERT INTO @ready (queue, np, place, id, kind)
-  SELECT given, -p, at, i, @@kind_of(octet_length(d)) FROM remembered;
+  SELECT given, -p, at, i, @@kind_at(q.ready_marks, -p, at, @@kind_of(octet_length(d)))
+  FROM remembered CROSS JOIN @queue q WHERE q.queue = given;
   IF FOUND THEN RETURN true; END IF;
   DELETE FROM @job WHERE queue = given AND id = i;
   RETURN CASE WHEN EXISTS (SELECT FROM @queue q WHERE q.queue = given AND q.max_size IS NULL AND NOT @@spreads(q.rules))

@@ -45,12 +45,12 @@ BEGIN
   END IF;
   -- What only time brings is looked for once a second.
   answer.head := CASE WHEN x.swept < x.now - 1000 THEN '{"refused":"once"}' ELSE '{"refused":"mostly"}' END;
-  SELECT (SELECT until FROM @lease WHERE queue::bigint = given ORDER BY until LIMIT 1) AS lease,
+  SELECT (SELECT until FROM @lease WHERE queue::bigint = given AND until >= x.lease_mark ORDER BY until LIMIT 1) AS lease,
     (SELECT at FROM @expiry WHERE queue = given ORDER BY at, id LIMIT 1) AS expiry,
     (SELECT due FROM @delayed WHERE queue::bigint = given ORDER BY due LIMIT 1) AS delay
   INTO first;
   -- A resend, and what time or others brought, go the other way.
-  IF last.seq IS NULL OR num <= last.seq OR x.rules IS NOT NULL OR x.refile IS NOT NULL OR x.swept < x.now - 1000
+  IF last.seq IS NULL OR num <= last.seq OR x.up + lease_ms < x.lease_mark OR x.rules IS NOT NULL OR x.refile IS NOT NULL OR x.swept < x.now - 1000
     OR first.lease <= x.now OR first.expiry <= x.now OR first.delay <= x.now
       AND EXISTS (SELECT FROM @delayed WHERE queue::bigint = given AND due <= x.now AND special)
     OR EXISTS (SELECT FROM @job_state WHERE queue = given AND keep_until <= x.now)
@@ -62,6 +62,11 @@ BEGIN
   -- Whoever comes while one takes jobs alone waits for it, and those who take then take side by side.
   IF slots + ahead > 0 AND NOT x.paused THEN
     alone := pg_try_advisory_xact_lock(#claim, given);
+    -- Where lines are marked, one takes at a time.
+    IF NOT alone AND x.ready_marks IS NOT NULL THEN
+      PERFORM pg_advisory_xact_lock(#claim, given);
+      alone := true;
+    END IF;
     IF NOT alone THEN PERFORM pg_advisory_xact_lock_shared(#claim, given); END IF;
   END IF;
   IF starts IS NOT NULL THEN
@@ -93,7 +98,7 @@ BEGIN
   END IF;
   IF first.delay <= x.now THEN promoted := @@promote_plain(x); END IF;
   IF alone IS NOT NULL THEN
-    run := @@find_run(given, alone, slots + ahead, max_bytes);
+    run := @@find_run(given, x.ready_marks, alone, slots + ahead, max_bytes);
     IF run.odd THEN
       IF promoted > 0 THEN PERFORM @@add(given, ARRAY[0, -promoted, 0, promoted, 0, 0, 0, 0, 0, 0, 0]); END IF;
       RETURN NEXT answer;
@@ -177,20 +182,23 @@ BEGIN
 END $f$;
 
 -- The plain jobs that stand first, as many as may be given out. odd: one of them has to be looked at.
-CREATE FUNCTION @@find_run(given integer, alone boolean, most integer, max_bytes bigint, OUT rows tid[], OUT ids text[],
+CREATE FUNCTION @@find_run(given integer, marks bigint[], alone boolean, most integer, max_bytes bigint, OUT rows tid[], OUT ids text[],
   OUT n integer, OUT odd boolean) LANGUAGE plpgsql AS $f$
 DECLARE
   large boolean;
   sizes integer[];
   bytes bigint := 0;
 BEGIN
-  IF alone THEN
-    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind = 's'), bool_or(r.kind = 'l')
+  IF marks IS NOT NULL THEN
+    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('s', 'S')), bool_or(r.kind IN ('l', 'L'))
+    INTO rows, ids, n, odd, large FROM @@first_free(given, marks, most) r;
+  ELSIF alone THEN
+    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('s', 'S')), bool_or(r.kind IN ('l', 'L'))
     INTO rows, ids, n, odd, large FROM (
       SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = given AND f.section IS NULL
       ORDER BY f.np, f.place LIMIT most) r;
   ELSE
-    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind = 's'), bool_or(r.kind = 'l')
+    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('s', 'S')), bool_or(r.kind IN ('l', 'L'))
     INTO rows, ids, n, odd, large FROM (
       SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = given AND f.section IS NULL
       ORDER BY f.np, f.place LIMIT most FOR UPDATE SKIP LOCKED) r;
@@ -220,7 +228,8 @@ BEGIN
   IF ids IS NULL THEN RETURN 0; END IF;
   DELETE FROM @delayed WHERE ctid = ANY (rows);
   INSERT INTO @ready (queue, np, place, id, kind)
-  SELECT x.q, -j.priority, j.seq, t.id, @@kind_of(octet_length(j.data)) FROM unnest(ids) t (id)
+  SELECT x.q, -j.priority, j.seq, t.id, @@kind_at(x.ready_marks, -j.priority, j.seq, @@kind_of(octet_length(j.data)))
+  FROM unnest(ids) t (id)
   CROSS JOIN LATERAL (SELECT priority, seq, data FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j;
   RETURN cardinality(ids);
 END $f$;

@@ -59,7 +59,8 @@ DECLARE
   r record;
   e @@entry;
 BEGIN
-  FOR r IN SELECT id FROM @lease WHERE queue::bigint = x.q AND until <= x.now ORDER BY until LIMIT budget FOR UPDATE SKIP LOCKED LOOP
+  FOR r IN SELECT id FROM @lease WHERE queue::bigint = x.q AND until >= x.lease_mark AND until <= x.now
+    ORDER BY until LIMIT budget FOR UPDATE SKIP LOCKED LOOP
     e := @@load(x.q, r.id);
     IF e.id IS NULL THEN
       DELETE FROM @lease WHERE queue = x.q AND id = r.id;
@@ -204,6 +205,7 @@ BEGIN
   x.refile := @@refile_on(x);
   IF slots + ahead > 0 AND NOT x.paused AND x.refile IS NULL THEN
     claimed := nextval('@call_number');
+    x := @@allow_leases(x, lease_ms);
     ids := @@claim(x, last.no, claimed, slots, ahead, lease_ms, max_bytes, budget);
   END IF;
   UPDATE @call SET seq = num, until = greatest(until, x.up + greatest(lease_ms, remember)),
@@ -225,7 +227,12 @@ DECLARE
   l record;
 BEGIN
   PERFORM @@catch_up(given);
-  x := @@context(given, false);
+  IF date_part('epoch', clock_timestamp()) * 1000 + lease_ms < (SELECT lease_mark FROM @queue WHERE queue = given) THEN
+    x := @@allow_leases(@@context(given, true), lease_ms);
+  ELSE
+    x := @@context(given, false);
+    IF x.up + lease_ms < x.lease_mark THEN PERFORM @@overtaken(); END IF;
+  END IF;
   FOR t IN SELECT * FROM json_to_recordset(receipts) o (n bigint, i text) ORDER BY i LOOP
     SELECT number, until INTO l FROM @lease WHERE queue = given AND id = t.i;
     IF l.number IS DISTINCT FROM t.n OR l.until <= x.now THEN

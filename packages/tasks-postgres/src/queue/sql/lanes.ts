@@ -79,7 +79,8 @@ BEGIN
   PERFORM @@tally('p', 1), @@moved();
   IF NOT @@laned(x.rules, e.task, e.key) THEN
     INSERT INTO @ready (queue, np, place, id, kind)
-    VALUES (x.q, -e.priority, e.place, e.id, CASE WHEN e.special OR e.has_state THEN 's' ELSE @@kind_of(e.size) END);
+    VALUES (x.q, -e.priority, e.place, e.id, @@kind_at(x.ready_marks, -e.priority, e.place,
+      CASE WHEN e.special OR e.has_state THEN 's' ELSE @@kind_of(e.size) END));
     RETURN;
   END IF;
   sec := @@section_of(x.rules, e.task);
@@ -194,8 +195,11 @@ DECLARE
   sec text;
 BEGIN
   IF x.rules ? 'aging' THEN RETURN @@longest_waiting(x); END IF;
-  SELECT id, np, place, NULL, NULL, NULL INTO best FROM @ready WHERE queue = x.q AND section IS NULL
-  ORDER BY np, place LIMIT 1;
+  IF x.ready_marks IS NULL THEN
+    SELECT id, np, place, NULL, NULL, NULL INTO best FROM @ready WHERE queue = x.q AND section IS NULL
+    ORDER BY np, place LIMIT 1;
+  ELSE SELECT f.id, f.np, f.place, NULL, NULL, NULL INTO best FROM @@first_free(x.q, x.ready_marks, 1) f;
+  END IF;
   IF x.rules IS NULL THEN RETURN best; END IF;
   FOR sec IN SELECT * FROM @@sections(x.rules) LOOP
     IF @@section_open(x, sec) THEN

@@ -89,7 +89,7 @@ BEGIN
   IF bounded THEN PERFORM pg_advisory_xact_lock(#lock, given);
   ELSE PERFORM pg_advisory_xact_lock_shared(#lock, given);
   END IF;
-  SELECT max_size, @@spreads(q.rules) AS spread INTO rules FROM @queue q WHERE queue = given;
+  SELECT max_size, ready_marks, @@spreads(q.rules) AS spread INTO rules FROM @queue q WHERE queue = given;
   IF rules.spread OR (rules.max_size IS NOT NULL AND NOT bounded) THEN
     -- The rules have changed while the rows were written.
     DELETE FROM @job WHERE queue = given AND id = ANY (coalesce(mine.ids, '{}') || coalesce(mine.late, '{}'));
@@ -104,7 +104,7 @@ BEGIN
   END IF;
   IF mine.ids IS NOT NULL THEN
     INSERT INTO @ready (queue, np, place, id, kind)
-    SELECT given, t.level, t.place, t.id, t.kind
+    SELECT given, t.level, t.place, t.id, @@kind_at(rules.ready_marks, t.level, t.place, t.kind)
     FROM unnest(mine.levels, mine.places, mine.ids, mine.kinds) t (level, place, id, kind)
     WHERE over = '{}' OR t.id <> ALL (over);
     GET DIAGNOSTICS waiting = ROW_COUNT;

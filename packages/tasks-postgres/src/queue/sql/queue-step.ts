@@ -8,7 +8,8 @@ import { EXCHANGE_PLAIN } from "./exchange-plain.ts";
 import { LANES } from "./lanes.ts";
 import { LINKS } from "./links.ts";
 import { LOOK } from "./look.ts";
-import { named } from "./named.ts";
+import { MARKS } from "./marks.ts";
+import { named, QUEUE_CONSTANTS, type QueueConstants } from "./named.ts";
 import { PLAIN } from "./plain.ts";
 import { RATES } from "./rates.ts";
 import { REFILE } from "./refile.ts";
@@ -21,6 +22,7 @@ import { TRANSACTIONS } from "./transactions.ts";
 const PARTS = [
   TABLES,
   BASE,
+  MARKS,
   LANES,
   RATES,
   REFILE,
@@ -55,8 +57,12 @@ const PARTS = [
  * Transactions of callers lock the rows of their jobs one by one, with little patience where others may be open, and never
  * the queue.
  */
-export const queueStep: MigrationStep = {
-  version: 2,
-  oldest: 2,
-  sql: (schema) => PARTS.map((part) => named(part, schema)).join("\n"),
-};
+export const queueStep: MigrationStep = queueStepWith(QUEUE_CONSTANTS);
+
+export function queueStepWith(constants: QueueConstants): MigrationStep {
+  return {
+    version: 2,
+    oldest: 2,
+    sql: (schema) => PARTS.map((part) => named(part, schema, constants)).join("\n"),
+  };
+}

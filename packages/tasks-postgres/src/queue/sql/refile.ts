@@ -19,7 +19,7 @@ BEGIN
     rows := ARRAY(
       (SELECT ctid FROM @ready WHERE queue = x.q AND kind = 'w' AND section IS NOT NULL LIMIT budget) UNION ALL
       (SELECT ctid FROM @ready WHERE queue = x.q AND kind = 'o' AND section IS NOT NULL LIMIT budget) LIMIT budget);
-    UPDATE @ready SET section = NULL, key = NULL, kind = 's' WHERE ctid = ANY (rows);
+    UPDATE @ready SET section = NULL, key = NULL, kind = @@kind_at(x.ready_marks, np, place, 's') WHERE ctid = ANY (rows);
     IF cardinality(rows) = budget THEN RETURN 'lanes'; END IF;
     RETURN CASE WHEN x.rules ?| '{tasks,k}' THEN '-100:0' END;
   END IF;

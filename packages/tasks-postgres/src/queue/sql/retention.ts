@@ -42,13 +42,14 @@ DECLARE
 BEGIN
   over := coalesce((SELECT sum(kd) FROM @tally WHERE queue = x.q), 0) + more - x.keep_count;
   SELECT min(t.finished) INTO oldest FROM (
-    (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'c' AND kept ORDER BY stamp LIMIT 1) UNION ALL
+    (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'c' AND kept AND stamp >= x.kept_mark ORDER BY stamp LIMIT 1) UNION ALL
     (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'x' AND kept ORDER BY stamp LIMIT 1) UNION ALL
     (SELECT finished FROM @job_state WHERE queue = x.q AND c = 'e' AND kept ORDER BY stamp LIMIT 1)) t;
   IF oldest IS NULL OR oldest > till OR (over <= 0 AND oldest > old) THEN RETURN '{0,0,0,0}'; END IF;
   most := CASE WHEN oldest <= old THEN budget ELSE least(over, budget) END;
   WITH heads AS (
-    (SELECT ctid AS at, id, c, stamp, finished FROM @job_state WHERE queue = x.q AND c = 'c' AND kept ORDER BY stamp LIMIT most)
+    (SELECT ctid AS at, id, c, stamp, finished FROM @job_state WHERE queue = x.q AND c = 'c' AND kept AND stamp >= x.kept_mark
+      ORDER BY stamp LIMIT most)
     UNION ALL
     (SELECT ctid, id, c, stamp, finished FROM @job_state WHERE queue = x.q AND c = 'x' AND kept ORDER BY stamp LIMIT most)
     UNION ALL

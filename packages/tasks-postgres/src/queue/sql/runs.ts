@@ -10,7 +10,8 @@ DECLARE
 BEGIN
   IF ids = '{}' THEN RETURN; END IF;
   INSERT INTO @ready (queue, np, place, id, kind)
-  SELECT x.q, -j.priority, j.seq, t.id, @@kind_of(octet_length(j.data)) FROM unnest(ids) t (id)
+  SELECT x.q, -j.priority, j.seq, t.id, @@kind_at(x.ready_marks, -j.priority, j.seq, @@kind_of(octet_length(j.data)))
+  FROM unnest(ids) t (id)
   CROSS JOIN LATERAL (SELECT priority, seq, data, due FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j
   WHERE j.due IS NULL;
   GET DIAGNOSTICS n = ROW_COUNT;
@@ -32,9 +33,14 @@ DECLARE
   n integer := 0;
 BEGIN
   is_full := false;
-  SELECT array_agg(t.at), array_agg(t.id), array_agg(t.kind = 's') INTO rows, ids, odd
-  FROM (SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = x.q AND f.section IS NULL
-    ORDER BY f.np, f.place LIMIT most - got) t;
+  IF x.ready_marks IS NULL THEN
+    SELECT array_agg(t.at), array_agg(t.id), array_agg(t.kind IN ('s', 'S')) INTO rows, ids, odd
+    FROM (SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = x.q AND f.section IS NULL
+      ORDER BY f.np, f.place LIMIT most - got) t;
+  ELSE
+    SELECT array_agg(f.at), array_agg(f.id), array_agg(f.kind IN ('s', 'S')) INTO rows, ids, odd
+    FROM @@first_free(x.q, x.ready_marks, most - got) f;
+  END IF;
   sizes := @@sizes_of(x.q, ids);
   FOR i IN 1..coalesce(cardinality(ids), 0) LOOP
     EXIT WHEN odd[i];

@@ -167,7 +167,8 @@ BEGIN
   IF due.ids IS NOT NULL THEN
     DELETE FROM @delayed WHERE ctid = ANY (due.at);
     INSERT INTO @ready (queue, np, place, id, kind)
-    SELECT x.q, -j.priority, j.seq, t.id, @@kind_of(octet_length(j.data)) FROM unnest(due.ids) t (id)
+    SELECT x.q, -j.priority, j.seq, t.id, @@kind_at(x.ready_marks, -j.priority, j.seq, @@kind_of(octet_length(j.data)))
+    FROM unnest(due.ids) t (id)
     CROSS JOIN LATERAL (SELECT priority, seq, data FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j;
     PERFORM @@tally('s', -cardinality(due.ids)), @@tally('p', cardinality(due.ids)), @@moved();
   END IF;
@@ -208,7 +209,7 @@ BEGIN
   at := least(
     (SELECT due FROM @delayed WHERE queue::bigint = x.q ORDER BY due LIMIT 1),
     (SELECT e.at FROM @expiry e WHERE e.queue = x.q ORDER BY e.at LIMIT 1),
-    (SELECT until FROM @lease WHERE queue::bigint = x.q ORDER BY until LIMIT 1),
+    (SELECT until FROM @lease WHERE queue::bigint = x.q AND until >= x.lease_mark ORDER BY until LIMIT 1),
     @@next_refill(x));
   RETURN @@span_to(at, x.exact);
 END $f$;
@@ -219,8 +220,8 @@ DECLARE
   n bigint;
 BEGIN
   PERFORM @@trim(x, budget);
-  IF x.swept < x.now - 500 THEN
-    UPDATE @queue SET swept = x.now, tidied = CASE WHEN x.tidied < x.now - 30000 THEN x.now ELSE tidied END WHERE queue = x.q;
+  IF x.swept < x.now - #sweep_ms THEN
+    PERFORM @@raise_marks(x, x.tidied < x.now - 30000);
     -- A standby that takes over may not have heard of the last numbers; the time is ahead of them.
     PERFORM setval('@call_number', floor(x.exact * 1000)::bigint) FROM @call_number WHERE last_value < x.exact * 1000;
   END IF;
