@@ -107,6 +107,18 @@ const BARS: Readonly<Record<string, readonly Bar[]>> = {
     rate("W4", 100, "spike", 0.6),
     rate("W5", 100, "spike", 0.6),
   ],
+  // Each type of queue beside the same type.
+  rabbitmq: (["quorum", "classic"] as const).flatMap((variant) =>
+    [
+      rate("W2", 1, `plain (${variant})`, 0.8),
+      rate("W3", 1, `plain (${variant})`, 0.8),
+      rate("W4", 100, `plain (${variant})`, 0.7),
+      rate("W5", 100, `plain (${variant})`, 0.7),
+      cost("W6", 10, "p50Ms", `plain (${variant})`, 1.2),
+      cost("W7", 10, "p50Ms", `plain (${variant})`, 1.2),
+      { workload: "W10", concurrency: 100, measure: "early", most: 0 } as const,
+    ].map((bar) => ({ ...bar, variant })),
+  ),
 };
 
 /** Holds our system as shipped, and each variant of it, against the bars of its store. A bar whose systems did not run is left out. */

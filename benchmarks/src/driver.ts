@@ -46,7 +46,8 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
     subjects.set(key, await loadSubject(key));
   }
   for (const workload of WORKLOADS) {
-    const { longMs } = workload;
+    const { longMs, notOn } = workload;
+    if (notOn?.includes(options.store) === true) continue;
     if (!(options.workloads?.has(workload.id) ?? longMs === undefined)) continue;
     for (const concurrency of workload.concurrencies) {
       const requests = new Map<RunRequest, Subject>();

@@ -1,12 +1,10 @@
 import type { Subject } from "./subject.ts";
+import type { OursVariant } from "./systems/ours.ts";
 
 type Load = () => Promise<Subject>;
 
 const ours =
-  (
-    store: "memory" | "redis" | "postgres",
-    variant?: { readonly label: string; readonly keepCompleted: 0 },
-  ): Load =>
+  (store: "memory" | "redis" | "postgres" | "rabbitmq", variant?: OursVariant): Load =>
   async () =>
     (await import("./systems/ours.ts")).ours(store, variant);
 
@@ -29,6 +27,11 @@ const pgBoss =
   (variant: "one by one" | "batched" | "fetch"): Load =>
   async () =>
     (await import("./systems/pg-boss-postgres.ts")).pgBossPostgres(variant);
+
+const onAmqplib =
+  (type: "quorum" | "classic"): Load =>
+  async () =>
+    (await import("./systems/plain-rabbitmq.ts")).plainRabbitmq(type);
 
 const keepingNothing = { label: "keepCompleted: 0", keepCompleted: 0 } as const;
 
@@ -63,6 +66,12 @@ export const SYSTEMS: Readonly<Record<string, Readonly<Record<string, Load>>>> =
     "pg-boss, fetch": pgBoss("fetch"),
     bullmq: bullmqOnPostgres(),
     "bullmq, removeOnComplete": bullmqOnPostgres("removeOnComplete"),
+  },
+  rabbitmq: {
+    "plain, quorum": onAmqplib("quorum"),
+    "ours, quorum": ours("rabbitmq", { label: "quorum", queueType: "quorum" }),
+    "plain, classic": onAmqplib("classic"),
+    "ours, classic": ours("rabbitmq", { label: "classic", queueType: "classic" }),
   },
 };
 

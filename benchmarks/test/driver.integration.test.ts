@@ -118,6 +118,27 @@ describe("the benchmark", () => {
       });
   });
 
+  test("runs ours beside plain amqplib on a RabbitMQ, on both types of queue", { timeout: 300_000 }, () => {
+    const options = ["--workloads", "W6,W8", "--quick", "--runs", "1", "--json"];
+    const { stdout, stderr, status } = node("benchmarks/dist/main.js", "rabbitmq", ...options);
+    expect(stderr).toMatch(/^node .*\nrabbitmq \d+\.\d+\.\d+, a server of its own /);
+    expect(stderr).toContain("| W6, c=10: p50Ms against plain (quorum) | ≤ 1.2× |");
+    expect(stderr).not.toContain("FAIL");
+    expect(status).toBe(0);
+    const lines = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    // What a message takes up, this server does not tell.
+    expect(lines.map(({ workload, system, variant }) => [workload, system, variant])).toEqual([
+      ["W6", "plain", "quorum"],
+      ["W6", "ours", "quorum"],
+      ["W6", "plain", "classic"],
+      ["W6", "ours", "classic"],
+    ]);
+    for (const line of lines) expect(line).toMatchObject({ n: 100, p50Ms: positive, serverUs: positive });
+  });
+
   test("lets no backlog grow while readers hold snapshots of PostgreSQL", { timeout: 300_000 }, () => {
     const options = ["--workloads", "B2", "--quick", "--systems", "ours", "--runs", "1", "--json"];
     const { stdout, stderr, status } = node("benchmarks/dist/main.js", "postgres", ...options);

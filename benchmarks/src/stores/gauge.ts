@@ -13,8 +13,8 @@ export interface Gauge {
   snapshot?(): Promise<() => Promise<void>>;
   /** Row versions that no vacuum has cleared away, as the server counts them. */
   heldRows?(): Promise<number>;
-  /** Bytes that what is kept takes up. */
-  usedBytes(): Promise<number>;
+  /** Bytes that what is kept takes up; absent where that cannot be told. */
+  usedBytes?(): Promise<number>;
   /** Forgets everything. */
   empty(): Promise<void>;
   /** Ends its connection, where it has one that would be missed. */

@@ -3,6 +3,7 @@ import { TaskQueueProtocol } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
 import { task, TaskDispatcher, TasksModule, WorkerPool } from "@lexigram/tasks";
 import { z } from "zod";
+import { rabbitQueue } from "../rabbit-queue.ts";
 import { type Ability, type EnqueueSettings, inParts, payload, type Subject } from "../subject.ts";
 
 const { version } = createRequire(import.meta.url)("@lexigram/tasks/package.json") as { version: string };
@@ -12,9 +13,11 @@ const Input = z.object({ userId: z.number(), email: z.string(), n: z.number() })
 /** Jobs per call of `enqueueMany`. */
 const BULK = 1_000;
 
-interface Variant {
+/** Settings of an entry that differ from what is shipped, or are told apart. */
+export interface OursVariant {
   readonly label: string;
-  readonly keepCompleted: 0;
+  readonly keepCompleted?: 0;
+  readonly queueType?: "quorum" | "classic";
 }
 
 /** What a store adds to the entry of its backend. */
@@ -22,23 +25,30 @@ const ENTRIES = {
   memory: () => ({ type: "memory" }),
   redis: (redisUrl: string) => ({ type: "redis", redisUrl, queueName: "bench" }),
   postgres: (postgresDsn: string) => ({ type: "postgres", postgresDsn, queueName: "bench" }),
-};
+  rabbitmq: (amqpUrl: string, { queueType = "quorum" }: Partial<OursVariant>) => ({
+    type: "rabbitmq",
+    amqpUrl,
+    queueName: "bench",
+    extra: { queueType, namespace: rabbitQueue("ours", queueType) },
+  }),
+} satisfies Record<string, (url: string, variant: Partial<OursVariant>) => object>;
 
 const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
   memory: ["priorities", "delays", "results"],
   redis: ["priorities", "delays", "results", "queue"],
   postgres: ["priorities", "delays", "results", "queue", "snapshots"],
+  rabbitmq: ["delays", "results"],
 };
 
 /** The whole framework on one of its backends, as shipped: validation, middleware, timeouts, results. */
-export function ours(store: keyof typeof ENTRIES, variant?: Variant): Subject {
+export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subject {
   return {
     system: "ours",
     version,
     store,
     ...(variant === undefined ? {} : { variant: variant.label }),
     // What keeps no records has no results, and its queue claims as the other's does.
-    abilities: variant === undefined ? ABILITIES[store] : ["priorities", "delays"],
+    abilities: variant?.keepCompleted === undefined ? ABILITIES[store] : ["priorities", "delays"],
     open: async ({ url = "", concurrency, onStart }) => {
       const work = task({ name: "bench.work", input: Input }, async (input) => {
         onStart(input.n);
@@ -52,8 +62,8 @@ export function ours(store: keyof typeof ENTRIES, variant?: Variant): Subject {
             backends: [
               {
                 name: "bench",
-                ...ENTRIES[store](url),
-                ...(variant === undefined ? {} : { keepCompleted: variant.keepCompleted }),
+                ...ENTRIES[store](url, variant ?? {}),
+                ...(variant?.keepCompleted === undefined ? {} : { keepCompleted: variant.keepCompleted }),
               },
             ],
             config: { worker: { maxConcurrentTasks: concurrency } },
