@@ -1,5 +1,6 @@
 export { privatePgBouncer } from "./pgbouncer.ts";
-export { PrivateServer, freePort, privatePostgres, privateRabbit } from "./private-servers.ts";
+export { PrivateServer, freePort, privatePostgres } from "./private-servers.ts";
+export { PrivateRabbit, privateRabbit } from "./rabbit-servers.ts";
 export {
   privateRedis,
   privateRedisCluster,

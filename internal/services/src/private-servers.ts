@@ -12,7 +12,6 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
-  writeFileSync,
 } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
@@ -265,43 +264,5 @@ export async function privatePostgres(...args: string[]): Promise<PrivateServer>
     hello: startup,
     ok: (d) => d[0] === 0x52,
     scattered: true,
-  }).start();
-}
-
-export async function privateRabbit(): Promise<PrivateServer> {
-  const [port, dist, epmd] = [await freePort(), await freePort(), await freePort()];
-  const dir = newDir("rabbit");
-  writeFileSync(
-    join(dir, "rabbitmq.conf"),
-    `listeners.tcp.default = 127.0.0.1:${port}\ndisk_free_limit.absolute = 50MB\n`,
-  );
-  writeFileSync(join(dir, "enabled_plugins"), "[].\n");
-  return new PrivateServer({
-    dir,
-    port,
-    url: `amqp://guest:guest@127.0.0.1:${port}`,
-    // Its own epmd, in the same process group, so that killing the group leaves nothing behind.
-    command: [
-      "sh",
-      "-c",
-      'epmd -port "$ERL_EPMD_PORT" -address 127.0.0.1 & exec /usr/lib/rabbitmq/bin/rabbitmq-server',
-    ],
-    env: {
-      HOME: dir,
-      RABBITMQ_NODENAME: `t${port}@localhost`,
-      RABBITMQ_DIST_PORT: String(dist),
-      RABBITMQ_CONFIG_FILE: join(dir, "rabbitmq.conf"),
-      RABBITMQ_CONF_ENV_FILE: "/dev/null",
-      RABBITMQ_ENABLED_PLUGINS_FILE: join(dir, "enabled_plugins"),
-      RABBITMQ_MNESIA_BASE: join(dir, "mnesia"),
-      RABBITMQ_LOG_BASE: join(dir, "log"),
-      RABBITMQ_PID_FILE: join(dir, "pid"),
-      ERL_EPMD_PORT: String(epmd),
-      ERL_EPMD_ADDRESS: "127.0.0.1",
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS:
-        "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none +sbwtdcpu none +sbwtdio none",
-    },
-    hello: "AMQP\0\0\x09\x01",
-    ok: (d) => d[0] === 1,
   }).start();
 }

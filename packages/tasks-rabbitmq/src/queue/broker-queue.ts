@@ -7,6 +7,7 @@ import {
   checkJobs,
   checkStatus,
   checkWait,
+  type Claim,
   type Clock,
   ClosedError,
   type Delivery,
@@ -171,8 +172,9 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     await this.#sessions.attend(session);
     this.#held.expire();
     const lost = started.filter((receipt) => this.#held.get(receipt) === undefined);
-    lost.push(...(await this.#settlements.apply(settle, session.settled)));
-    const messages = await this.#intake.claim(claim.slots, claim.maxBytes);
+    const applied = await this.#settlements.apply(settle, session.settled);
+    lost.push(...applied.lost);
+    const messages = await this.#claimed(claim, applied.read);
     const deliveries = messages.map((message) => this.#handOut(message, claim.leaseMs));
     const nextDueInMs = this.#nextDueInMs();
     return {
@@ -289,6 +291,21 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     this.#held.drop();
     await Promise.all([this.#publisher.close(), this.#shelf.close(), this.#topology.close()]);
     await this.#onClose(this);
+  }
+
+  /** Claims while the server reads the acknowledgements; what it brings goes back when nothing can be said of these. */
+  async #claimed({ slots, maxBytes }: Claim, read: Promise<void> | undefined): Promise<ReadyMessage[]> {
+    if (read === undefined) return this.#intake.claim(slots, maxBytes, true);
+    const claiming = this.#intake.claim(slots, maxBytes, false);
+    const [, claimed] = await Promise.allSettled([read, claiming]);
+    try {
+      await read;
+    } catch (error) {
+      if (claimed.status === "fulfilled")
+        for (const message of claimed.value) this.#intake.giveBack(message, true);
+      throw error;
+    }
+    return claiming;
   }
 
   #handOut(message: ReadyMessage, leaseMs: number): Delivery {

@@ -26,15 +26,20 @@ export class Housekeeping {
   }
 
   /** The message that brings a job to where it goes next: a rung of the ladder, or its band. */
-  async outgoing({ facts, content }: JobMessage): Promise<Outgoing> {
+  outgoing({ facts, content, header }: JobMessage): Outgoing | Promise<Outgoing> {
     const { clock, topology } = this.#parts;
-    const leftMs = facts.dueAt === undefined ? 0 : facts.dueAt - clock.now();
-    if (leftMs > 0) {
-      const queue = await topology.rung(nextRung(leftMs));
-      return { queue, content, options: publishOptions(facts) };
-    }
+    const queue = topology.names.band(bandOf(facts.priority));
+    if (facts.dueAt === undefined)
+      return { queue, content, options: publishOptions(facts, undefined, header) };
+    const leftMs = facts.dueAt - clock.now();
+    if (leftMs > 0) return this.#waiting({ facts, content }, leftMs);
     const { dueAt: _, ...due } = facts;
-    return { queue: topology.names.band(bandOf(facts.priority)), content, options: publishOptions(due) };
+    return { queue, content, options: publishOptions(due) };
+  }
+
+  async #waiting({ facts, content }: JobMessage, leftMs: number): Promise<Outgoing> {
+    const queue = await this.#parts.topology.rung(nextRung(leftMs));
+    return { queue, content, options: publishOptions(facts) };
   }
 
   /** Whether a job that never began should not begin any more. */

@@ -12,6 +12,7 @@ import { deliveriesBefore, factsOf } from "./message.ts";
 import type { Housekeeping } from "./housekeeping.ts";
 import type { ReadyMessage } from "./ready-message.ts";
 import { ReadyBuffer } from "./ready-buffer.ts";
+import { Taken } from "./taken.ts";
 import { Wait } from "./wait.ts";
 
 /** What nobody asks for goes back to the server after this long. Milliseconds. */
@@ -19,7 +20,8 @@ const HOLD_MS = 250;
 /** So many claims that brought something, each so soon after the one before, show that more will follow. */
 const CLOSE_CLAIMS = 3;
 const SOON_MS = 50;
-/** Messages that one claim fetches one by one, at most. */
+/** Messages that one claim fetches, at first and at most: how large they are is known when the first are there. */
+const FIRST_FETCH = 8;
 const MOST_FETCHED = 256;
 const LEAST_AHEAD = 16;
 const MOST_AHEAD = 1_000;
@@ -147,8 +149,12 @@ export class Intake {
     await this.#fence(channel);
   }
 
-  /** Takes what is ready, of the most urgent first: `n` messages at most, and none more when they hold `maxBytes`. */
-  async claim(n: number, maxBytes: number): Promise<ReadyMessage[]> {
+  /**
+   * Takes what is ready, of the most urgent first: `n` messages at most, and none more when they hold `maxBytes`.
+   *
+   * @param looks whether to ask the server although it sends what there is; who is at work hears of it soon enough.
+   */
+  async claim(n: number, maxBytes: number, looks: boolean): Promise<ReadyMessage[]> {
     if (n === 0) return [];
     const now = this.#parts.clock.monotonic();
     this.#askedAt = now;
@@ -159,9 +165,8 @@ export class Intake {
       this.#buffer.take(taken);
     }
     // What is sent unasked is there soon enough for who got something; who got nothing looks whether there is nothing.
-    if (taken.count === 0 || (taken.wantsMore && !this.#consumers.isOpen)) {
-      await this.#fetch(taken);
-    }
+    const isSent = this.#consumers.isOpen;
+    if (isSent ? taken.count === 0 && looks : taken.wantsMore) await this.#fetch(taken);
     if (taken.count > 0) this.#sawClaim(n, now);
     this.#short = Math.max(1, n - taken.count);
     this.#holdOn();
@@ -194,36 +199,64 @@ export class Intake {
 
   async #listen(): Promise<void> {
     await this.ready();
-    await this.#consumers.open(this.#short);
+    // What is worked on counts against it.
+    await this.#consumers.open(this.#parts.working() + this.#short);
   }
 
   async #fence(channel: Channel): Promise<void> {
     await this.#keeper.answered(channel, channel.prefetch(this.#consumers.prefetch), "a fence");
   }
 
+  /** Asks how many messages there are, and fetches as many of them as are wanted: two round trips, whatever their number. */
   async #fetch(taken: Taken): Promise<void> {
+    let most = FIRST_FETCH;
+    for (let fetched = 0; taken.wantsMore && fetched < MOST_FETCHED; most *= 2) {
+      const channel = await this.#keeper.ready();
+      const wanted = await this.#wanted(channel, Math.min(most, taken.room(), MOST_FETCHED - fetched));
+      // What was sent meanwhile is older.
+      this.#buffer.take(taken);
+      if (wanted.length === 0) return;
+      const got = await this.#got(channel, taken.wantsMore ? wanted : []);
+      fetched += got;
+      this.#buffer.take(taken);
+      if (got === 0) return;
+    }
+  }
+
+  /** The bands of the messages to fetch, `most` at most, the most urgent first. */
+  async #wanted(channel: Channel, most: number): Promise<Band[]> {
     const { names } = this.#parts.topology;
-    let fetched = 0;
-    for (const band of BANDS)
-      while (taken.wantsMore && fetched < MOST_FETCHED) {
-        const channel = await this.#keeper.ready();
-        const message: GetMessage | false = await this.#keeper.answered(
-          channel,
-          channel.get(names.band(band), { noAck: false }),
-          "the fetching of a message",
-        );
-        if (message === false) {
-          this.#buffer.take(taken);
-          break;
-        }
-        fetched++;
-        const ready = this.#accept(message, band);
-        // What it moves may belong to a band that is looked at next.
-        if (ready instanceof Promise) await ready;
-        else if (ready !== undefined) this.#buffer.add(ready);
-        // What was sent meanwhile is older.
-        this.#buffer.take(taken);
-      }
+    const counts = await Promise.all(
+      BANDS.map((band) =>
+        this.#keeper.answered(channel, channel.checkQueue(names.band(band)), "the look at a queue"),
+      ),
+    );
+    return BANDS.flatMap((band, i) =>
+      new Array<Band>(Math.min(most, counts[i]?.messageCount ?? 0)).fill(band),
+    ).slice(0, most);
+  }
+
+  /** @returns how many were there. */
+  async #got(channel: Channel, wanted: readonly Band[]): Promise<number> {
+    const { names } = this.#parts.topology;
+    const moving: Promise<void>[] = [];
+    let got = 0;
+    const fetch = async (band: Band): Promise<void> => {
+      const message: GetMessage | false = await this.#keeper.answered(
+        channel,
+        channel.get(names.band(band), { noAck: false }),
+        "the fetching of a message",
+      );
+      if (message === false) return;
+      got++;
+      const ready = this.#accept(message, band);
+      // What it moves may belong to a band that is looked at next.
+      if (ready instanceof Promise) moving.push(ready);
+      else if (ready !== undefined) this.#buffer.add(ready);
+    };
+    await Promise.all(wanted.map(fetch));
+    await Promise.all(moving);
+    return got;
   }
 
   /** Claims that follow each other closely have messages sent ahead of them. */
@@ -330,31 +363,5 @@ export class Intake {
   async #handBack(): Promise<void> {
     await this.#consumers.close();
     for (const message of this.#buffer.takeAll()) this.giveBack(message, true);
-  }
-}
-
-/** What a claim has taken so far. */
-export class Taken {
-  readonly messages: ReadyMessage[] = [];
-  readonly #most: number;
-  readonly #maxBytes: number;
-  #bytes = 0;
-
-  constructor(most: number, maxBytes: number) {
-    this.#most = most;
-    this.#maxBytes = maxBytes;
-  }
-
-  get count(): number {
-    return this.messages.length;
-  }
-
-  get wantsMore(): boolean {
-    return this.count < this.#most && (this.count === 0 || this.#bytes < this.#maxBytes);
-  }
-
-  add(message: ReadyMessage): void {
-    this.messages.push(message);
-    this.#bytes += message.content.length;
   }
 }

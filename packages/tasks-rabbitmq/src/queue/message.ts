@@ -52,6 +52,8 @@ export interface JobFacts {
 export interface JobMessage {
   readonly facts: JobFacts;
   readonly content: Buffer;
+  /** The facts as they are written, where somebody has written them. */
+  readonly header?: string;
 }
 
 /** Why a message is a dead letter. */
@@ -107,9 +109,17 @@ export function messageOf(job: NewJob, now: number): JobMessage {
   };
 }
 
-/** What a message is published with. @param failure makes it a dead letter. */
-export function publishOptions(facts: JobFacts, failure?: Failure): Options.Publish {
-  const job = JSON.stringify(written(facts));
+/**
+ * What a message is published with.
+ *
+ * @param failure makes it a dead letter.
+ * @param job the facts as {@link headerOf} writes them.
+ */
+export function publishOptions(
+  facts: JobFacts,
+  failure?: Failure,
+  job: string = headerOf(facts),
+): Options.Publish {
   return {
     persistent: true,
     mandatory: true,
@@ -126,9 +136,9 @@ export function publishOptions(facts: JobFacts, failure?: Failure): Options.Publ
   };
 }
 
-/** Bytes of the header that a job is published with. */
-export function headerBytes(facts: JobFacts): number {
-  return Buffer.byteLength(JSON.stringify(written(facts)));
+/** The header that a job is published with. */
+export function headerOf(facts: JobFacts): string {
+  return JSON.stringify(written(facts));
 }
 
 function written(facts: JobFacts): WrittenFacts {

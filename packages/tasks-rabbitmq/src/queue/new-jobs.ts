@@ -8,7 +8,7 @@ import {
   TaskValidationError,
   UnsupportedError,
 } from "@lexigram/contracts";
-import { headerBytes, type JobMessage, LARGEST_BODY, LARGEST_HEADER, messageOf } from "./message.ts";
+import { headerOf, type JobMessage, LARGEST_BODY, LARGEST_HEADER, messageOf } from "./message.ts";
 
 /** Fields of a job that ask for what a queue of the server cannot do, and the capability that they need. */
 const UNSUPPORTED = [
@@ -32,12 +32,13 @@ export function judgedJob(job: NewJob, queue: string, now: number): Result<JobMe
   const message = messageOf(job, now);
   if (message.content.length > LARGEST_BODY)
     return err(tooLarge("body", `has ${message.content.length} bytes; at most ${LARGEST_BODY} are taken`));
-  const bytes = headerBytes(message.facts);
+  const header = headerOf(message.facts);
+  const bytes = Buffer.byteLength(header);
   if (bytes > LARGEST_JOB_HEADER)
     return err(
       tooLarge("headers", `make ${bytes} bytes with id and task; at most ${LARGEST_JOB_HEADER} are taken`),
     );
-  return ok(message);
+  return ok({ ...message, header });
 }
 
 function tooLarge(path: string, message: string): TaskValidationError {

@@ -3,6 +3,7 @@ import type { ConfirmChannel, Message, Options } from "amqplib";
 import { ChannelKeeper } from "../connection/channel-keeper.ts";
 import type { Link } from "../connection/link.ts";
 import { unavailable } from "../connection/refusals.ts";
+import { publishTurn, WRITTEN_AT_ONCE } from "./publish-turn.ts";
 
 /** One message to one queue of the server. */
 export interface Outgoing {
@@ -118,7 +119,8 @@ export class Publisher {
       const timer = clock.setTimer(() => {
         for (const sent of mine) sent.over("unknown");
       }, callTimeoutMs);
-      for (const [i, { queue, content, options }] of part.entries()) {
+      const write = (i: number): void => {
+        const { queue, content, options } = part[i]!;
         const sent: Sent = {
           id: String(options.messageId),
           returned: false,
@@ -140,7 +142,8 @@ export class Publisher {
           // The channel ended under it.
           sent.over("unknown");
         }
-      }
+      };
+      void inTurns(part.length, write);
     });
   }
 
@@ -161,5 +164,13 @@ export class Publisher {
 
   #endAll(): void {
     for (const sent of this.#sent) sent.over("unknown");
+  }
+}
+
+/** Does something for each of `n`, in order, and gives way now and then. */
+async function inTurns(n: number, act: (i: number) => void): Promise<void> {
+  for (let i = 0; i < n; i++) {
+    if (i > 0 && i % WRITTEN_AT_ONCE === 0) await publishTurn();
+    act(i);
   }
 }

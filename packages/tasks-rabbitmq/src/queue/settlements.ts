@@ -24,6 +24,14 @@ interface Move {
   readonly outgoing: Outgoing;
 }
 
+/** What came of the settlements of a call. */
+export interface Applied {
+  /** Receipts that are no longer held. */
+  readonly lost: Receipt[];
+  /** Resolves when the server has read the acknowledgements, if there are any; rejects when that is unknown. */
+  readonly read: Promise<void> | undefined;
+}
+
 /** Applies what became of deliveries. */
 export class Settlements {
   readonly #parts: SettlementsParts;
@@ -34,10 +42,9 @@ export class Settlements {
 
   /**
    * @param settled what the same call has settled before; what is settled now joins it.
-   * @returns the receipts that are no longer held.
-   * @throws QueueUnavailableError when the fate of some is unknown or they are held still; the rest is applied.
+   * @throws QueueUnavailableError when some could not be stored and are held still; the rest is applied.
    */
-  async apply(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Receipt[]> {
+  async apply(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Applied> {
     const { intake, held: deliveries } = this.#parts;
     const lost: Receipt[] = [];
     const moving: Settlement[] = [];
@@ -64,16 +71,20 @@ export class Settlements {
     for (const receipt of acked) settled.add(receipt);
     let failed: Error | undefined;
     if (moving.length > 0) failed = await this.#move(moving, settled);
-    if (acked.length > 0 || moving.length > 0)
-      try {
-        await intake.flush();
-      } catch (error) {
-        // Whether the server has read them cannot be told: they are its own again, or gone.
-        for (const receipt of acked) settled.delete(receipt);
-        throw error;
-      }
-    if (failed !== undefined) throw failed;
-    return lost;
+    const read = acked.length > 0 || moving.length > 0 ? this.#read(acked, settled) : undefined;
+    if (failed === undefined) return { lost, read };
+    await read;
+    throw failed;
+  }
+
+  async #read(acked: readonly Receipt[], settled: Set<Receipt>): Promise<void> {
+    try {
+      await this.#parts.intake.flush();
+    } catch (error) {
+      // Whether the server has read them cannot be told: they are its own again, or gone.
+      for (const receipt of acked) settled.delete(receipt);
+      throw error;
+    }
   }
 
   /** @returns why not all of them could be stored. */
