@@ -20,6 +20,7 @@ describe("figures", () => {
       duplicates: 0,
       inFlightAtFaults: 0,
       settlingAtFaults: 0,
+      enqueuedAtFaults: 0,
       faults: 0,
       faultsInFlight: 0,
       resumeMs: null,
@@ -51,6 +52,17 @@ describe("figures", () => {
       "handler-8.log": ["start a 1 8 4", "end a 5", "start a 1 8 6", "end a 7"],
     });
     expect(figuresOf(books, [], ALIVE, 100)).toMatchObject({ completed: 1, duplicates: 3 });
+  });
+
+  test("count the enqueues that were under way at a fault, and no others", () => {
+    const books = booksOf({
+      "producer-1.log": [
+        ...["asked before 1", "accepted before 9", "asked within 5", "accepted within 30"],
+        ...["asked beside 11", "accepted beside 12", "asked after 25", "accepted after 26"],
+      ],
+    });
+    const faults = [strike({ at: 10, reachableAt: 20 })];
+    expect(figuresOf(books, faults, ALIVE, 100)).toMatchObject({ accepted: 4, enqueuedAtFaults: 2 });
   });
 
   test("tell a job that ran without being accepted, and one that two attempts finished", () => {

@@ -17,6 +17,7 @@ const outcome: Outcome = {
   duplicates: 1,
   inFlightAtFaults: 44,
   settlingAtFaults: 3,
+  enqueuedAtFaults: 0,
   faults: 6,
   faultsInFlight: 6,
   resumeMs: 120,

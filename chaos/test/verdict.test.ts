@@ -9,6 +9,7 @@ const good: Figures = {
   duplicates: 3,
   inFlightAtFaults: 40,
   settlingAtFaults: 4,
+  enqueuedAtFaults: 0,
   faults: 6,
   faultsInFlight: 6,
   resumeMs: 900,
@@ -61,6 +62,17 @@ describe("a verdict", () => {
     expect(missedBars({ ...good, duplicates: 1 }, quiet, { ...bars, duplicates: "none" })).toEqual([
       "1 duplicates, more than 0",
     ]);
+  });
+
+  test("on a store that forgets calls lets what was under way at a fault be stored or finished twice", () => {
+    const forgetful: Bars = { ...bars, forgets: true };
+    const figures = { ...good, enqueuedAtFaults: 10, duplicates: 50, settledTwice: 14 };
+    expect(missedBars(figures, quiet, forgetful)).toEqual([]);
+    expect(missedBars({ ...figures, duplicates: 51, settledTwice: 15 }, quiet, forgetful)).toEqual([
+      "15 jobs were finished by two attempts",
+      "51 duplicates, more than 50",
+    ]);
+    expect(missedBars(figures, quiet, bars)).toHaveLength(2);
   });
 
   test("on settings that may lose jobs lets them lose", () => {

@@ -17,6 +17,8 @@ const add = (counts: Map<string, number>, id: string): void => {
 export class Books {
   /** When each accepted job's enqueue resolved. */
   readonly accepted = new Map<string, number>();
+  /** When each job was asked for. */
+  readonly asked = new Map<string, number>();
   /** Jobs that may or may not have been stored: their producer was not told. */
   readonly unknown = new Set<string>();
   readonly refused = new Set<string>();
@@ -46,6 +48,9 @@ export class Books {
     const [fate, id, at] = line.split(" ");
     if (id === undefined || !Number.isFinite(Number(at))) throw unreadable(line);
     switch (fate) {
+      case "asked":
+        this.asked.set(id, Number(at));
+        return;
       case "accepted":
         this.accepted.set(id, Number(at));
         if (this.ends.has(id)) this.completed++;

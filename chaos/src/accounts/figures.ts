@@ -34,6 +34,8 @@ export interface Figures {
   readonly inFlightAtFaults: number;
   /** Those of them that had ended: only their outcome was on its way. */
   readonly settlingAtFaults: number;
+  /** Jobs whose enqueue was under way between a fault and the moment at which the store could be reached again. */
+  readonly enqueuedAtFaults: number;
   readonly faults: number;
   /** Faults that found at least one handler at work. */
   readonly faultsInFlight: number;
@@ -69,6 +71,7 @@ export function figuresOf(books: Books, faults: readonly Fault[], deaths: Deaths
     duplicates: sum([...books.ends.values()].map((ends) => ends - 1)),
     inFlightAtFaults: sum(atWork) + settling,
     settlingAtFaults: settling,
+    enqueuedAtFaults: sum(faults.map((fault) => enqueuedAt(books, fault))),
     faults: faults.length,
     faultsInFlight: atWork.filter((count) => count > 0).length,
     resumeMs: resumeTime(books, faults, deaths, loadEnd),
@@ -113,6 +116,14 @@ function settlingAt(books: Books, fault: Fault, deaths: Deaths): number {
       (answeredAt === undefined || answeredAt > fault.at) &&
       isHit(fault, pid, deaths),
   ).length;
+}
+
+/** Enqueues that had begun before the fault was over, and had not been answered when it struck. */
+function enqueuedAt({ asked, accepted }: Books, { at, reachableAt }: Fault): number {
+  let n = 0;
+  for (const [id, acceptedAt] of accepted)
+    if (acceptedAt >= at && (asked.get(id) ?? Infinity) <= reachableAt) n++;
+  return n;
 }
 
 type Span = readonly [from: number, to: number];

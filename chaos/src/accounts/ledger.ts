@@ -27,6 +27,11 @@ class Ledger implements Disposable {
 
 /** What became of each enqueue, as its promise settled. */
 export class ProducerLedger extends Ledger {
+  /** It is asked for. */
+  asked(id: string): void {
+    this.write(`asked ${id}`);
+  }
+
   record(fate: Fate, id: string): void {
     this.write(`${fate} ${id}`);
   }

@@ -38,15 +38,18 @@ export type ProducerOrder = "flow" | "hold" | "finish";
 export type ProcessReport = { readonly ready: true } | { readonly problem: string };
 
 /** The one task, in the words that producers and workers share. A job takes as long as its input says. */
-export const jobOptions = {
-  name: "chaos.job",
-  input: z.object({ ms: z.number() }),
-  // Some runs kill workers more often than policy forgives one job; giving up on it is not what they look for.
-  maxRecoveries: 1_000,
-};
+export function jobOptions({ queue }: Pick<AppSettings, "queue">) {
+  return {
+    name: "chaos.job",
+    input: z.object({ ms: z.number() }),
+    // Some runs kill workers more often than policy forgives one job; giving up on it is not what they look for. A
+    // broker counts no recoveries, and refuses a limit of them.
+    ...(queue.type === "rabbitmq" ? {} : { maxRecoveries: 1_000 }),
+  };
+}
 
 /** The task as producers know it. */
-export const chaosJob = task(jobOptions);
+export const chaosJob = (settings: AppSettings) => task(jobOptions(settings));
 
 /** Boots the application of one process. @param work what its workers run; absent: it has no workers. */
 export function bootApp(

@@ -17,6 +17,7 @@ const settings = givenSettings<ProducerSettings>();
 const random = new SeededRandom(settings.seed, settings.prefix);
 const app = await bootApp(settings);
 const tasks = app.get(TaskDispatcher);
+const job = chaosJob(settings);
 const ledger = new ProducerLedger(join(settings.ledgers, ledgerName("producer", process.pid)));
 
 let order: ProducerOrder = "hold";
@@ -34,8 +35,9 @@ async function lane(): Promise<void> {
     if (order === "hold") await new Promise<void>((resolve) => held.push(resolve));
     if (order === "finish") return;
     const id = `${settings.prefix}-${++made}`;
+    ledger.asked(id);
     try {
-      await tasks.enqueue(chaosJob, { ms: random.between(1, 50) }, { id });
+      await tasks.enqueue(job, { ms: random.between(1, 50) }, { id });
       ledger.record("accepted", id);
     } catch (error) {
       const unavailable = error instanceof QueueUnavailableError;

@@ -10,7 +10,7 @@ const settings = givenSettings<WorkerSettings>();
 const ledger = new HandlerLedger(join(settings.ledgers, ledgerName("handler", process.pid)));
 
 // It does not look at its signal: a handler that goes on after its lease has ended is the harder case.
-const work = task(jobOptions, async ({ ms }, ctx) => {
+const work = task(jobOptions(settings), async ({ ms }, ctx) => {
   const { id } = ctx.job;
   ledger.started(id, ctx.attempt);
   await sleep(ms);

@@ -263,6 +263,8 @@ class Run {
       const unfinished = counts.pending + counts.running + counts.scheduled + counts.waiting;
       rest = unfinished === 0 ? rest + 1 : 0;
     }
+    // A broker holds what is not completed, and remembers nothing else.
+    if (!queue.capabilities.results) return (await queue.stats()).counts.failed;
     const ids = [...this.#reader.books.accepted.keys()];
     let completed = 0;
     for (let at = 0; at < ids.length; at += 500)

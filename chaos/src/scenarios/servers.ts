@@ -1,5 +1,6 @@
 import { TcpProxy } from "@lexigram/services";
 import type { Fault } from "../accounts/figures.ts";
+import type { Bars } from "../accounts/verdict.ts";
 import { now } from "../moment.ts";
 import type { Scenario, Scene } from "../scenario.ts";
 import type { OpenServer, StoreServer } from "./store-server.ts";
@@ -23,12 +24,16 @@ export async function endAndRestart(
   return { at, struckAt, reachableAt: now(), consumers: crew.pids };
 }
 
-/** What can happen to the way to a store's server, whatever the store. `open` sets the server safely. */
-export function halfOpen(open: OpenServer): Scenario {
+/**
+ * What can happen to the way to a store's server, whatever the store. `open` sets the server safely.
+ *
+ * @param ended what the store cannot show of a link that ended.
+ */
+export function halfOpen(open: OpenServer, ended: Partial<Bars> = {}): Scenario {
   return {
     name: "half-open",
     title: "every connection goes silent and stays open; new ones pass after up to 2 s",
-    bars: { safe: true, duplicates: "in flight", resumeMs: FOUND_MS },
+    bars: { safe: true, duplicates: "in flight", resumeMs: FOUND_MS, ...ended },
     open: async (cleanup) => {
       const server = await open(cleanup);
       const proxy = await TcpProxy.open(server.port);

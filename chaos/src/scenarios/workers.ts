@@ -1,3 +1,4 @@
+import type { Bars } from "../accounts/verdict.ts";
 import { now } from "../moment.ts";
 import type { Scenario } from "../scenario.ts";
 import type { OpenServer } from "./store-server.ts";
@@ -7,14 +8,18 @@ const ZOMBIE_LEASE = 3_000;
 
 const RESUME_MS = 5_000;
 
-/** What can happen to worker processes, whatever the store. */
-export function workerScenarios(open: OpenServer): readonly Scenario[] {
+/**
+ * What can happen to worker processes, whatever the store.
+ *
+ * @param ended what the store cannot show of a worker that ended or stood still.
+ */
+export function workerScenarios(open: OpenServer, ended: Partial<Bars> = {}): readonly Scenario[] {
   return [
     {
       name: "worker-kill",
       title: "SIGKILL of a worker process under load, and a new one in its place",
       deaths: true,
-      bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS },
+      bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS, ...ended },
       open: async (cleanup) => ({
         queue: (await open(cleanup)).queue,
         async strike({ crew, random }) {
@@ -50,7 +55,7 @@ export function workerScenarios(open: OpenServer): readonly Scenario[] {
       name: "zombie",
       title: "SIGSTOP of a worker process for longer than its leases, then SIGCONT",
       worker: { lease: ZOMBIE_LEASE },
-      bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS, fenced: true },
+      bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS, fenced: true, ...ended },
       open: async (cleanup) => ({
         queue: (await open(cleanup)).queue,
         async strike({ crew, random, pause }) {
