@@ -10,7 +10,8 @@ const keepFailed = { age: "1d", count: 1_000_000 } as const;
 export type Store =
   | { readonly type: "memory" }
   | { readonly type: "redis"; readonly redisUrl: string; readonly extra?: { readonly namespace: string } }
-  | { readonly type: "postgres"; readonly postgresDsn: string; readonly extra?: { readonly schema: string } };
+  | { readonly type: "postgres"; readonly postgresDsn: string; readonly extra?: { readonly schema: string } }
+  | { readonly type: "rabbitmq"; readonly amqpUrl: string; readonly extra?: { readonly namespace: string } };
 
 /** The application on a store. Two queues: many small files at once, few large ones. */
 export function fileIndexApp(store: Store = { type: "memory" }): new () => object {

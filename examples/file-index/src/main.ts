@@ -6,7 +6,7 @@ import { FileIndex } from "./file-index.ts";
 import { ProgressBar } from "./progress-bar.ts";
 import { jsonOf, reportOf, tableOf } from "./report.ts";
 
-const USAGE = `usage: npm start -- [folder] [--json] [--max-bytes N] [--ignore NAME]... [--redis URL | --postgres URL]
+const USAGE = `usage: npm start -- [folder] [--json] [--max-bytes N] [--ignore NAME]... [--redis URL | --postgres URL | --rabbitmq URL]
 
 Indexes every file below a folder with background tasks: SHA-256, size, lines and kind.
   folder          default: this project, without what is installed or built
@@ -14,7 +14,8 @@ Indexes every file below a folder with background tasks: SHA-256, size, lines an
   --max-bytes N   a file of more bytes goes to the dead letters (default 268435456)
   --ignore NAME   pass over files and folders of this name; may be repeated
   --redis URL     keep the jobs on this server, such as redis://127.0.0.1:6379, instead of in memory
-  --postgres URL  keep them in this database, such as postgres://user:password@127.0.0.1/name`;
+  --postgres URL  keep them in this database, such as postgres://user:password@127.0.0.1/name
+  --rabbitmq URL  keep them in queues of this broker, such as amqp://guest:guest@127.0.0.1:5672`;
 
 const PROJECT = fileURLToPath(new URL("../../..", import.meta.url));
 const NOT_THE_PROJECT = [".git", ".services", ".turbo", "dist", "node_modules"];
@@ -22,13 +23,15 @@ const NOT_THE_PROJECT = [".git", ".services", ".turbo", "dist", "node_modules"];
 interface Addresses {
   readonly redis?: string | undefined;
   readonly postgres?: string | undefined;
+  readonly rabbitmq?: string | undefined;
 }
 
-function storeOf({ redis, postgres }: Addresses): Store {
-  if (redis !== undefined && postgres !== undefined)
-    throw new TypeError("give one of --redis and --postgres");
+function storeOf({ redis, postgres, rabbitmq }: Addresses): Store {
+  if ([redis, postgres, rabbitmq].filter((address) => address !== undefined).length > 1)
+    throw new TypeError("give one of --redis, --postgres and --rabbitmq");
   if (redis !== undefined) return { type: "redis", redisUrl: redis };
   if (postgres !== undefined) return { type: "postgres", postgresDsn: postgres };
+  if (rabbitmq !== undefined) return { type: "rabbitmq", amqpUrl: rabbitmq };
   return { type: "memory" };
 }
 
@@ -41,6 +44,7 @@ async function main(): Promise<number> {
       ignore: { type: "string", multiple: true },
       redis: { type: "string" },
       postgres: { type: "string" },
+      rabbitmq: { type: "string" },
       help: { type: "boolean", short: "h", default: false },
     },
   });

@@ -28,9 +28,10 @@ class FileIndex {
   }
 }
 
-const [, , folder = ".", flag = "--memory", url = ""] = process.argv; // <folder> --redis <url>, or --postgres
-const address = flag === "--redis" ? { redisUrl: url } : flag === "--postgres" ? { postgresDsn: url } : {};
-const files = { name: "files", type: flag.slice(2), ...address };
+const [, , folder = ".", flag = "--memory", url = ""] = process.argv; // <folder> --redis <url>
+const addresses = { "--redis": "redisUrl", "--postgres": "postgresDsn", "--rabbitmq": "amqpUrl" };
+const address = Object.entries(addresses).flatMap(([name, option]) => (name === flag ? [[option, url]] : []));
+const files = { name: "files", type: flag.slice(2), ...Object.fromEntries(address) };
 const queues = TasksModule.configure({ workerCount: 2, backends: [files] });
 @module({ imports: [queues, TasksModule.scope(hashFile)], providers: [FileIndex] })
 class App {}
