@@ -8,6 +8,7 @@ import {
 import { Application } from "@lexigram/kernel";
 import { sharedServers } from "@lexigram/services";
 import { type NamedBackendOptions, type Runnable, task, TaskDispatcher, TasksModule } from "@lexigram/tasks";
+import { rabbitmqBackend } from "@lexigram/tasks-rabbitmq";
 import { redisBackend } from "@lexigram/tasks-redis";
 import { type PoolClient } from "pg";
 import { onTestFinished } from "vitest";
@@ -19,7 +20,8 @@ import type { PostgresServer } from "../postgres-server.ts";
 
 /** Stores that jobs go to. */
 export const TARGETS = ["redis", "postgres"] as const;
-export type Target = (typeof TARGETS)[number];
+/** RabbitMQ remembers no calls, so what holds of these does not hold of it. */
+export type Target = (typeof TARGETS)[number] | "rabbitmq";
 
 /** What stands around calls of a relay. */
 export interface Interception {
@@ -55,10 +57,12 @@ export class Post {
     const schema = ownSchema("outbox").name;
     // A random of its own keeps each from being shared, as if it were another process.
     const random = (): number => systemRandom();
-    const mail = (): TaskBackend =>
-      target === "redis"
-        ? redisBackend({ url: sharedServers.redis, namespace, random })
-        : postgresBackend({ dsn: server.url, schema, random });
+    const backends: Record<Target, () => TaskBackend> = {
+      redis: () => redisBackend({ url: sharedServers.redis, namespace, random }),
+      postgres: () => postgresBackend({ dsn: server.url, schema, random }),
+      rabbitmq: () => rabbitmqBackend({ url: sharedServers.rabbitmq, namespace, random }),
+    };
+    const mail = backends[target];
     return new Post(server, await Shop.open(server), mail);
   }
 
