@@ -60,6 +60,12 @@ export interface RabbitMQQueueOptions {
   readonly queueType?: QueueType;
   /** Workers with a higher one are sent messages first. Default 0. */
   readonly consumerPriority?: number;
+  /**
+   * The server's `consumer_timeout`, which it tells nobody: a delivery that is not acknowledged for so long is taken away
+   * with its channel. Tasks whose time limit and grace take more than 80 % of it are refused when an application
+   * boots. At least 1 second; `null` where the server has none. Default 30 minutes, as the server's.
+   */
+  readonly ackTimeout?: Duration | null;
 }
 
 export interface RabbitMQBackendOptions extends RabbitMQConnectionOptions, RabbitMQQueueOptions {}
@@ -82,6 +88,7 @@ export const QUEUE_OPTIONS = [
   "namespace",
   "queueType",
   "consumerPriority",
+  "ackTimeout",
 ] as const satisfies readonly (keyof RabbitMQQueueOptions)[];
 
 const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
@@ -91,6 +98,7 @@ const SHORTEST_CALL_MS = 50;
 const LONGEST_CALL_MS = 600_000;
 const LONGEST_HEARTBEAT_MS = 65_535_000;
 const SECOND_MS = 1_000;
+const DEFAULT_ACK_TIMEOUT_MS = 1_800_000;
 
 function refuse(path: string, message: string, hint: string): never {
   throw new TaskConfigError(message, { path }, { hint });
@@ -214,16 +222,19 @@ export function connectionOptions(
   };
 }
 
-/** How queues are made, checked, with nothing left out but the priority of consumers. */
+/** How queues are made, checked. */
 export interface CheckedQueueOptions {
   readonly namespace: string;
   readonly type: QueueType;
   readonly consumerPriority?: number;
+  /** Absent: a delivery may be held for ever. */
+  readonly ackTimeoutMs?: number;
 }
 
-/** @throws TaskConfigError for a value outside of what is allowed. */
-export function queueOptions(options: RabbitMQQueueOptions): CheckedQueueOptions {
+/** @param what whose options they are, in errors. @throws TaskConfigError for a value outside of what is allowed. */
+export function queueOptions(what: string, options: RabbitMQQueueOptions): CheckedQueueOptions {
   const { namespace = DEFAULT_NAMESPACE, queueType = "quorum", consumerPriority } = options;
+  const { ackTimeout = DEFAULT_ACK_TIMEOUT_MS } = options;
   if (typeof namespace !== "string" || !NAMESPACE.test(namespace))
     refuse(
       "namespace",
@@ -243,5 +254,8 @@ export function queueOptions(options: RabbitMQQueueOptions): CheckedQueueOptions
     namespace,
     type: queueType,
     ...(consumerPriority === undefined ? {} : { consumerPriority }),
+    ...(ackTimeout === null
+      ? {}
+      : { ackTimeoutMs: spanOption(what, "ackTimeout", ackTimeout, { above: SECOND_MS - 1 }) }),
   };
 }

@@ -33,6 +33,7 @@ const SETTINGS = [
   "namespace",
   "queueType",
   "consumerPriority",
+  "ackTimeout",
 ] as const;
 
 const NUMBERS = ["callTimeoutMs", "consumerPriority"] as const;
@@ -84,7 +85,7 @@ function detailsOf(
  */
 export function makeRabbitMQBackend(options: RabbitMQBackendOptions, urlPath = "url"): RabbitMQBackend {
   const connecting = connectionOptions("the rabbitmq backend", options, { others: QUEUE_MAKING, urlPath });
-  const making = queueOptions(options);
+  const making = queueOptions("the rabbitmq backend", options);
   const clock = options.clock ?? systemClock;
   const broker = openBroker(connecting);
   const open = new Set<TaskQueueProtocol>();

@@ -40,7 +40,7 @@ const OPTIONS = [
 export class RabbitMQTaskQueue extends BrokerQueue {
   constructor(options: RabbitMQTaskQueueOptions) {
     const connecting = connectionOptions("RabbitMQTaskQueue", options, { others: OPTIONS });
-    const making = queueOptions(options);
+    const making = queueOptions("RabbitMQTaskQueue", options);
     const { maxSize, enqueueTimeoutMs } = options;
     const name = queueNameOption("RabbitMQTaskQueue", "name", options.name ?? "default");
     const policy = { ...options.policy, ...(maxSize === undefined ? {} : { maxSize }) };

@@ -170,6 +170,7 @@ export class TaskProvider extends Provider<TaskConfig> {
       registerScopes(scopes, this.handlers);
       await runtime.open();
       warnOfUnknownQueues(this.handlers, runtime.queues, runtime.logger);
+      runtime.checkTasks();
       bindRuntime(container, runtime);
       const schedules = new SchedulerLife(runtime, this.#options, testing !== undefined);
       container.bind(TaskScheduler, schedules.scheduler);

@@ -102,6 +102,11 @@ export interface TaskQueueProtocol {
   /** The queue's name in the store. */
   readonly name: string;
   readonly capabilities: QueueCapabilities;
+  /**
+   * Milliseconds after which the store takes a delivery away that was not settled, however often its lease was renewed.
+   * Absent: it never does.
+   */
+  readonly deliveryLimitMs?: number;
 
   /**
    * Stores one job. Concurrent calls of one turn share a round trip; the promise resolves when its batch is durable.

@@ -60,6 +60,8 @@ export interface BrokerQueueSource {
   readonly rules?: DeclaredRules | undefined;
   /** Whom the server serves first; absent: all alike. */
   readonly consumerPriority?: number | undefined;
+  /** After which the server takes a delivery away that is not acknowledged; absent: never. */
+  readonly ackTimeoutMs?: number | undefined;
   /** Default 1,000. */
   readonly deliveryLimit?: number | undefined;
   /** Called once, when the queue object is closed. */
@@ -70,6 +72,7 @@ export interface BrokerQueueSource {
 export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
   readonly capabilities: QueueCapabilities = CAPABILITIES;
   readonly deadLetters: AmqpDeadLetters;
+  readonly deliveryLimitMs?: number;
   readonly #clock: Clock;
   readonly #onClose: BrokerQueueSource["onClose"];
   readonly #topology: Topology;
@@ -92,6 +95,7 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     const { clock, random, callTimeoutMs } = broker;
     this.#clock = clock;
     this.#onClose = source.onClose;
+    if (source.ackTimeoutMs !== undefined) this.deliveryLimitMs = source.ackTimeoutMs;
     this.#mark = chanceName(random);
     const names = new QueueNames(namespace, name);
     const [consuming, publishing] = [broker.link("consuming"), broker.link("publishing")];

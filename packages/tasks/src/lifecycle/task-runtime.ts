@@ -23,10 +23,11 @@ import { SharedProgressTracker } from "../progress/shared-progress-tracker.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import type { ScopeSource } from "../worker/worker-services.ts";
-import type { WorkerSettings } from "../worker/worker-settings.ts";
+import { type WorkerSettings, workerSettings } from "../worker/worker-settings.ts";
 import type { TestClock } from "../testing/test-clock.ts";
 import type { TasksOptions } from "./provider-options.ts";
 import { deadLettersOf, resultStoreOf } from "./stores-of-queues.ts";
+import { refuseLongTasks } from "./long-tasks.ts";
 import { OnDemandPool } from "./on-demand-pool.ts";
 import { QueueOpener } from "./queue-opener.ts";
 import { eventBusRelay, hookRelay } from "./relays.ts";
@@ -116,6 +117,20 @@ export class TaskRuntime {
     this.#opened = this.#assemble(new QueueSet(bindings));
     this.#beWatched();
     for (const binding of bindings) this.#hasOpened(binding);
+  }
+
+  /** @throws TaskConfigError for a task that its queue cannot hold as long as it may run, where this process has workers. */
+  checkTasks(): void {
+    if (!this.#mayRun || !this.#isWanted) return;
+    const { options, random } = this.#parts;
+    const { logger, config } = this;
+    const settings = workerSettings(workerSettingsOf(config));
+    refuseLongTasks(this.handlers, this.queues, {
+      settings,
+      random,
+      logger,
+      retryPolicy: options.retryPolicy,
+    });
   }
 
   get queues(): QueueSet {
