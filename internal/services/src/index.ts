@@ -1,6 +1,6 @@
 export { privatePgBouncer } from "./pgbouncer.ts";
 export { PrivateServer, freePort, privatePostgres } from "./private-servers.ts";
-export { PrivateRabbit, privateRabbit } from "./rabbit-servers.ts";
+export { PrivateRabbit, privateRabbit, privateRabbitCluster, RabbitCluster } from "./rabbit-servers.ts";
 export {
   privateRedis,
   privateRedisCluster,
