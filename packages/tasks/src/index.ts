@@ -27,7 +27,14 @@ export type {
   TaskRef,
   UseHandlesBecauseInputIsTransformed,
 } from "./define/task-definition.ts";
-export type { KeyOf, MethodTaskOptions, NoInput, TaskOptions, UniqueOptions } from "./define/task-options.ts";
+export type {
+  KeyOf,
+  MethodTaskOptions,
+  NoInput,
+  TaskOptions,
+  TaskRateOptions,
+  UniqueOptions,
+} from "./define/task-options.ts";
 export type { TaskClass } from "./define/task-methods.ts";
 export { type JobDescription, TaskSignature } from "./define/task-signature.ts";
 export {
@@ -104,6 +111,20 @@ export type { Schedulable } from "./schedule/planned-job.ts";
 export { ScheduledJob } from "./schedule/scheduled-job.ts";
 export { SchedulerStore } from "./schedule/scheduler-store.ts";
 export { InMemorySchedulerStore } from "./schedule/in-memory-scheduler-store.ts";
+
+// How much: limits, breakers
+export {
+  type AcquireOptions,
+  GlobalRateLimiter,
+  type GlobalRateLimiterOptions,
+  type LimiterServices,
+  QueueRateLimiter,
+  type QueueRateLimiterOptions,
+} from "./limit/rate-limiters.ts";
+export type { RateOptions } from "./limit/rate.ts";
+export type { DebounceOptions, ThrottleOptions } from "./limit/calm-enqueue.ts";
+export type { TaskLimits } from "./limit/task-limits.ts";
+export type { BreakerRule, CircuitBreakerOptions } from "./breaker/breaker-options.ts";
 
 // Beside everything else, in this process
 export {
@@ -209,12 +230,7 @@ export type {
   TimeoutOptions,
   WorkerOptions,
 } from "./config/task-config-options.ts";
-export type {
-  LimitOptions,
-  QueuePolicyOptions,
-  RateOptions,
-  RetentionOptions,
-} from "./config/queue-policy-options.ts";
+export type { LimitOptions, QueuePolicyOptions, RetentionOptions } from "./config/queue-policy-options.ts";
 
 // Words of the ground floor that programs use
 export {

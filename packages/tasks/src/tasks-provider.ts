@@ -41,6 +41,7 @@ import { TaskScheduler, type When } from "./schedule/task-scheduler.ts";
 import { SchedulerLife } from "./lifecycle/scheduler-life.ts";
 import { codeConfig, type TasksOptions } from "./lifecycle/provider-options.ts";
 import { bindQueue, bindRuntime, declareQueue, declareRuntime } from "./lifecycle/runtime-bindings.ts";
+import { TaskRules } from "./lifecycle/task-rules.ts";
 import { runtimes } from "./lifecycle/running-runtimes.ts";
 import { TaskRuntime } from "./lifecycle/task-runtime.ts";
 import { registerScopes, serveScope, TaskScope } from "./lifecycle/task-scope.ts";
@@ -171,6 +172,7 @@ export class TaskProvider extends Provider<TaskConfig> {
       await runtime.open();
       warnOfUnknownQueues(this.handlers, runtime.queues, runtime.logger);
       runtime.checkTasks();
+      await new TaskRules(runtime).apply();
       bindRuntime(container, runtime);
       const schedules = new SchedulerLife(runtime, this.#options, testing !== undefined);
       container.bind(TaskScheduler, schedules.scheduler);

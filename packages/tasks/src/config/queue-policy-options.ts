@@ -1,18 +1,14 @@
-import type { Bucket, Duration, QueuePolicy, Retention } from "@lexigram/contracts";
-import { milliseconds } from "@lexigram/contracts";
+import {
+  type Bucket,
+  type Duration,
+  milliseconds,
+  type QueuePolicy,
+  type Retention,
+} from "@lexigram/contracts";
+import { bucketOf, type RateOptions } from "../limit/rate.ts";
 
 /** How long terminal jobs are kept: by age and by count, whichever is reached first. 0 keeps none. */
 export type RetentionOptions = 0 | { readonly age?: Duration; readonly count?: number };
-
-/** Starts per time: a token bucket. */
-export interface RateOptions {
-  /** Starts per `per`; above 0. */
-  readonly rate: number;
-  /** Default `"1s"`. */
-  readonly per?: Duration;
-  /** The most that may start at once. Default: `rate`, but at least 1. */
-  readonly burst?: number;
-}
 
 export interface LimitOptions {
   /** Attempts that run at once over all processes, at most. */
@@ -44,18 +40,15 @@ export function retentionOf(options: RetentionOptions, defaults: Exclude<Retenti
   };
 }
 
-function bucketOf(options: RateOptions): Bucket {
-  return {
-    rate: options.rate,
-    perMs: options.per === undefined ? 1_000 : milliseconds(options.per),
-    burst: options.burst ?? Math.max(1, options.rate),
-  };
+/** A rate of the configuration, whose schema has checked it. */
+export function bucketFrom(options: RateOptions): Bucket {
+  return bucketOf(options, options.per === undefined ? 1_000 : milliseconds(options.per));
 }
 
 function limitOf(options: LimitOptions): { concurrency?: number; rate?: Bucket } {
   return {
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
-    ...(options.rate === undefined ? {} : { rate: bucketOf(options.rate) }),
+    ...(options.rate === undefined ? {} : { rate: bucketFrom(options.rate) }),
   };
 }
 

@@ -1,5 +1,7 @@
 import type { AnySchema, Unique } from "@lexigram/contracts";
 import type { RetryOptions } from "../retry/retry-options.ts";
+import type { BreakerRule } from "../breaker/breaker-options.ts";
+import type { TaskLimits } from "../limit/task-limits.ts";
 import type { Backoff } from "../retry/backoff.ts";
 import type { TaskContext } from "../worker/task-context.ts";
 
@@ -25,6 +27,11 @@ export interface TaskPolicy {
   /** From the parsed input. */
   readonly unique: ((input: unknown) => Unique) | undefined;
   readonly key: ((input: unknown) => string) | undefined;
+  /** Of `debounce`: milliseconds before a job may start. */
+  readonly calmMs: number | undefined;
+  /** For its queue to keep, when the task says anything. */
+  readonly limits: TaskLimits | undefined;
+  readonly breaker: BreakerRule | undefined;
 }
 
 /** What is known of a task without its handler: all that a producer needs. */

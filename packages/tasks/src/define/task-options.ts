@@ -1,4 +1,7 @@
 import type { AnySchema, Duration, Priority, SchemaOutput, StandardSchemaV1 } from "@lexigram/contracts";
+import type { CircuitBreakerOptions } from "../breaker/breaker-options.ts";
+import type { DebounceOptions, ThrottleOptions } from "../limit/calm-enqueue.ts";
+import type { RateOptions } from "../limit/rate.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
 
 /** The schema of a task that takes no input: its handler is called with the context alone. */
@@ -14,6 +17,15 @@ export interface UniqueOptions<S extends AnySchema = AnySchema> {
   readonly until?: "started" | "settled" | { readonly ttl: Duration };
   /** What happens to a newcomer: refused (default), answered with the job that holds the key, or put in its place while that has not started. */
   readonly onConflict?: "reject" | "existing" | "replace";
+}
+
+/** Starts per time of a task, over all processes. */
+export interface TaskRateOptions<S extends AnySchema = AnySchema> extends RateOptions {
+  /**
+   * Limits each key by itself instead of the task as a whole, and is the `key` of its jobs. The keys of a queue have one
+   * rate, so tasks that share a queue must agree.
+   */
+  readonly key?: KeyOf<S>;
 }
 
 /** A task: its name, its schema and its policy. Every field but `name` has a default. */
@@ -44,6 +56,16 @@ export interface TaskOptions<S extends AnySchema = NoInput> {
   readonly unique?: UniqueOptions<S>;
   /** The lane of limits, order and fairness by key. */
   readonly key?: KeyOf<S>;
+  /** Attempts of this task that run at once over all processes, at most. */
+  readonly concurrency?: number;
+  /** Starts of this task per time over all processes, or of each of its keys. */
+  readonly rateLimit?: TaskRateOptions<S>;
+  /** Stops trying for a while when attempts fail in a row. */
+  readonly circuitBreaker?: CircuitBreakerOptions;
+  /** Waits until calls with one key have calmed down, and runs the last of them. Not together with `unique`. */
+  readonly debounce?: DebounceOptions<KeyOf<S>>;
+  /** Runs the first of the calls with one key, and answers the others with it. Not together with `unique`. */
+  readonly throttle?: ThrottleOptions<KeyOf<S>>;
   /** Free metadata, given to handler, hooks and logs. */
   readonly labels?: Readonly<Record<string, string>>;
   /** Keeps results this long whatever the queue's retention; `null`: for ever. */

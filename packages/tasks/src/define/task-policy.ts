@@ -11,6 +11,10 @@ import {
   TaskValidationError,
   type Unique,
 } from "@lexigram/contracts";
+import { breakerRule } from "../breaker/breaker-options.ts";
+import { type CalmRule, debounceRule, throttleRule, WHOLE_TASK } from "../limit/calm-enqueue.ts";
+import { checkedRate } from "../limit/rate.ts";
+import type { TaskLimits } from "../limit/task-limits.ts";
 import { type Backoff, backoffFields } from "../retry/backoff.ts";
 import type { RetryOptions } from "../retry/retry-options.ts";
 import type { TaskPolicy } from "./registered-task.ts";
@@ -31,6 +35,11 @@ export const TASK_KEYS: readonly string[] = [
   "idempotencyKey",
   "unique",
   "key",
+  "concurrency",
+  "rateLimit",
+  "circuitBreaker",
+  "debounce",
+  "throttle",
   "labels",
   "resultTtl",
   "maxRecoveries",
@@ -100,8 +109,12 @@ export function compilePolicy(options: TaskOptions<AnySchema>, name: string = op
     maxDeferrals: countOf(owner, "maxDeferrals", options.maxDeferrals) ?? DEFAULT_MAX_DEFERRALS,
     ackMode,
     labels: Object.freeze({ ...textsOf(owner, "labels", options.labels ?? {}) }),
-    unique: compileUnique(owner, name, options),
-    key: compileKey(owner, "key", options.key),
+    ...compileUnique(owner, name, options),
+    ...compileLimits(owner, options),
+    breaker:
+      options.circuitBreaker === undefined
+        ? undefined
+        : breakerRule(owner, "circuitBreaker", options.circuitBreaker),
   };
 }
 
@@ -153,19 +166,56 @@ function compileUnique(
   owner: string,
   name: string,
   options: TaskOptions<AnySchema>,
-): ((input: unknown) => Unique) | undefined {
-  const { idempotencyKey, unique } = options;
-  if (idempotencyKey !== undefined && unique !== undefined)
-    refuseOption(owner, "unique", "and idempotencyKey say the same thing in two ways; give one of them");
+): Pick<TaskPolicy, "unique" | "calmMs"> {
+  const { idempotencyKey, unique, debounce, throttle } = options;
+  const [first, second] = Object.entries({ idempotencyKey, unique, debounce, throttle }).flatMap(
+    ([field, value]) => (value === undefined ? [] : [field]),
+  );
+  if (second !== undefined)
+    refuseOption(owner, second, `and ${first} say the same thing in two ways; give one of them`);
   if (idempotencyKey !== undefined) {
     const key = compileKey(owner, "idempotencyKey", idempotencyKey);
-    return (input) => idempotencyUnique(name, key?.(input) ?? "");
+    return { calmMs: undefined, unique: (input) => idempotencyUnique(name, key?.(input) ?? "") };
   }
-  if (unique === undefined) return undefined;
+  if (debounce !== undefined)
+    return compileCalm(owner, name, "debounce.key", debounce.key, debounceRule(owner, debounce));
+  if (throttle !== undefined)
+    return compileCalm(owner, name, "throttle.key", throttle.key, throttleRule(owner, throttle));
+  if (unique === undefined) return { unique: undefined, calmMs: undefined };
   const rule = uniqueRule(owner, unique);
   const key = compileKey(owner, "unique.key", unique.key);
   if (key === undefined) return refuseOption(owner, "unique.key", "is missing");
-  return (input) => ({ key: scopedKey(name, key(input)), ...rule });
+  return { calmMs: undefined, unique: (input) => ({ key: scopedKey(name, key(input)), ...rule }) };
+}
+
+function compileCalm(
+  owner: string,
+  name: string,
+  path: string,
+  key: Parameters<typeof compileKey>[2],
+  { unique, delayMs }: CalmRule,
+): Pick<TaskPolicy, "unique" | "calmMs"> {
+  const keyOf = compileKey(owner, path, key ?? WHOLE_TASK)!;
+  return { calmMs: delayMs, unique: (input) => ({ key: scopedKey(name, keyOf(input)), ...unique }) };
+}
+
+function compileLimits(owner: string, options: TaskOptions<AnySchema>): Pick<TaskPolicy, "key" | "limits"> {
+  const { concurrency, rateLimit, key } = options;
+  if (key !== undefined && rateLimit?.key !== undefined)
+    refuseOption(owner, "rateLimit.key", "and key both name the lane of its jobs; give one of them");
+  const lane =
+    rateLimit?.key === undefined
+      ? compileKey(owner, "key", key)
+      : compileKey(owner, "rateLimit.key", rateLimit.key);
+  if (concurrency === undefined && rateLimit === undefined) return { key: lane, limits: undefined };
+  const limits: { -readonly [K in keyof TaskLimits]: TaskLimits[K] } = {};
+  if (concurrency !== undefined) limits.concurrency = countOption(owner, "concurrency", concurrency, 1);
+  if (rateLimit !== undefined) {
+    const bucket = checkedRate(owner, "rateLimit", rateLimit, ["key"]);
+    if (rateLimit.key === undefined) limits.rate = bucket;
+    else limits.keyRate = bucket;
+  }
+  return { key: lane, limits };
 }
 
 /** `unique` without its key, checked. */

@@ -1,4 +1,5 @@
 import type { Duration, JobId, Priority, TransactionHandle } from "@lexigram/contracts";
+import type { DebounceOptions, ThrottleOptions } from "../limit/calm-enqueue.ts";
 import type { BackoffOptions } from "../retry/retry-options.ts";
 
 /** `unique` of one call: its key is known already. */
@@ -42,6 +43,10 @@ export interface EnqueueOptions {
   readonly unique?: CallUniqueOptions;
   /** One job per key for 24 hours: a second enqueue answers with the first job. Not together with `unique`. */
   readonly idempotencyKey?: string;
+  /** Takes the place of the job with the same key that waits, and waits anew; in place of the task's `unique` and the like. */
+  readonly debounce?: DebounceOptions;
+  /** Answered with the job with the same key that was accepted a while ago; in place of the task's `unique` and the like. */
+  readonly throttle?: ThrottleOptions;
   /** The lane of limits, order and fairness by key. */
   readonly key?: string;
   readonly maxRetries?: number;
@@ -85,6 +90,8 @@ export const ENQUEUE_KEYS = [
   "traceparent",
   "unique",
   "idempotencyKey",
+  "debounce",
+  "throttle",
   "key",
   "maxRetries",
   "retry",

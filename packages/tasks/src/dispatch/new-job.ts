@@ -24,6 +24,7 @@ import {
   scopedKey,
   uniqueRule,
 } from "../define/task-policy.ts";
+import { type CalmRule, debounceRule, throttleRule, WHOLE_TASK } from "../limit/calm-enqueue.ts";
 import type { TaskSpec } from "../define/registered-task.ts";
 import type { JobPolicy } from "../job/envelope.ts";
 import { ENQUEUE_KEYS, type EnqueueOptions } from "./enqueue-options.ts";
@@ -32,6 +33,8 @@ const DEFAULT_PRIORITY = 5;
 const JOB_ID = /^[^\s\p{Cc}]{1,128}$/u;
 const A_DURATION = 'give milliseconds, or digits with units: "250ms", "30s", "1h30m"';
 const LEVELS = "higher priorities run first; 5 is usual";
+/** Options that each hold a key for the job. */
+const SAME_KEY = ["idempotencyKey", "unique", "debounce", "throttle"] as const;
 const KNOWN: ReadonlySet<string> = new Set(ENQUEUE_KEYS);
 
 type Draft = { -readonly [K in keyof NewJob]: NewJob[K] };
@@ -70,12 +73,18 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
   if (options.labels !== undefined) requireObject("labels", options.labels, "texts by name");
   if (options.delay !== undefined && options.runAt !== undefined)
     refuse("runAt", "and delay exclude each other; give one of them", "leave out delay, or runAt");
-  if (options.unique !== undefined && options.idempotencyKey !== undefined)
+  const [first, second] = SAME_KEY.filter((name) => options[name] !== undefined);
+  if (second !== undefined)
     refuse(
-      "unique",
-      "and idempotencyKey say the same thing in two ways; give one of them",
-      "idempotencyKey is short for unique with a ttl of 24 hours; leave out one of them",
+      second,
+      `and ${first} say the same thing in two ways; give one of them`,
+      "each is short for a key that one job holds; leave out one of them",
     );
+  for (const name of ["debounce", "throttle"] as const)
+    if (options[name] !== undefined)
+      requireObject(name, options[name], name === "debounce" ? "{ wait }" : "{ per }");
+  if (options.debounce !== undefined && (options.delay !== undefined || options.runAt !== undefined))
+    refuse("debounce", "and a delay both say when to start; give one of them", "debounce.wait is the delay");
   if (options.id !== undefined && !(typeof options.id === "string" && JOB_ID.test(options.id)))
     refuse("id", "an id has 1 to 128 characters without spaces", "leave it out to have one made up");
 }
@@ -135,6 +144,7 @@ export function plainJob(
     headers,
     priority: policy.priority ?? queuePriority ?? DEFAULT_PRIORITY,
   };
+  if (policy.calmMs !== undefined) job.delayMs = policy.calmMs;
   if (policy.expiresInMs !== undefined) job.expiresInMs = policy.expiresInMs;
   if (policy.key !== undefined) job.key = policy.key(parsed);
   if (policy.unique !== undefined) job.unique = policy.unique(parsed);
@@ -161,7 +171,9 @@ export function withOptions(job: NewJob, options: EnqueueOptions, now: () => num
   if (runAt !== undefined) draft.delayMs = Math.max(0, instant("runAt", runAt) - now());
   if (expiresIn !== undefined) draft.expiresInMs = span("expiresIn", expiresIn);
   if (key !== undefined) draft.key = checkKey("enqueue options", "key", key);
-  const unique = uniqueOfCall(job.task, options);
+  const calm = calmOfCall(options);
+  if (calm?.delayMs !== undefined) draft.delayMs = calm.delayMs;
+  const unique = uniqueOfCall(job.task, options, calm);
   if (unique !== undefined) draft.unique = unique;
   if (dependsOn !== undefined) {
     if (!Array.isArray(dependsOn) || dependsOn.some((id) => typeof id !== "string"))
@@ -179,8 +191,18 @@ export function withOptions(job: NewJob, options: EnqueueOptions, now: () => num
   return draft;
 }
 
-function uniqueOfCall(task: string, options: EnqueueOptions): Unique | undefined {
+function calmOfCall({ debounce, throttle }: EnqueueOptions): CalmRule | undefined {
+  if (debounce !== undefined) return valid(() => debounceRule("an enqueue", debounce));
+  return throttle === undefined ? undefined : valid(() => throttleRule("an enqueue", throttle));
+}
+
+function uniqueOfCall(task: string, options: EnqueueOptions, calm: CalmRule | undefined): Unique | undefined {
   const { unique, idempotencyKey } = options;
+  if (calm !== undefined) {
+    const path = options.debounce === undefined ? "throttle.key" : "debounce.key";
+    const { key = WHOLE_TASK } = options.debounce ?? options.throttle!;
+    return { key: scopedKey(task, checkKey("enqueue options", path, key)), ...calm.unique };
+  }
   if (idempotencyKey !== undefined)
     return idempotencyUnique(task, checkKey("enqueue options", "idempotencyKey", idempotencyKey));
   if (unique === undefined) return undefined;

@@ -8,6 +8,7 @@ import { TaskBackendRegistry } from "../dispatch/backend-registry.ts";
 import type { QueueBinding } from "../dispatch/queue-binding.ts";
 import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
+import { QueueRateLimiter } from "../limit/rate-limiters.ts";
 import { MetricsMiddleware } from "../middleware/metrics-middleware.ts";
 import { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import { TaskDashboard } from "../observability/task-dashboard.ts";
@@ -33,6 +34,7 @@ const BOUND: readonly Injectable<unknown>[] = [
   MetricsMiddleware,
   TaskScheduler,
   BackgroundTaskManager,
+  QueueRateLimiter,
 ];
 
 /** What a module that lists the provider exports; a token stands for the services of its kind by name, too. */
@@ -64,6 +66,7 @@ export function bindQueue(container: BootContainer, { name, queue, state }: Queu
 
 export function bindRuntime(container: BootContainer, runtime: TaskRuntime): void {
   const { queue, state } = runtime.queues.primary;
+  const { clock } = runtime;
   container.bind(TaskQueueProtocol, queue);
   container.bind(StateStoreProtocol, state);
   container.bind(TaskDispatcher, runtime.dispatcher);
@@ -76,5 +79,6 @@ export function bindRuntime(container: BootContainer, runtime: TaskRuntime): voi
   container.bind(TaskDashboard, runtime.dashboard);
   container.bind(TaskEmitter, runtime.emitter);
   container.bind(MetricsMiddleware, runtime.metrics);
+  container.bind(QueueRateLimiter, new QueueRateLimiter({ state, clock }));
   for (const binding of runtime.queues.all()) bindQueue(container, binding);
 }
