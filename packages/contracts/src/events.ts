@@ -83,6 +83,26 @@ export interface ScheduleSkippedHook {
   /** It was too late; the job before it was not over; its queue refused it for good. */
   readonly reason: "late" | "overlap" | "refused";
 }
+/** This process learnt that a circuit breaker opened, lets probes through, or closed. */
+export interface CircuitHook {
+  readonly scope: "queue" | "task";
+  /** Of the queue in the application, or of the task. */
+  readonly name: string;
+  /** Attempts that failed in a row. */
+  readonly failures: number;
+}
+/** The machine or the event loop is too busy for this process to claim jobs, or is not any more. */
+export interface WorkerLoadHook {
+  readonly reason: "load" | "lag";
+  /** The load average of a minute, or milliseconds of lag. */
+  readonly value: number;
+  readonly limit: number;
+}
+/** The workers of this process have run for as long as they may; the application stops. */
+export interface WorkerRecycledHook {
+  readonly ranMs: number;
+  readonly exitCode: number;
+}
 /** The rules of a queue were replaced by this process. */
 export interface QueuePolicyHook {
   readonly queueName: string;
@@ -103,7 +123,13 @@ export interface TaskEvents {
   "task.lease-lost": TaskLeaseLostHook;
   "worker.heartbeat": WorkerHeartbeatHook;
   "queue.availability": QueueAvailabilityHook;
+  "worker.paused": WorkerLoadHook;
+  "worker.resumed": WorkerLoadHook;
+  "worker.recycled": WorkerRecycledHook;
   "queue.policy": QueuePolicyHook;
+  "circuit.opened": CircuitHook;
+  "circuit.half-open": CircuitHook;
+  "circuit.closed": CircuitHook;
   "schedule.fired": ScheduleFiredHook;
   "schedule.skipped": ScheduleSkippedHook;
 }

@@ -120,7 +120,7 @@ export {
   type Retention,
 } from "./queue/queue-policy.ts";
 export { FULL_CAPABILITIES, type QueueCapabilities } from "./queue/queue-capabilities.ts";
-export type { QueueStats } from "./queue/queue-stats.ts";
+export type { BreakerStatus, QueueStats } from "./queue/queue-stats.ts";
 export {
   DEAD_LETTER_REASONS,
   type DeadLetter,
@@ -224,7 +224,10 @@ export {
   DomainEvent,
   type JobEvent,
   type QueueAvailabilityHook,
+  type CircuitHook,
   type QueuePolicyHook,
+  type WorkerLoadHook,
+  type WorkerRecycledHook,
   type ScheduleFiredHook,
   type ScheduleSkippedHook,
   type TaskCancelledHook,

@@ -8,7 +8,7 @@ import { KernelContainer } from "./container.ts";
 import { ApplicationStateError, ApplicationStoppedError } from "./errors/application-errors.ts";
 import { EventBus } from "./event-bus.ts";
 import { type AggregateHealth, DEFAULT_HEALTH_TIMEOUT_MS, HealthRegistry } from "./health.ts";
-import { HookRegistry } from "./hooks.ts";
+import { type HookActions, HookRegistry } from "./hooks.ts";
 import type { Container, Injectable } from "./injection.ts";
 import { configuredLogger } from "./logging.ts";
 import type { ModuleLifecycle } from "./module.ts";
@@ -42,6 +42,7 @@ export class Application implements AsyncDisposable {
   #booting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
   #booted: ModuleLifecycle[] = [];
+  #exitCode: number | undefined;
 
   /**
    * Reads configuration and follows the modules' imports; nothing is registered or started.
@@ -59,6 +60,7 @@ export class Application implements AsyncDisposable {
     this.#graph = collectModules(name, options.modules ?? [], options.providers ?? []);
     this.#overrides = options.overrides ?? [];
     this.hooks = new HookRegistry(this.#logger);
+    this.hooks.registerAction("application.stop-requested", (request) => this.#requested(request));
     this.events = new EventBus(this.#logger);
     this.healthChecks = new HealthRegistry(clock);
     this.#providers = new ProviderLifecycle(clock, this.#logger);
@@ -89,6 +91,11 @@ export class Application implements AsyncDisposable {
   /** Resolves once the application has stopped or failed to start, for whatever reason. Never rejects. */
   get stopped(): Promise<void> {
     return this.#ended;
+  }
+
+  /** With what the process should end, when whoever asked the application to stop said so. */
+  get exitCode(): number | undefined {
+    return this.#exitCode;
   }
 
   /** What the application consists of. Can be resolved from while it runs or stops. */
@@ -166,6 +173,12 @@ export class Application implements AsyncDisposable {
   /** Whether the process has come up. */
   startupCheck(timeoutMs: number = DEFAULT_HEALTH_TIMEOUT_MS): Promise<AggregateHealth> {
     return applicationHealth(this, this.#clock, "startup", timeoutMs);
+  }
+
+  #requested({ reason, exitCode }: HookActions["application.stop-requested"]): void {
+    this.#exitCode ??= exitCode;
+    this.#logger.info("the application was asked to stop", { application: this.name, reason });
+    this.stop().catch((error: unknown) => this.#logger.error("the application could not stop", { error }));
   }
 
   async #boot(): Promise<void> {

@@ -6,6 +6,8 @@ export interface HookActions {
   "application.started": { readonly application: string; readonly durationMs: number };
   "application.stopping": { readonly application: string };
   "application.stopped": { readonly application: string };
+  /** Called by whoever wants the application to stop in order; it does not wait. */
+  "application.stop-requested": { readonly reason: string; readonly exitCode?: number };
 }
 
 /** Names and values of filters; open to merging. */

@@ -7,6 +7,7 @@ export interface SignalSource {
   on(signal: NodeJS.Signals, listener: () => void): unknown;
   off(signal: NodeJS.Signals, listener: () => void): unknown;
   exit(code: number): void;
+  exitCode?: number | string | null | undefined;
 }
 
 export interface RunOptions {
@@ -21,7 +22,8 @@ const SIGNALS = Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[];
 /**
  * Starts an application, unless it runs already, and waits until it has stopped. The first SIGINT or SIGTERM stops
  * it in order, also while it starts; the second leaves the process at once, with code 130 or 143. The process stays
- * alive meanwhile, and the listeners go when this settles.
+ * alive meanwhile, and the listeners go when this settles. Where the action `application.stop-requested` named an exit
+ * code, the process has it from then on.
  *
  * @throws what the start or the stop throws. A start that a signal ended is no failure.
  */
@@ -45,6 +47,7 @@ export async function runApplication(app: Application, options: RunOptions = {})
   } catch (error) {
     if (!(asked && error instanceof ApplicationStoppedError)) throw error;
   } finally {
+    if (app.exitCode !== undefined) source.exitCode = app.exitCode;
     for (const remove of listeners) remove();
   }
 }

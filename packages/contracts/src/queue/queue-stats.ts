@@ -1,5 +1,8 @@
 import type { JobState } from "../job/job-status.ts";
 
+/** Where a circuit breaker stands: all pass, none, or a few to find out. */
+export type BreakerStatus = "closed" | "open" | "half-open";
+
 /** How a queue stands at one moment. The cost does not grow with the queue. */
 export interface QueueStats {
   /** Jobs held in each state. */
@@ -13,4 +16,6 @@ export interface QueueStats {
   readonly oldestPendingMs?: number;
   /** Sessions that exchanged with this queue within their lease: the consumers at work. */
   readonly workers: number;
+  /** Of a queue of an application whose entry has a `circuitBreaker`. */
+  readonly breaker?: BreakerStatus;
 }

@@ -9,6 +9,7 @@ import {
   type TaskBackend,
   TaskConfigError,
 } from "@lexigram/contracts";
+import { type BreakerRule, breakerRule } from "../breaker/breaker-options.ts";
 import { type Backoff, backoffFields } from "../retry/backoff.ts";
 import { policyOf, retentionOf, type RetentionOptions } from "./queue-policy-options.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
@@ -43,6 +44,7 @@ export interface BackendEntry {
   readonly priority: number | undefined;
   /** The rules to set in the store; `undefined` when the entry names none, which leaves those of the store alone. */
   readonly policy: QueuePolicy | undefined;
+  readonly breaker: BreakerRule | undefined;
 }
 
 /** Retention of queues that say nothing themselves; absent where nothing was configured for all of them. */
@@ -138,6 +140,10 @@ function entryOf(
     backoff: options.retry === undefined ? undefined : backoffFields(options.retry, `${path}.retry`),
     priority: options.priority,
     policy: policyOfEntry(options, retention),
+    breaker:
+      options.circuitBreaker === undefined
+        ? undefined
+        : breakerRule(path, "circuitBreaker", options.circuitBreaker),
   };
 }
 

@@ -31,6 +31,12 @@ export interface QueuePolicyOptions extends LimitOptions {
   };
 }
 
+/** A limit over several queues. */
+export interface SharedLimitOptions extends LimitOptions {
+  /** Names of queues of the application. Default: all. */
+  readonly queues?: readonly string[];
+}
+
 /** A retention with the parts that are not given taken from another. */
 export function retentionOf(options: RetentionOptions, defaults: Exclude<Retention, 0>): Retention {
   if (options === 0) return 0;

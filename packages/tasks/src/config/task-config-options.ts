@@ -1,6 +1,8 @@
 import type { Duration, LogLevel, Priority, TaskBackend } from "@lexigram/contracts";
 import type { BackoffOptions } from "../retry/retry-options.ts";
-import type { QueuePolicyOptions, RetentionOptions } from "./queue-policy-options.ts";
+import type { CircuitBreakerOptions } from "../breaker/breaker-options.ts";
+import type { RateOptions } from "../limit/rate.ts";
+import type { QueuePolicyOptions, RetentionOptions, SharedLimitOptions } from "./queue-policy-options.ts";
 
 /** Which store to connect to. */
 export interface BackendSelection {
@@ -69,6 +71,8 @@ export interface NamedBackendOptions extends BackendSelection {
   readonly keepFailed?: RetentionOptions;
   /** Limits, order and fairness over all processes. */
   readonly policy?: QueuePolicyOptions;
+  /** Stops claiming from it for a while when attempts fail in a row. Default: none. */
+  readonly circuitBreaker?: CircuitBreakerOptions;
 }
 
 /** How workers of this process work. */
@@ -110,6 +114,14 @@ export interface WorkerOptions {
   readonly heartbeat?: Duration;
   /** What to do when the event loop was blocked so long that leases are in danger. Default `"warn"`. */
   readonly onBlocked?: "warn" | "ignore";
+  /** Claims nothing while the machine's load average of a minute is above this; -1: its number of CPUs. Default: no limit. */
+  readonly maxLoad?: number;
+  /** Claims nothing while the event loop is later than this. Default: no limit. */
+  readonly maxLag?: Duration;
+  /** After so long the application stops in order, for a supervisor to start it anew. Default: never. */
+  readonly maxRunTime?: Duration;
+  /** What the process ends with then, under `runApplication`. 0 to 255, default 0. */
+  readonly recycleExitCode?: number;
 }
 
 /** How schedules are fired in this process. */
@@ -147,6 +159,14 @@ export interface ResultRetention {
    * long as there is room. Default `"1h"`.
    */
   readonly ttl?: Duration | null;
+}
+
+/** How fast the workers of all processes may start jobs, all queues together. */
+export interface GlobalRateOptions extends Partial<RateOptions> {
+  /** Whether it holds. Default false. */
+  readonly enabled?: boolean;
+  /** Starts per `per`; above 0. Default 100. */
+  readonly rate?: number;
 }
 
 /** Dead letters of queues that name no `keepFailed`. */
@@ -195,6 +215,9 @@ export interface TaskConfigOptions {
   readonly scheduler?: SchedulerOptions;
   readonly timeout?: TimeoutOptions;
   readonly retry?: RetryDefaults;
+  readonly rateLimit?: GlobalRateOptions;
+  /** Limits over several queues, by names that are theirs in the state store of the primary queue. */
+  readonly limits?: Readonly<Record<string, SharedLimitOptions>>;
   readonly results?: ResultRetention;
   readonly deadLetters?: DeadLetterOptions;
   readonly payload?: PayloadOptions;

@@ -37,14 +37,18 @@ const selection = {
   extra: free.optional(),
 };
 
-const limits = {
-  concurrency: whole(1).optional(),
-  rate: section({
-    rate: numeric("a number above 0", (n) => n > 0),
-    per: duration(1).optional(),
-    burst: numeric("a number of 1 or more", (n) => n >= 1).optional(),
-  }).optional(),
+const rateFields = {
+  rate: numeric("a number above 0", (n) => n > 0),
+  per: duration(1).optional(),
+  burst: numeric("a number of 1 or more", (n) => n >= 1).optional(),
 };
+const limits = { concurrency: whole(1).optional(), rate: section(rateFields).optional() };
+
+const queueNames = z.preprocess(
+  // As the environment says it.
+  (value) => (typeof value === "string" ? value.split(",").map((name) => name.trim()) : value),
+  z.array(text),
+);
 
 const policy = section({
   ...limits,
@@ -91,6 +95,17 @@ const entryFields = {
   keepCompleted: retention.optional(),
   keepFailed: retention.optional(),
   policy: policy.optional(),
+  circuitBreaker: section({
+    failures: whole(1).optional(),
+    resetTimeout: duration(1).optional(),
+    halfOpenProbes: whole(1).optional(),
+    isFailure: z
+      .custom<(error: unknown) => boolean>(
+        (value) => typeof value === "function",
+        "must be a function, given in code",
+      )
+      .optional(),
+  }).optional(),
 };
 const entry = section(entryFields, { attempts: "maxRetries", maxAttempts: "maxRetries" });
 
@@ -120,6 +135,13 @@ const workerFields = {
   requeueFloor: duration().optional(),
   heartbeat: duration(100).optional(),
   onBlocked: oneOf("warn", "ignore").optional(),
+  maxLoad: numeric(
+    "a number of 0 or more, or -1 for the number of CPUs",
+    (n) => n >= 0 || n === -1,
+  ).optional(),
+  maxLag: duration(1).optional(),
+  maxRunTime: duration(1).optional(),
+  recycleExitCode: whole(0, 255).optional(),
 };
 const worker = section(workerFields, { concurrency: "maxConcurrentTasks", workers: "workerCount" });
 
@@ -146,6 +168,13 @@ const fields = {
   scheduler: scheduler.optional(),
   timeout: section(limitsOfTime).optional(),
   retry: retry.optional(),
+  rateLimit: section({
+    enabled: flag.optional(),
+    rate: rateFields.rate.optional(),
+    per: rateFields.per,
+    burst: rateFields.burst,
+  }).optional(),
+  limits: z.record(z.string(), section({ queues: queueNames.optional(), ...limits })).optional(),
   results: section({ ttl: durationOrNone(1).optional() }).optional(),
   deadLetters: section({ maxSize: whole(1).optional(), retention: duration(1).optional() }).optional(),
   payload: section({ maxBytes: whole(1).optional(), maxDepth: whole(1).optional() }).optional(),

@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import {
   DEFAULT_KEEP_COMPLETED,
   isSecretName,
@@ -11,6 +12,8 @@ import type { ConfigIssue } from "@lexigram/kernel";
 import { type Backoff, backoffOf } from "../retry/backoff.ts";
 import { type BackendEntry, backendEntries } from "./backend-entries.ts";
 import { environmentIssues } from "./environment-issues.ts";
+import { type SharedLimit } from "../limit/shared-limits.ts";
+import { sharedLimits } from "./shared-limit-options.ts";
 import { TimeZone } from "../schedule/time-zone.ts";
 import { layered } from "./layered-options.ts";
 import type { ErrorRecordOptions, NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
@@ -37,6 +40,11 @@ export interface WorkerConfig {
   readonly requeueFloorMs: number;
   readonly heartbeatMs: number;
   readonly onBlocked: "warn" | "ignore";
+  /** `null`: no limit. */
+  readonly maxLoad: number | null;
+  readonly maxLagMs: number | null;
+  readonly maxRunTimeMs: number | null;
+  readonly recycleExitCode: number;
 }
 
 /** How schedules are fired in this process. Spans are milliseconds. */
@@ -87,6 +95,8 @@ export class TaskConfig {
   readonly worker: WorkerConfig;
   readonly scheduler: SchedulerConfig;
   readonly retry: { readonly maxRetries: number; readonly backoff: Backoff };
+  /** Limits over several queues, that of `rateLimit` among them. */
+  readonly limits: readonly SharedLimit[];
   readonly results: { readonly ttlMs: number | null };
   readonly deadLetters: { readonly maxSize: number; readonly retentionMs: number };
   readonly payload: { readonly maxBytes: number; readonly maxDepth: number };
@@ -132,6 +142,10 @@ export class TaskConfig {
           ? undefined
           : { ageMs: this.deadLetters.retentionMs, count: this.deadLetters.maxSize },
     });
+    this.limits = sharedLimits(
+      given,
+      this.queues.map(({ name }) => name),
+    );
   }
 
   /**
@@ -249,6 +263,10 @@ function workerConfig(given: TaskConfigOptions): WorkerConfig {
     requeueFloorMs: span(worker.requeueFloor, 1_000),
     heartbeatMs: span(worker.heartbeat, 5_000),
     onBlocked: worker.onBlocked ?? "warn",
+    maxLoad: worker.maxLoad === -1 ? availableParallelism() : (worker.maxLoad ?? null),
+    maxLagMs: spanOrNone(worker.maxLag ?? null, 0),
+    maxRunTimeMs: spanOrNone(worker.maxRunTime ?? null, 0),
+    recycleExitCode: worker.recycleExitCode ?? 0,
   };
 }
 

@@ -5,6 +5,7 @@ import type {
   TaskBackend,
   TaskQueueProtocol,
 } from "@lexigram/contracts";
+import type { BreakerRule } from "../breaker/breaker-options.ts";
 import type { Backoff } from "../retry/backoff.ts";
 
 /** What a queue gives to its jobs when neither call nor task says otherwise, field by field. Milliseconds. */
@@ -43,4 +44,6 @@ export interface QueueBinding {
   readonly weight: number;
   /** The rules that the application sets on the queue at boot; `undefined` leaves those in the store alone. */
   readonly policy: QueuePolicy | undefined;
+  /** Stops claiming for a while when attempts fail in a row. */
+  readonly breaker?: BreakerRule | undefined;
 }

@@ -233,8 +233,8 @@ function bindingOf(
   state: StateStoreProtocol,
   outbox: OutboxBinding | undefined,
 ): QueueBinding {
-  const { name, primary, consume, concurrency, weight, policy, priority, maxRetries, timeoutMs, backoff } =
-    entry;
+  const { name, primary, consume, concurrency, weight, policy, breaker } = entry;
+  const { priority, maxRetries, timeoutMs, backoff } = entry;
   return {
     name,
     primary,
@@ -247,5 +247,6 @@ function bindingOf(
     concurrency,
     weight,
     policy,
+    breaker,
   };
 }

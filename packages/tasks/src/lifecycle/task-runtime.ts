@@ -1,7 +1,7 @@
-import type { Clock, Logger, ProgressTrackerProtocol, Random } from "@lexigram/contracts";
+import type { Clock, Logger, ProgressTrackerProtocol, Random, StateStoreProtocol } from "@lexigram/contracts";
 import type { Container, EventBus, HookRegistry } from "@lexigram/kernel";
-import { atLevel } from "../config/log-level.ts";
 import type { BackendEntry } from "../config/backend-entries.ts";
+import { atLevel } from "../config/log-level.ts";
 import type { TaskConfig } from "../config/task-config.ts";
 import type { DeadLetterQueue } from "../dead-letter/dead-letter-queue.ts";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
@@ -12,10 +12,8 @@ import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import { randomName } from "../job/job-id.ts";
-import { LoggingMiddleware } from "../middleware/logging-middleware.ts";
 import { MetricsMiddleware } from "../middleware/metrics-middleware.ts";
 import { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
-import { TimeoutMiddleware } from "../middleware/timeout-middleware.ts";
 import { TaskDashboard } from "../observability/task-dashboard.ts";
 import { CacheBackendProgressStore } from "../progress/cache-backend-progress-store.ts";
 import type { ProgressStore } from "../progress/progress-store.ts";
@@ -23,12 +21,17 @@ import { SharedProgressTracker } from "../progress/shared-progress-tracker.ts";
 import type { ResultStore } from "../results/result-store.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import type { ScopeSource } from "../worker/worker-services.ts";
-import { type WorkerSettings, workerSettings } from "../worker/worker-settings.ts";
+import { workerSettings } from "../worker/worker-settings.ts";
 import type { TestClock } from "../testing/test-clock.ts";
 import type { TasksOptions } from "./provider-options.ts";
 import { deadLettersOf, resultStoreOf } from "./stores-of-queues.ts";
 import { refuseLongTasks } from "./long-tasks.ts";
 import { OnDemandPool } from "./on-demand-pool.ts";
+import { CircuitBreakers } from "../breaker/circuit-breakers.ts";
+import { SharedLimits } from "../limit/shared-limits.ts";
+import { Recycling } from "./recycling.ts";
+import { fillPipeline, inMemory, sizeOf, workerSettingsOf } from "./runtime-parts.ts";
+import { withBreaker } from "./queue-breakers.ts";
 import { QueueOpener } from "./queue-opener.ts";
 import { eventBusRelay, hookRelay } from "./relays.ts";
 import { OutboxRelays } from "./outbox-relays.ts";
@@ -61,6 +64,9 @@ export class TaskRuntime {
   readonly metrics = new MetricsMiddleware();
   readonly dashboard: TaskDashboard;
   readonly handlers: HandlerRegistry;
+  /** Those of this process. */
+  readonly breakers: CircuitBreakers;
+  readonly #recycling: Recycling;
   readonly #parts: TaskRuntimeParts;
   readonly #opener: QueueOpener;
   readonly #kept: Disposable[] = [];
@@ -86,6 +92,11 @@ export class TaskRuntime {
       this.emitter.relay(hookRelay(parts.hooks)),
       this.emitter.relay(eventBusRelay(parts.events, clock)),
     );
+    const holder = `${config.name}-${randomName(random)}`;
+    this.breakers = new CircuitBreakers({ clock, logger: this.logger, emitter: this.emitter, holder });
+    const { maxRunTimeMs, recycleExitCode: exitCode } = config.worker;
+    const { logger, emitter } = this;
+    this.#recycling = new Recycling({ maxRunTimeMs, exitCode, clock, logger, emitter, hooks: parts.hooks });
     this.dashboard = new TaskDashboard({ clock });
     this.codecs = new CodecRegistry({
       maxPayloadBytes: config.payload.maxBytes,
@@ -202,6 +213,7 @@ export class TaskRuntime {
     this.#started = true;
     await this.pool.start();
     await this.records.start();
+    this.#recycling.start();
   }
 
   /**
@@ -210,6 +222,7 @@ export class TaskRuntime {
    */
   async stopWorkers(): Promise<void> {
     this.#isUp = false;
+    this.#recycling.stop();
     await this.pool.stop({ drain: true, timeout: this.config.worker.shutdownTimeoutMs });
     await this.records.stop();
   }
@@ -232,9 +245,26 @@ export class TaskRuntime {
       await this.#opened.results.close();
       await this.#opened.progressStore.close();
     }
+    await this.breakers.stop();
     await this.#outboxes.stop();
     await this.#opener.close();
     for (const thing of this.#kept.splice(0)) thing[Symbol.dispose]();
+  }
+
+  /** They count in the store of the primary queue. */
+  #sharedLimits(state: StateStoreProtocol): SharedLimits | undefined {
+    const { config, random } = this.#parts;
+    if (config.limits.length === 0) return undefined;
+    const { clock, logger } = this;
+    const holder = `${config.name}-${randomName(random)}`;
+    return new SharedLimits({
+      limits: config.limits,
+      state,
+      clock,
+      logger,
+      holder,
+      leaseMs: config.worker.leaseMs,
+    });
   }
 
   get #open(): Opened {
@@ -263,6 +293,7 @@ export class TaskRuntime {
 
   #hasOpened(binding: QueueBinding): void {
     this.#outboxes.add(binding);
+    withBreaker(binding, this.breakers);
     if (binding.policy !== undefined) this.emitter.emit("queue.policy", { queueName: binding.name });
   }
 
@@ -289,6 +320,8 @@ export class TaskRuntime {
         random,
         emitter,
         codecs,
+        breakers: this.breakers,
+        sharedLimits: this.#sharedLimits(state),
         ...(options.retryPolicy === undefined ? {} : { retryPolicy: options.retryPolicy }),
       },
       pipeline,
@@ -346,55 +379,4 @@ interface Opened {
   readonly pool: WorkerPool;
   readonly records: WorkerRecords;
   readonly deadLetters: DeadLetterQueue;
-}
-
-/** How many workers a pool begins with; a test has one to run at least. */
-function sizeOf(config: TaskConfig, testing: TaskTesting | undefined, mayRun: boolean): number {
-  const { workerCount } = config.worker;
-  if (testing !== undefined) return Math.max(1, workerCount);
-  return mayRun ? workerCount : 0;
-}
-
-/** The same queue in memory, whatever store it is meant for. */
-function inMemory(entry: BackendEntry): BackendEntry {
-  return {
-    ...entry,
-    backend: undefined,
-    type: "memory",
-    settings: {},
-    queueName: entry.name,
-    state: undefined,
-    outbox: undefined,
-  };
-}
-
-/** The built-in middleware, then the user's own. */
-function fillPipeline(
-  pipeline: TaskMiddlewarePipeline,
-  logger: Logger,
-  clock: Clock,
-  config: TaskConfig,
-  metrics: MetricsMiddleware,
-  options: TasksOptions,
-): void {
-  const { defaultTimeoutMs, maxTimeoutMs } = config.worker;
-  pipeline
-    .add(new LoggingMiddleware(logger))
-    .add(metrics)
-    .add(new TimeoutMiddleware({ defaultTimeout: defaultTimeoutMs, maxTimeout: maxTimeoutMs, clock }));
-  for (const middleware of options.middleware ?? [])
-    if (typeof middleware === "function") pipeline.use(middleware);
-    else pipeline.add(middleware);
-}
-
-function workerSettingsOf(config: TaskConfig): Partial<WorkerSettings> {
-  const { workerCount: _count, maxConcurrentTasks: _slots, ...spans } = config.worker;
-  const { stacks, redact } = config.errors;
-  return {
-    ...spans,
-    maxRetries: config.retry.maxRetries,
-    backoff: config.retry.backoff,
-    resultTtlMs: config.results.ttlMs,
-    errors: { stack: stacks, ...(redact === undefined ? {} : { redact }) },
-  };
 }

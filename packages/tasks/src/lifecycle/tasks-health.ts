@@ -1,11 +1,22 @@
-import { type HealthCheckResult, redact, type TaskQueueProtocol, worstHealth } from "@lexigram/contracts";
+import {
+  type BreakerStatus,
+  type HealthCheckResult,
+  redact,
+  type TaskQueueProtocol,
+  worstHealth,
+} from "@lexigram/contracts";
 import type { HealthReport } from "@lexigram/kernel";
 import type { TaskRuntime } from "./task-runtime.ts";
 
 interface QueueReport {
   readonly queue: string;
-  readonly status: "healthy" | "unhealthy";
+  readonly status: "healthy" | "degraded" | "unhealthy";
   readonly pending?: number;
+  /** Attempts that run, in all processes; absent where the store does not tell. */
+  readonly running?: number;
+  /** Consumers at work. */
+  readonly workers?: number;
+  readonly breaker?: BreakerStatus;
   readonly message?: string;
 }
 
@@ -22,10 +33,18 @@ function askQueue(
       message: `no answer within ${timeoutMs} ms`,
     };
     const timer = runtime.clock.setTimer(() => resolve(silent), timeoutMs, { keepAlive: false });
-    queue
-      .getTaskCount()
+    Promise.all([queue.getTaskCount(), queue.stats()])
       .then(
-        (pending): QueueReport => ({ queue: name, status: "healthy", pending }),
+        ([pending, { counts, workers, breaker }]): QueueReport => ({
+          queue: name,
+          ...(breaker === undefined || breaker === "closed"
+            ? { status: "healthy" }
+            : { status: "degraded", message: `its circuit breaker is ${breaker}` }),
+          pending,
+          running: counts.running,
+          workers,
+          ...(breaker === undefined ? {} : { breaker }),
+        }),
         (error: unknown): QueueReport => ({
           queue: name,
           status: "unhealthy",

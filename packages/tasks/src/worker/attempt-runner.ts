@@ -1,4 +1,5 @@
 import { serializeError, type Settlement, TaskCancelledError, TaskNotFoundError } from "@lexigram/contracts";
+import { endPasses, passesBreaker } from "../breaker/attempt-passes.ts";
 import { parseInput } from "../define/input-validation.ts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { AttemptEvents } from "./attempt-events.ts";
@@ -6,7 +7,6 @@ import { inputOf } from "../job/payload-input.ts";
 import { JobExecutionContext } from "../middleware/execution-context.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import { type FailureVerdict, judgeFailure } from "../retry/failure-verdict.ts";
-import type { RetryFacts } from "../retry/retry-options.ts";
 import { type Attempt, type AttemptOutcome, Stage } from "./attempt.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { deadlineError, limitError, loggedFailure, refusedResult } from "./attempt-errors.ts";
@@ -120,13 +120,13 @@ export class AttemptRunner {
   ): void {
     const { wheel } = this.#parts;
     wheel.remove(attempt);
-    attempt.repeat?.cancel();
-    attempt.repeat = undefined;
+    attempt.stopRepeat();
     attempt.consumer.zombies.abandon(attempt);
     attempt.settlement = attempt.acknowledged ? undefined : settlement;
     attempt.outcome = attempt.transaction === "committed" ? COMPLETED : outcome;
     attempt.stage = Stage.Settling;
     const { consumer } = attempt;
+    if (attempt.passes !== undefined) endPasses(attempt.passes, attempt.outcome);
     if (attempt.settlement !== undefined && consumer.outcomes.needs(attempt))
       void consumer.outcomes.keep(attempt, value).then(() => consumer.finished(attempt));
     else consumer.finished(attempt);
@@ -144,6 +144,18 @@ export class AttemptRunner {
 
   #ready(attempt: Attempt, input: unknown): void {
     attempt.input = input;
+    const { breaker } = attempt.plan!.task.policy;
+    if (
+      breaker === undefined ||
+      passesBreaker(attempt, breaker, (ms) => this.#parsed(attempt, () => this.#admitted(attempt, ms)))
+    )
+      this.#admitted(attempt, undefined);
+  }
+
+  #admitted(attempt: Attempt, putOffMs: number | undefined): void {
+    const { receipt } = attempt;
+    if (putOffMs !== undefined)
+      return this.conclude(attempt, { receipt, kind: "release", delayMs: putOffMs }, { kind: "released" });
     if (attempt.abortReason !== undefined) return this.#threw(attempt, attempt.abortReason);
     if (attempt.plan!.task.policy.ackMode === "after" || attempt.acknowledged) return this.#call(attempt);
     const { wheel } = this.#parts;
@@ -210,7 +222,7 @@ export class AttemptRunner {
   /** What completes an attempt's job. @throws for a value that cannot be stored, or that the task's policy refuses. */
   completion(attempt: Attempt, value: unknown): Settlement {
     const { retry, resultSubject } = attempt.plan!;
-    if (retry.judgesResults && retry.refusesResult(value, this.#facts(attempt))) throw refusedResult(attempt);
+    if (retry.judgesResults && retry.refusesResult(value, attempt.facts)) throw refusedResult(attempt);
     const { receipt } = attempt.delivery;
     if (value === undefined || attempt.acknowledged) return { receipt, kind: "complete" };
     return {
@@ -271,8 +283,7 @@ export class AttemptRunner {
   #stopped(attempt: Attempt): void {
     attempt.durationMs = this.#parts.services.clock.monotonic() - attempt.startedAt;
     if (attempt.leaseIsLost) {
-      attempt.repeat?.cancel();
-      attempt.repeat = undefined;
+      attempt.stopRepeat();
       attempt.consumer.dropped(attempt);
     } else this.#judge(attempt, attempt.decided);
   }
@@ -287,7 +298,7 @@ export class AttemptRunner {
       const asked = new TaskCancelledError({ jobId: attempt.jobId, reason: "it was asked for" });
       return this.cancel(attempt, asked, asked.fields.reason);
     }
-    const facts = this.#facts(attempt);
+    const facts = attempt.facts;
     const policy = attempt.plan!.retryOf(attempt.policy);
     const verdict = judgeFailure({
       error,
@@ -381,10 +392,5 @@ export class AttemptRunner {
     if (policy === "dead-letter" || attempt.delivery.deferrals >= limit)
       this.#fail(attempt, "unknown-task", error);
     else this.#retry(attempt, error, delayMs, false);
-  }
-
-  #facts(attempt: Attempt): RetryFacts {
-    const { taskName, jobId, maxAttempts } = attempt;
-    return { taskName, jobId, attempt: attempt.attempt, maxAttempts };
   }
 }

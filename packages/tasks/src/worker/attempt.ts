@@ -9,7 +9,9 @@ import {
   type Timer,
 } from "@lexigram/contracts";
 import type { JobPolicy } from "../job/envelope.ts";
+import type { BreakerPass } from "../breaker/circuit-breaker.ts";
 import type { ExecutionFacts } from "../middleware/execution-context.ts";
+import type { RetryFacts } from "../retry/retry-options.ts";
 import type { StoredResult } from "../results/result-store.ts";
 import type { AttemptContext } from "./attempt-context.ts";
 import type { CrewMember } from "./crew.ts";
@@ -93,6 +95,8 @@ export class Attempt extends WheelTimer implements ExecutionFacts {
   overdue = false;
   /** How it ended, while the queue has not said whether that counts; only where somebody else keeps it. */
   unaccepted: StoredResult | undefined = undefined;
+  /** Of breakers that want to know how it ends. */
+  passes: BreakerPass[] | undefined = undefined;
   /** Called once its settlement was stored, or refused. */
   onSettled: ((stored: boolean) => void) | undefined = undefined;
 
@@ -160,6 +164,16 @@ export class Attempt extends WheelTimer implements ExecutionFacts {
       if (this.abortReason !== undefined) this.controller.abort(this.abortReason);
     }
     return this.controller.signal;
+  }
+
+  get facts(): RetryFacts {
+    const { taskName, jobId, attempt, maxAttempts } = this;
+    return { taskName, jobId, attempt, maxAttempts };
+  }
+
+  stopRepeat(): void {
+    this.repeat?.cancel();
+    this.repeat = undefined;
   }
 
   /** Asks the handler to stop. The first reason stays. */

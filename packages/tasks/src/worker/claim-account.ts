@@ -1,3 +1,4 @@
+import type { ClaimGate } from "../limit/claim-gate.ts";
 import type { Crew, CrewMember } from "./crew.ts";
 
 /**
@@ -7,14 +8,19 @@ import type { Crew, CrewMember } from "./crew.ts";
 export class ClaimAccount {
   readonly #crew: Crew;
   readonly #limit: number;
+  /** What else must let a claim go out. */
+  readonly #gate: ClaimGate | undefined;
+  /** Whether nothing is to begin for a while. */
+  paused = false;
   #running = 0;
   #granted = 0;
   #claiming = 0;
   #claimingAhead = 0;
 
   /** @param limit attempts at once in this process; `Infinity`: as many as there are slots. */
-  constructor(crew: Crew, limit: number) {
+  constructor(crew: Crew, limit: number, gate?: ClaimGate) {
     this.#crew = crew;
+    this.#gate = gate;
     this.#limit = limit;
   }
 
@@ -39,19 +45,28 @@ export class ClaimAccount {
 
   /** Whether the queue may use one more slot. */
   get hasRoom(): boolean {
-    return this.#running + this.#granted + this.#claiming < this.#limit;
+    return !this.paused && this.#running + this.#granted + this.#claiming < this.#limit;
+  }
+
+  /** Whether a claim may ask for one slot more than it does. */
+  get mayClaim(): boolean {
+    return this.#gate === undefined || this.#gate.more(this.#crew.available) > 0;
   }
 
   /** Speaks for free slots, as far as there is room. */
   grant(count: number): void {
-    const room = this.#limit - this.#running - this.#granted - this.#claiming;
+    if (this.paused) return;
+    let room = this.#limit - this.#running - this.#granted - this.#claiming;
+    if (this.#gate !== undefined) room = Math.min(room, this.#gate.more(0));
     const granted = Math.max(0, Math.min(count, room));
+    this.#gate?.speakFor(granted);
     this.#granted += granted;
     this.#crew.reserve(granted);
   }
 
   revokeGrants(): void {
     this.#crew.unreserve(this.#granted);
+    this.#gate?.answered(this.#granted, 0);
     this.#granted = 0;
   }
 
@@ -85,6 +100,7 @@ export class ClaimAccount {
 
   release(member: CrewMember): void {
     this.#running--;
+    this.#gate?.freed();
     this.#crew.release(member);
   }
 }

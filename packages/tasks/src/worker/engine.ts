@@ -1,4 +1,10 @@
-import { ClosedError, type Clock, serializeError, type TaskQueueProtocol } from "@lexigram/contracts";
+import {
+  ClosedError,
+  type Clock,
+  serializeError,
+  type TaskQueueProtocol,
+  type WorkerLoadHook,
+} from "@lexigram/contracts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { QueueSet } from "../dispatch/queue-set.ts";
 import { AttemptEvents } from "./attempt-events.ts";
@@ -9,8 +15,10 @@ import type { Attempt } from "./attempt.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { type ConsumedQueue, isSingleQueue, standaloneQueue } from "./consumed-queue.ts";
+import { abortRunning, handBackRunning } from "./consumer-ending.ts";
 import type { Crew } from "./crew.ts";
 import { FairShare } from "./fair-share.ts";
+import { LoadWatch } from "./load-watch.ts";
 import { LoopTurn } from "./loop-turn.ts";
 import { LoopWatch } from "./loop-watch.ts";
 import { OutcomeReport } from "./outcome-report.ts";
@@ -58,6 +66,8 @@ export class WorkerEngine implements ConsumerHost {
   readonly #share = new FairShare<QueueConsumer>();
   readonly #turn: LoopTurn;
   readonly #watch: LoopWatch;
+  readonly #load: LoadWatch;
+  #paused = false;
   #listeners: Disposable[] = [];
   #consumers: QueueConsumer[] = [];
   #running = false;
@@ -90,6 +100,7 @@ export class WorkerEngine implements ConsumerHost {
       this.#endedThisTurn = 0;
       this.pump();
     }, this.activity);
+    this.#load = new LoadWatch(clock, settings, services.load, (isOver, facts) => this.#pause(isOver, facts));
     this.#watch = new LoopWatch(clock, settings.heartbeatMs, (lagMs) => this.#report.beat(lagMs, this));
   }
 
@@ -175,6 +186,16 @@ export class WorkerEngine implements ConsumerHost {
     }
   }
 
+  /** Too busy to begin anything, or not any more; what runs goes on. */
+  #pause(isPaused: boolean, facts: WorkerLoadHook): void {
+    const { emitter, logger } = this.#options.services;
+    this.#paused = isPaused;
+    logger.info(isPaused ? "too busy to claim jobs" : "claims jobs again", { ...facts });
+    emitter.emit(isPaused ? "worker.paused" : "worker.resumed", facts);
+    for (const consumer of this.#consumers) consumer.pause(isPaused);
+    this.#turn.ask();
+  }
+
   /** What no part of the engine foresaw ends neither the process nor the work on other jobs. */
   #broken(message: string, error: unknown): void {
     this.#options.services.logger.error(message, { error: serializeError(error) });
@@ -189,6 +210,7 @@ export class WorkerEngine implements ConsumerHost {
   #start(): void {
     if (this.#running) return;
     this.#running = true;
+    this.#options.services.sharedLimits?.start();
     this.#hurried = false;
     const { queues, services } = this.#options;
     this.#runs++;
@@ -203,6 +225,7 @@ export class WorkerEngine implements ConsumerHost {
       this.#listeners.push(queues.onAdded((binding) => this.#open(binding)));
     }
     this.#watch.start();
+    this.#load.start();
     this.pump();
   }
 
@@ -220,6 +243,7 @@ export class WorkerEngine implements ConsumerHost {
       host: this,
     });
     this.#consumers.push(consumer);
+    if (this.#paused) consumer.pause(true);
     this.#share.add(consumer);
     consumer.start(`${processId}:${binding.name}:${this.#runs}`);
     if (binding.state !== undefined) {
@@ -235,6 +259,8 @@ export class WorkerEngine implements ConsumerHost {
     if (!this.#running) return;
     const { settings } = this.#options;
     this.#watch.stop();
+    this.#load.stop();
+    this.#paused = false;
     for (const listener of this.#listeners) listener[Symbol.dispose]();
     this.#listeners = [];
     for (const consumer of this.#consumers) consumer.stopClaiming();
@@ -245,9 +271,9 @@ export class WorkerEngine implements ConsumerHost {
         { resource: `worker process "${this.processId}"` },
         { hint: "it shuts down; the job is handed back and will run again" },
       );
-      for (const consumer of this.#consumers) consumer.abortRunning(reason);
+      for (const consumer of this.#consumers) abortRunning(consumer, reason);
       if (drain) await this.#idle(settings.graceMs);
-      for (const consumer of this.#consumers) consumer.handBackRunning();
+      for (const consumer of this.#consumers) handBackRunning(consumer);
     }
     this.pump();
     await this.#lastSettlements();
@@ -286,5 +312,7 @@ export class WorkerEngine implements ConsumerHost {
     await Promise.all(this.#consumers.map((consumer) => consumer.line.quiet()));
     timer.cancel();
     await Promise.all(this.#consumers.map((consumer) => consumer.outcomes.quiet()));
+    const { sharedLimits, breakers } = this.#options.services;
+    await Promise.all([sharedLimits?.stop(), breakers.stop()]);
   }
 }

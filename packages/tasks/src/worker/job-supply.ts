@@ -59,7 +59,7 @@ export class JobSupply {
 
   /** Jobs to claim beyond the slots, `most` at most, when so many are held already. */
   roomAhead(held: number, most: number): number {
-    if (!this.#waiter.hungry) return 0;
+    if (!this.#waiter.hungry || this.#parts.account.paused) return 0;
     return Math.min(most, Math.max(0, this.held - held - this.#parts.account.claimingAhead));
   }
 
@@ -74,8 +74,9 @@ export class JobSupply {
 
   /** Looks anew whether the queue's rules leave room for claiming ahead. */
   async readPolicy(): Promise<void> {
+    const { binding, services } = this.#parts;
     this.#prefetch.allow(false);
-    const allowed = await mayClaimAhead(this.#parts.binding);
+    const allowed = await mayClaimAhead(binding, services.sharedLimits?.holdsFor(binding.name) ?? false);
     this.#prefetch.allow(allowed);
     if (allowed) this.#parts.onWork();
   }

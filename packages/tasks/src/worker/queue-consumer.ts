@@ -7,18 +7,20 @@ import {
   type JobId,
   LeaseLostError,
   type Receipt,
+  type StateStoreProtocol,
   TaskCancelledError,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
-import type { AttemptEvents } from "./attempt-events.ts";
+import { endPasses } from "../breaker/attempt-passes.ts";
+import type { CircuitBreaker } from "../breaker/circuit-breaker.ts";
+import type { ClaimGate } from "../limit/claim-gate.ts";
 import { type Moment, momentOf } from "../observability/moment.ts";
-import type { Activity } from "./activity.ts";
 import { Attempt, Stage } from "./attempt.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";
 import { ClaimAccount } from "./claim-account.ts";
 import type { ConsumedQueue } from "./consumed-queue.ts";
-import type { ConsumerHost } from "./consumer-host.ts";
-import type { Crew } from "./crew.ts";
+import { breakerOf, gateOf } from "./consumer-gate.ts";
+import type { ConsumerParts } from "./consumer-parts.ts";
 import { ExchangeLine, type LineCall, type LineOwner, MAX_BATCH } from "./exchange-line.ts";
 import type { Contender } from "./fair-share.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
@@ -27,23 +29,10 @@ import { type LeaseHost, LeaseKeeper } from "./lease-keeper.ts";
 import { OutcomeStores } from "./outcome-stores.ts";
 import { StoreAvailability } from "./store-availability.ts";
 import { TaskPlans } from "./task-plan.ts";
-import type { TimerWheel } from "./timer-wheel.ts";
 import type { WorkerServices } from "./worker-services.ts";
-import type { WorkerSettings } from "./worker-settings.ts";
 import { ZombieCount } from "./zombie-count.ts";
 
 const CANCEL_REASON = "it was asked for";
-
-export interface ConsumerParts {
-  readonly settings: WorkerSettings;
-  readonly services: WorkerServices;
-  readonly wheel: TimerWheel;
-  readonly crew: Crew;
-  readonly runner: AttemptRunner;
-  readonly events: AttemptEvents;
-  readonly activity: Activity;
-  readonly host: ConsumerHost;
-}
 
 /** One queue as this process works on it: what it claims, holds ready, runs and reports. */
 export class QueueConsumer implements Contender, LeaseHost, LineOwner {
@@ -61,6 +50,9 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   readonly supply: JobSupply;
   readonly zombies = new ZombieCount();
   readonly outcomes: OutcomeStores;
+  readonly breaker: CircuitBreaker | undefined;
+  readonly state: StateStoreProtocol | undefined;
+  readonly #gate: ClaimGate | undefined;
   readonly #parts: ConsumerParts;
   readonly #clock: Clock;
   readonly #account: ClaimAccount;
@@ -82,7 +74,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#parts = parts;
     this.#clock = clock;
     this.outcomes = new OutcomeStores(binding, parts);
-    this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity);
+    this.state = binding.state;
+    this.breaker = breakerOf(binding, parts);
+    this.#gate = gateOf(binding, parts, this, () => this.leases.size + this.#unleased.size);
+    this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity, this.#gate);
     const onError = (error: unknown): void => this.availability.failed(error);
     this.supply = new JobSupply({
       binding,
@@ -127,36 +122,24 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#release(this.#held.takeAll());
   }
 
-  /** Asks every handler to stop; what does not finish is handed back. */
-  abortRunning(reason: Error): void {
-    for (const attempt of this.attempts()) {
-      attempt.handBack = !attempt.acknowledged;
-      attempt.abort(reason);
-      this.runner.interrupt(attempt);
-    }
-  }
-
-  /** Hands every job back whose handler has not come back. */
-  handBackRunning(): void {
-    for (const attempt of this.attempts()) {
-      const outcome = { kind: "released", error: attempt.abortReason } as const;
-      if (attempt.leaseIsLost) this.dropped(attempt);
-      else this.runner.conclude(attempt, { receipt: attempt.receipt, kind: "release", delayMs: 0 }, outcome);
-    }
+  /** Claims nothing for a while and starts nothing that is held ready. */
+  pause(isPaused: boolean): void {
+    this.#account.paused = isPaused;
+    if (isPaused) this.trimHeld(0);
   }
 
   /** After the last settlement: no lease and no timer of this queue is kept. */
   end(): void {
+    this.#gate?.stop();
     this.leases.stop();
     this.#held.takeAll();
   }
 
   wantsSlot(): boolean {
     if (!this.#claims || !this.#account.hasRoom) return false;
-    return (
-      this.#held.size > 0 ||
-      (this.supply.hungry && this.line.canSend(this.supply.twoCalls, this.#account.granted + 1))
-    );
+    if (this.#held.size > 0) return true;
+    const { hungry, twoCalls } = this.supply;
+    return hungry && this.line.canSend(twoCalls, this.#account.granted + 1) && this.#account.mayClaim;
   }
 
   takeSlot(): void {
@@ -209,6 +192,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   dropped(attempt: Attempt): void {
     this.#parts.wheel.remove(attempt);
     this.zombies.abandon(attempt);
+    if (attempt.passes !== undefined) endPasses(attempt.passes, undefined);
     attempt.stage = Stage.Over;
     this.#leaveSlot(attempt);
     this.#parts.host.slotFreed();
@@ -300,9 +284,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     const gathered = this.line.hasNews;
     for (const delivery of reply.deliveries) this.#take(delivery, sentAt, now, call);
     this.#account.unclaim(call.reserved);
+    this.#gate?.answered(call.slots, call.slots - call.reserved);
     if (this.#claims) {
       this.supply.judge(call.slots + call.ahead, reply);
-      this.trimHeld(reply.paused ? 0 : Math.max(this.supply.held, call.ahead));
+      this.trimHeld(reply.paused || this.#account.paused ? 0 : Math.max(this.supply.held, call.ahead));
     }
     // What gathered while the call was under way goes out at once; what was begun just now, with the next turn.
     if (gathered) this.#parts.host.pump();
@@ -310,6 +295,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   }
 
   abandoned(call: LineCall): void {
+    this.#gate?.answered(call.slots, 0);
     this.#account.unclaimAhead(call.ahead);
     this.#account.unclaim(call.reserved);
     for (const attempt of call.settling) {
@@ -356,7 +342,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.#parts.events.received(attempt);
     // A resent claim may have been answered when its leases were nearly over; what was handed back meanwhile comes first.
     const isLate = attempt.leaseDeadline <= now || (!delivery.started && this.#held.isBehind(sentAt));
-    if (!this.#claims || isLate) return this.#release([attempt]);
+    if (!this.#claims || isLate || this.#gate?.refuses() === true) return this.#release([attempt]);
     if (delivery.started && call.reserved > 0) {
       call.reserved--;
       this.#account.unclaim(1);
@@ -369,6 +355,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   #begin(attempt: Attempt, now: number): void {
     attempt.member = this.#account.take();
     attempt.holdsSlot = true;
+    if (this.breaker !== undefined) attempt.passes = [this.breaker.enter()];
     this.runner.begin(attempt, now);
   }
 

@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+import { loadavg } from "node:os";
 import {
   type Clock,
   type DeadLetterQueueProtocol,
@@ -9,6 +11,8 @@ import {
   systemClock,
   systemRandom,
 } from "@lexigram/contracts";
+import { CircuitBreakers } from "../breaker/circuit-breakers.ts";
+import type { SharedLimits } from "../limit/shared-limits.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import type { TaskDashboard } from "../observability/task-dashboard.ts";
@@ -50,6 +54,12 @@ export interface TaskWorkerServices {
   readonly random?: Random;
   readonly emitter?: TaskEmitter;
   readonly codecs?: CodecRegistry;
+  /** The load average of a minute. Default: the machine's; 0 where it tells none, as on Windows. */
+  readonly load?: () => number;
+  /** Limits over several queues. */
+  readonly sharedLimits?: SharedLimits | undefined;
+  /** Where breakers are made, and found again. */
+  readonly breakers?: CircuitBreakers;
 }
 
 /** The same, with what cannot be done without. */
@@ -65,11 +75,16 @@ export interface WorkerServices {
   readonly random: Random;
   readonly emitter: TaskEmitter;
   readonly codecs: CodecRegistry;
+  readonly load: () => number;
+  readonly sharedLimits: SharedLimits | undefined;
+  readonly breakers: CircuitBreakers;
 }
 
 export function workerServices(given: TaskWorkerServices = {}): WorkerServices {
   requireOptions("services", given);
   const logger = safeLogger(given.logger ?? silentLogger);
+  const clock = given.clock ?? systemClock;
+  const emitter = given.emitter ?? new TaskEmitter(logger);
   return {
     container: given.container,
     deadLetterQueue: given.deadLetterQueue,
@@ -79,10 +94,13 @@ export function workerServices(given: TaskWorkerServices = {}): WorkerServices {
     dashboard: given.dashboard,
     retryPolicy: given.retryPolicy,
     logger,
-    clock: given.clock ?? systemClock,
+    clock,
     random: given.random ?? systemRandom,
-    emitter: given.emitter ?? new TaskEmitter(logger),
+    emitter,
     codecs: given.codecs ?? new CodecRegistry(),
+    load: given.load ?? (() => loadavg()[0] ?? 0),
+    sharedLimits: given.sharedLimits,
+    breakers: given.breakers ?? new CircuitBreakers({ clock, logger, emitter, holder: randomUUID() }),
   };
 }
 

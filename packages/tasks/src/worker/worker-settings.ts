@@ -44,6 +44,10 @@ export interface WorkerSettings {
   readonly heartbeatMs: number;
   /** Whether to warn when the event loop was blocked for more than a third of the lease. */
   readonly onBlocked: "warn" | "ignore";
+  /** Nothing is claimed while the machine's load average of a minute is above this; `null`: no limit. */
+  readonly maxLoad: number | null;
+  /** Nothing is claimed while the event loop is later than this; `null`: no limit. */
+  readonly maxLagMs: number | null;
   /** How long results are kept of queues that keep none themselves, unless their task says otherwise; `null`: for ever. */
   readonly resultTtlMs: number | null;
   /** How errors are turned into data. */
@@ -66,6 +70,8 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   requeueFloorMs: 1_000,
   heartbeatMs: 5_000,
   onBlocked: "warn",
+  maxLoad: null,
+  maxLagMs: null,
   resultTtlMs: 3_600_000,
   errors: {},
 };
@@ -100,6 +106,8 @@ export function workerSettings(given: Partial<WorkerSettings> = {}): WorkerSetti
     if (!(settings[name] > 0 && Number.isFinite(settings[name]))) refuse(name, "must be above 0");
   for (const name of NOT_NEGATIVE)
     if (!(settings[name] >= 0 && Number.isFinite(settings[name]))) refuse(name, "must be 0 or more");
+  for (const name of ["maxLoad", "maxLagMs"] as const)
+    if (settings[name] !== null && !(settings[name] >= 0)) refuse(name, "must be 0 or more, or null");
   const { prefetch, maxRetries, unknownTask, resultTtlMs } = settings;
   if (resultTtlMs !== null && !(resultTtlMs > 0 && Number.isFinite(resultTtlMs)))
     refuse("resultTtlMs", "must be above 0, or null");
