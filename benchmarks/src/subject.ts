@@ -11,9 +11,18 @@ export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n
 
 /**
  * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned;
- * the protocol of our own queues; a store that keeps old rows for who may still see them.
+ * the protocol of our own queues; rules of a queue that never hold anything back, one job at a time for each of a thousand
+ * keys, a limit over several queues; a store that keeps old rows for who may still see them.
  */
-export type Ability = "priorities" | "delays" | "results" | "queue" | "snapshots";
+export type Ability =
+  | "priorities"
+  | "delays"
+  | "results"
+  | "queue"
+  | "limits"
+  | "keys"
+  | "shared limits"
+  | "snapshots";
 
 interface OpenOptions {
   /** Where the store is; absent for one in memory. */

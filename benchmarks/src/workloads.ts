@@ -436,6 +436,18 @@ export const WORKLOADS: readonly Workload[] = [
         { needs: ["delays"] },
       ),
   },
+  ...(["limits", "keys", "shared limits"] as const).map((need, i): Workload => ({
+    id: `L${i + 1}`,
+    title: {
+      limits: "drain under a concurrency and a rate that hold nothing back",
+      keys: "drain of a thousand keys, each one at a time",
+      "shared limits": "drain under a limit over several queues that holds nothing back",
+    }[need],
+    concurrencies: [100],
+    sizes: { memory: [200_000, 50_000], server: [50_000, 5_000] },
+    needs: [need],
+    run: drain([need]),
+  })),
   {
     id: "B1",
     title: "claim of one job from a backlog",

@@ -20,6 +20,10 @@ export interface OursVariant {
   readonly queueType?: "quorum" | "classic";
 }
 
+/** Far above what any store reaches: what is measured is the judging. */
+const WIDE = { concurrency: 1_000_000, rate: { rate: 1_000_000_000 } };
+const KEYS = 1_000;
+
 /** What a store adds to the entry of its backend. */
 const ENTRIES = {
   memory: () => ({ type: "memory" }),
@@ -34,9 +38,9 @@ const ENTRIES = {
 } satisfies Record<string, (url: string, variant: Partial<OursVariant>) => object>;
 
 const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
-  memory: ["priorities", "delays", "results"],
-  redis: ["priorities", "delays", "results", "queue"],
-  postgres: ["priorities", "delays", "results", "queue", "snapshots"],
+  memory: ["priorities", "delays", "results", "limits", "keys", "shared limits"],
+  redis: ["priorities", "delays", "results", "queue", "limits", "keys", "shared limits"],
+  postgres: ["priorities", "delays", "results", "queue", "limits", "keys", "shared limits", "snapshots"],
   rabbitmq: ["delays", "results"],
 };
 
@@ -49,8 +53,11 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
     ...(variant === undefined ? {} : { variant: variant.label }),
     // What keeps no records has no results, and its queue claims as the other's does.
     abilities: variant?.keepCompleted === undefined ? ABILITIES[store] : ["priorities", "delays"],
-    open: async ({ url = "", concurrency, onStart }) => {
-      const work = task({ name: "bench.work", input: Input }, async (input) => {
+    open: async ({ url = "", concurrency, onStart, needs }) => {
+      const isKeyed = needs.includes("keys");
+      const key = isKeyed ? { key: ({ n }: { readonly n: number }) => `k${n % KEYS}` } : {};
+      const policy = needs.includes("limits") ? WIDE : isKeyed ? { perKey: { concurrency: 1 } } : undefined;
+      const work = task({ name: "bench.work", input: Input, ...key }, async (input) => {
         onStart(input.n);
         return input.n;
       });
@@ -63,10 +70,14 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
               {
                 name: "bench",
                 ...ENTRIES[store](url, variant ?? {}),
+                ...(policy === undefined ? {} : { policy }),
                 ...(variant?.keepCompleted === undefined ? {} : { keepCompleted: variant.keepCompleted }),
               },
             ],
-            config: { worker: { maxConcurrentTasks: concurrency } },
+            config: {
+              worker: { maxConcurrentTasks: concurrency },
+              ...(needs.includes("shared limits") ? { limits: { all: WIDE } } : {}),
+            },
           }),
           TasksModule.scope(work),
         ],

@@ -1,16 +1,19 @@
 // Cases, and how to run them
 export { queueCases } from "./queue/queue-cases.ts";
 export { stateCases } from "./state/state-cases.ts";
+export { limitCases } from "./limits/limit-cases.ts";
 export { scheduleCases } from "./schedules/schedule-cases.ts";
 export {
   brokenQueueLaws,
   brokenStateLaws,
+  judgeLimitCase,
   judgeQueueCase,
   judgeScheduleCase,
   judgeStateCase,
   type QueueCase,
   runQueueCase,
   runStateCase,
+  type LimitCase,
   type ScheduleCase,
   type StateCase,
 } from "./kit/run-case.ts";
@@ -20,6 +23,7 @@ export {
   LawBrokenError,
   type Offer,
   type QueueLaw,
+  type LimitLaw,
   type ScheduleLaw,
   type StateLaw,
   title,
@@ -35,9 +39,19 @@ export type {
   ScheduleSubjectSettings,
 } from "./kit/schedule-harness.ts";
 
+export type {
+  CrewSettings,
+  CrewSubject,
+  LimiterSettings,
+  LimiterSubject,
+  LimitHarness,
+  LimitStores,
+} from "./kit/limit-harness.ts";
+
 // What cases work with, for cases of one's own
 export { QueueEnv } from "./kit/queue-env.ts";
 export { StateEnv } from "./kit/state-env.ts";
+export { type Instant, LimitEnv } from "./kit/limit-env.ts";
 export { ScheduleEnv, type SchedulerFaults } from "./kit/schedule-env.ts";
 export { type ExchangePart, Session } from "./kit/session.ts";
 export { Time } from "./kit/time.ts";
@@ -49,6 +63,7 @@ export { parseManifests } from "./laws/manifest-table.ts";
 export { type QueueLiar, type StateLiar, lyingQueueHarness, lyingStateHarness } from "./liars/overriding.ts";
 export { queueLiars } from "./liars/queue-liars.ts";
 export { stateLiars } from "./liars/state-liars.ts";
+export { type LimitLiar, limitLiars, lyingLimitHarness } from "./liars/limit-liars.ts";
 export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";
 
 // Many callers at once, and what they were told held against what is stored

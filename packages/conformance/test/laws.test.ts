@@ -1,19 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { FULL_CAPABILITIES, JOB_STATES, LEGAL_MOVES } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
-import { parseManifests, queueCases, scheduleCases, stateCases } from "../src/index.ts";
+import { limitCases, parseManifests, queueCases, scheduleCases, stateCases } from "../src/index.ts";
 
 const page = (name: string): Promise<string> =>
   readFile(new URL(`../../../docs/laws/${name}.md`, import.meta.url), "utf8");
 
 function lawsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^- \*\*([QST]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
+  return [...markdown.matchAll(/^- \*\*([QSTL]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
 }
 
 const both = [
   { name: "queue", cases: queueCases },
   { name: "state", cases: stateCases },
   { name: "schedules", cases: scheduleCases },
+  { name: "limits", cases: limitCases },
 ] as const;
 
 describe.each(both)("laws of $name", ({ name, cases }) => {

@@ -8,6 +8,7 @@ import { tracing } from "./fixtures/tracing-provider.ts";
 
 class FakeProcess extends EventEmitter {
   readonly exits: number[] = [];
+  exitCode: number | string | null | undefined;
   exit(code: number): void {
     this.exits.push(code);
   }
@@ -102,4 +103,30 @@ test("a failed stop is thrown, and the listeners are gone", async () => {
   source.emit("SIGTERM");
   await expect(running).rejects.toThrow("stuck");
   expect(source.listening).toBe(0);
+});
+
+describe("whoever asks an application to stop", () => {
+  test("stops it in order, and gives the process its exit code", async () => {
+    const { source, app } = setup();
+    const running = runApplication(app, { source });
+    await settle();
+    await app.hooks.callAction("application.stop-requested", { reason: "old", exitCode: 3 });
+    await running;
+    expect([app.state, app.exitCode, source.exitCode, source.exits, source.listening]).toEqual([
+      "stopped",
+      3,
+      3,
+      [],
+      0,
+    ]);
+  });
+
+  test("need not name an exit code", async () => {
+    const { source, app } = setup();
+    const running = runApplication(app, { source });
+    await settle();
+    await app.hooks.callAction("application.stop-requested", { reason: "old" });
+    await running;
+    expect([app.exitCode, source.exitCode]).toEqual([undefined, undefined]);
+  });
 });

@@ -123,6 +123,7 @@ export {
 } from "./limit/rate-limiters.ts";
 export type { RateOptions } from "./limit/rate.ts";
 export type { DebounceOptions, ThrottleOptions } from "./limit/calm-enqueue.ts";
+export { type SharedLimit, SharedLimits, type SharedLimitsParts } from "./limit/shared-limits.ts";
 export type { TaskLimits } from "./limit/task-limits.ts";
 export type { BreakerRule, CircuitBreakerOptions } from "./breaker/breaker-options.ts";
 

@@ -7,6 +7,8 @@ export type StateLaw = `S-${number}`;
 
 /** Numbers a promise of `docs/laws/schedules.md`. */
 export type ScheduleLaw = `T-${number}`;
+/** Numbers a promise of `docs/laws/limits.md`. */
+export type LimitLaw = `L-${number}`;
 
 /** What a harness may offer or not. */
 export type Offer = "sever" | "transaction";

@@ -6,11 +6,14 @@ import {
   type CaseReport,
   LawBrokenError,
   type QueueLaw,
+  type LimitLaw,
   type ScheduleLaw,
   type StateLaw,
 } from "./case.ts";
 import type { HarnessSource, QueueHarness, StateHarness } from "./harness.ts";
 import { answerTo, capabilityOf } from "./needs.ts";
+import { LimitEnv } from "./limit-env.ts";
+import type { LimitHarness } from "./limit-harness.ts";
 import { ScheduleEnv } from "./schedule-env.ts";
 import type { ScheduleHarness } from "./schedule-harness.ts";
 import { QueueEnv } from "./queue-env.ts";
@@ -19,6 +22,7 @@ import { StateEnv } from "./state-env.ts";
 export type QueueCase = Case<QueueLaw, QueueEnv>;
 export type StateCase = Case<StateLaw, StateEnv>;
 export type ScheduleCase = Case<ScheduleLaw, ScheduleEnv>;
+export type LimitCase = Case<LimitLaw, LimitEnv>;
 
 /**
  * Runs one case of a queue on a fresh queue.
@@ -108,6 +112,29 @@ export function judgeScheduleCase(
     let seed = "";
     try {
       const env = await ScheduleEnv.open(harness);
+      seed = env.seed;
+      try {
+        await c.run(env);
+        return { ...about, outcome: "passed" };
+      } finally {
+        await env.end();
+      }
+    } catch (cause) {
+      return { ...about, outcome: "failed", error: new LawBrokenError({ ...about, seed, cause }) };
+    }
+  });
+}
+
+/** As {@link judgeQueueCase}, for limits over a backend. */
+export function judgeLimitCase(
+  c: LimitCase,
+  source: HarnessSource<LimitHarness>,
+): Promise<CaseReport<LimitLaw>> {
+  return withHarness(source, async (harness) => {
+    const about = { law: c.law, name: c.name, harness: harness.name };
+    let seed = "";
+    try {
+      const env = await LimitEnv.open(harness);
       seed = env.seed;
       try {
         await c.run(env);

@@ -13,7 +13,7 @@ import {
   TaskQueueProtocol,
 } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { taskConfigSchema } from "../../src/config/task-config-schema.ts";
 import {
@@ -29,6 +29,13 @@ import {
   WorkerPool,
 } from "../../src/index.ts";
 import { createTestApp, type TestApp, TestClock, type TestMode } from "../../src/testing.ts";
+
+const machine = vi.hoisted(() => ({ load: 0.5 }));
+vi.mock("node:os", async (original) => ({
+  ...(await original<typeof import("node:os")>()),
+  loadavg: () => [machine.load, 0, 0],
+  availableParallelism: () => 4,
+}));
 
 // A key of configuration that nothing reads is worse than none. Each key of the schema has a proof here, and a new one
 // without a proof fails the first test.
@@ -218,6 +225,92 @@ const rateProofs = (
   [`${at}.per`]: async () => expect(await starts(policy({ rate: 1, per: "10s" }), key)).toEqual([1, 2]),
   [`${at}.burst`]: async () => expect(await starts(policy({ rate: 1, burst: 4 }), key)).toEqual([4, 14]),
 });
+
+/** How many of 30 jobs, on two queues by turns, start at once, and within ten seconds. */
+async function startsOverall(config: TaskConfigOptions): Promise<[number, number]> {
+  const found: number[] = [];
+  await within(
+    { backends: [{ name: "q" }, { name: "r" }], ...config },
+    async (t) => {
+      for (let i = 0; i < 30; i++) await t.tasks.enqueue(done, i, { queue: i % 2 === 0 ? "q" : "r" });
+      const started = (): number => t.events.filter(({ event }) => event === "task.started").length;
+      await t.clock.settle();
+      found.push(started());
+      await t.clock.advance("10s");
+      found.push(started());
+    },
+    "workers",
+  );
+  return found as [number, number];
+}
+
+const overallProofs = (
+  at: string,
+  config: (rate: { rate: number; per?: "10s"; burst?: number }) => TaskConfigOptions,
+): Record<string, Proof> => ({
+  [`${at}.rate`]: async () => expect(await startsOverall(config({ rate: 1 }))).toEqual([1, 11]),
+  [`${at}.per`]: async () => expect(await startsOverall(config({ rate: 1, per: "10s" }))).toEqual([1, 2]),
+  [`${at}.burst`]: async () => expect(await startsOverall(config({ rate: 1, burst: 4 }))).toEqual([4, 14]),
+});
+
+/** How many jobs that fail have run one after the other, at once and within each of two times ten seconds. */
+async function broken(circuitBreaker: NonNullable<Entry["circuitBreaker"]>, jobs = 6): Promise<number[]> {
+  const found: number[] = [];
+  await within(
+    { backends: [{ name: "q", circuitBreaker }], retry: { maxRetries: 0 } },
+    async (t) => {
+      for (let i = 0; i < jobs; i++) {
+        await t.tasks.enqueue(fails);
+        await t.clock.settle();
+      }
+      for (let i = 0; i < 3; i++) {
+        found.push(t.events.filter(({ event }) => event === "task.failed").length);
+        await t.clock.advance("10s");
+      }
+    },
+    "workers",
+  );
+  return found;
+}
+
+/** How many of three jobs start while the machine and the loop are so busy, and in the end. */
+async function busyStarts(worker: TaskConfigOptions["worker"], load: number, lagMs = 0): Promise<number[]> {
+  machine.load = load;
+  const base = new TestClock();
+  let skew = 0;
+  const clock: Clock = {
+    now: () => base.now(),
+    monotonic: () => base.monotonic() + skew,
+    setTimer: (callback, delayMs) => base.setTimer(callback, delayMs),
+  };
+  try {
+    await using app = await started({ ...(worker === undefined ? {} : { worker }) }, clock);
+    let ran = 0;
+    const tasks = app.get(TaskDispatcher);
+    tasks.on("task.started", () => void ran++);
+    skew += lagMs;
+    await base.advance("1s");
+    for (let i = 0; i < 3; i++) await tasks.enqueue(done, i);
+    await base.settle();
+    const found = [ran];
+    machine.load = 0;
+    await base.advance("2s");
+    return [...found, ran];
+  } finally {
+    machine.load = 0.5;
+  }
+}
+
+/** The exit code of an application that has stopped by itself, and after how many milliseconds; -1: not in an hour. */
+async function recycled(worker: TaskConfigOptions["worker"]): Promise<[number | undefined, number]> {
+  const clock = new TestClock();
+  await using app = await started({ ...(worker === undefined ? {} : { worker }) }, clock);
+  for (let ms = 0; ms < 3_600_000; ms += 60_000) {
+    await clock.advance(60_000);
+    if (app.state !== "running") return [app.exitCode, ms + 60_000];
+  }
+  return [app.exitCode, -1];
+}
 
 const backoffProofs = (
   at: string,
@@ -713,6 +806,45 @@ const PROOFS: Record<string, Proof> = {
   "worker.onBlocked": async () => {
     expect([await blockedWarnings("warn"), await blockedWarnings("ignore")]).toEqual([1, 0]);
   },
+
+  "worker.maxLoad": async () => {
+    expect(await busyStarts({ maxLoad: 2 }, 3)).toEqual([0, 3]);
+    expect(await busyStarts({ maxLoad: 2 }, 1)).toEqual([3, 3]);
+    // As many as there are CPUs, which are four here.
+    expect(await busyStarts({ maxLoad: -1 }, 5)).toEqual([0, 3]);
+    expect(await busyStarts({ maxLoad: -1 }, 3)).toEqual([3, 3]);
+  },
+  "worker.maxLag": async () => {
+    expect(await busyStarts({ maxLag: "200ms" }, 0, 300)).toEqual([0, 3]);
+    expect(await busyStarts({ maxLag: "400ms" }, 0, 300)).toEqual([3, 3]);
+  },
+  "worker.maxRunTime": async () => {
+    expect(await recycled({ maxRunTime: "5m" })).toEqual([0, 300_000]);
+    expect(await recycled({})).toEqual([undefined, -1]);
+  },
+  "worker.recycleExitCode": async () =>
+    expect(await recycled({ maxRunTime: "5m", recycleExitCode: 3 })).toEqual([3, 300_000]),
+
+  "rateLimit.enabled": async () => {
+    expect(await startsOverall({ rateLimit: { enabled: true, rate: 2 } })).toEqual([2, 22]);
+    expect(await startsOverall({ rateLimit: { enabled: false, rate: 2 } })).toEqual([30, 30]);
+  },
+  ...overallProofs("rateLimit", (rate) => ({ rateLimit: { enabled: true, ...rate } })),
+  ...overallProofs("limits{}.rate", (rate) => ({ limits: { all: { rate } } })),
+  "limits{}.concurrency": async () => expect(await atOnce({ limits: { all: { concurrency: 2 } } })).toBe(2),
+  "limits{}.queues": async () => {
+    const limit = { rate: { rate: 1, per: "1h" } } as const;
+    expect(await startsOverall({ limits: { one: { queues: ["q"], ...limit } } })).toEqual([16, 16]);
+    const env = { limits: { one: { queues: "q, r", ...limit } } } as unknown as TaskConfigOptions;
+    expect(await startsOverall(env)).toEqual([1, 1]);
+  },
+  "backends[].circuitBreaker.failures": async () => expect((await broken({ failures: 2 }))[0]).toBe(2),
+  "backends[].circuitBreaker.resetTimeout": async () =>
+    expect(await broken({ failures: 1, resetTimeout: "10s" })).toEqual([1, 2, 3]),
+  "backends[].circuitBreaker.halfOpenProbes": async () =>
+    expect((await broken({ failures: 1, resetTimeout: "10s", halfOpenProbes: 2 }))[1]).toBe(3),
+  "backends[].circuitBreaker.isFailure": async () =>
+    expect((await broken({ failures: 1, isFailure: () => false }))[0]).toBe(6),
 
   ...timeProofs("timeout"),
 
