@@ -99,6 +99,7 @@ export const taskRooms = {
       "testing/**",
       "dispatch/backend-registry.ts",
       "schedule/in-memory-scheduler-store.ts",
+      "workflow/in-memory-workflow-state-store.ts",
     ],
   },
 };

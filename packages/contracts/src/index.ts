@@ -62,6 +62,7 @@ export {
   TransitionNotAllowedError,
   UnsupportedError,
 } from "./errors/task-errors.ts";
+export { TaskDependencyCycleError, WorkflowError } from "./errors/workflow-errors.ts";
 export type { TaskQueueError } from "./errors/task-queue-error.ts";
 export type { TaskErrorCode, TaskErrorFields, ValidationIssue } from "./errors/task-error-fields.ts";
 export { type ErrorCodeDescription, TASK_ERROR_CODES } from "./errors/task-error-codes.ts";

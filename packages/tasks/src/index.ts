@@ -141,6 +141,43 @@ export {
 } from "./background/scheduled-worker.ts";
 export { delay, type Delayed, type DelayOptions } from "./background/delay.ts";
 
+// Workflows
+export { branch, type BranchCondition, BranchStep } from "./workflow/branch-step.ts";
+export { chain, type ChainOptions, TaskChain } from "./workflow/task-chain.ts";
+export { chord, type ChordOptions, TaskChord } from "./workflow/task-chord.ts";
+export {
+  each,
+  type EachItem,
+  group,
+  type GroupInput,
+  type GroupOptions,
+  type GroupOutput,
+  type GroupSteps,
+  TaskGroup,
+} from "./workflow/task-group.ts";
+export {
+  step,
+  type StepContext,
+  type StepFailure,
+  type StepHandler,
+  type StepJobOptions,
+  type StepMaker,
+  type StepOptions,
+  TaskStep,
+  type TaskStepOptions,
+} from "./workflow/task-step.ts";
+export { type ExecuteOptions, Workflow, type WorkflowOptions } from "./workflow/workflow.ts";
+export { WorkflowPart } from "./workflow/workflow-part.ts";
+export type { StepResult, WorkflowResult, WorkflowStatus } from "./workflow/workflow-result.ts";
+export { type WorkflowProgress, WorkflowRun } from "./workflow/workflow-run.ts";
+export { InMemoryWorkflowStateStore } from "./workflow/in-memory-workflow-state-store.ts";
+export {
+  type WorkflowState,
+  WorkflowStateStore,
+  type WorkflowSummary,
+} from "./workflow/workflow-state-store.ts";
+export { type StartOptions, TaskWorkflows, type TaskWorkflowsOptions } from "./workflow/task-workflows.ts";
+
 // Retrying
 export { DiscardTask, RejectTask, RetryTask } from "./retry/control-flow.ts";
 export type { BackoffOptions, ErrorClass, RetryFacts, RetryOptions } from "./retry/retry-options.ts";
@@ -259,6 +296,7 @@ export {
   TaskCompletedEvent,
   TaskConfigError,
   TaskDeadlineError,
+  TaskDependencyCycleError,
   TaskDiscardedError,
   TaskError,
   TaskExecutionError,
@@ -275,6 +313,7 @@ export {
   TransitionNotAllowedError,
   UnsupportedError,
   unwrap,
+  WorkflowError,
 } from "@lexigram/contracts";
 export type {
   Duration,

@@ -118,6 +118,15 @@ export const TASK_ERROR_CODES: Readonly<Record<TaskErrorCode, ErrorCodeDescripti
       "A schedule cannot be what it says: `field` names the part that is wrong, `nearest` a value that is not.",
     whatToDo: "Correct that part; `preview` shows when a schedule is due.",
   },
+  LEX_ERR_TASK_DEPENDENCY_CYCLE: {
+    meaning: "Jobs that are enqueued together depend on each other in a circle; nothing was stored.",
+    whatToDo: "Take one of the ids that `cycle` names out of `dependsOn`.",
+  },
+  LEX_ERR_TASK_WORKFLOW: {
+    meaning:
+      "A workflow could not be carried out: a condition threw, its id is taken, or its state cannot be read.",
+    whatToDo: "Look at the cause; `step` names the step, where it is about one.",
+  },
   LEX_ERR_TASK_BACKEND_UNKNOWN: {
     meaning: "No backend of that type is registered; `known` lists the types.",
     whatToDo: "Correct `type`, or register the backend with `TaskBackendRegistry`.",

@@ -62,6 +62,15 @@ export interface TaskErrorFields {
     /** The value nearest to the wrong one that is not. */
     readonly nearest?: string;
   };
+  LEX_ERR_TASK_DEPENDENCY_CYCLE: {
+    /** The jobs of the circle, each of which depends on the next; the first stands at the end again. */
+    readonly cycle: readonly JobId[];
+  };
+  LEX_ERR_TASK_WORKFLOW: {
+    readonly workflowId: string;
+    /** The step that it is about; absent: the workflow as a whole. */
+    readonly step?: string;
+  };
   LEX_ERR_TASK_BACKEND_UNKNOWN: { readonly type: string; readonly known: readonly string[] };
   LEX_ERR_TASK_BACKEND_MISSING: { readonly type: string; readonly package: string };
 }

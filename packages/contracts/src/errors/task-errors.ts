@@ -16,7 +16,7 @@ export abstract class TaskError<C extends TaskErrorCode = TaskErrorCode> extends
 }
 
 /** The options of an error, whose hint is the given one unless the thrower knows better. */
-function hinted(
+export function hinted(
   hint: string,
   options: LexigramErrorOptions | undefined,
 ): LexigramErrorOptions & { readonly hint: string } {

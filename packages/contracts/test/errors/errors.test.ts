@@ -65,10 +65,13 @@ describe("task errors", () => {
       typeof value === "function" && value.prototype instanceof TaskError,
   );
   const make = (c: typeof QueueFullError, options?: LexigramErrorOptions): TaskError => {
-    const fields = { issues: [], error: {}, known: [], ids: [], path: "" };
-    const takesMessage = ["TaskRegistrationError", "TaskConfigError", "ScheduleInvalidError"].includes(
-      c.name,
-    );
+    const fields = { issues: [], error: {}, known: [], ids: [], cycle: [], path: "" };
+    const takesMessage = [
+      "TaskRegistrationError",
+      "TaskConfigError",
+      "ScheduleInvalidError",
+      "WorkflowError",
+    ].includes(c.name);
     return Reflect.construct(c, takesMessage ? ["message", fields, options] : [fields, options]);
   };
 

@@ -57,6 +57,8 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   readonly #tasks = new Map<string, RegisteredTask>();
   /** What was registered under each name: a definition, a class, or the function itself. */
   readonly #sources = new Map<string, unknown>();
+  /** What the framework itself runs: found by workers, listed nowhere. */
+  readonly #builtIn = new Map<string, RegisteredTask>();
   readonly #listeners = new Set<(task: RegisteredTask) => void>();
   readonly #logger: Logger;
   #resolve: ResolveInstance | undefined;
@@ -139,7 +141,12 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   }
 
   lookup(taskName: string): RegisteredTask | undefined {
-    return this.#tasks.get(taskName);
+    return this.#tasks.get(taskName) ?? this.#builtIn.get(taskName);
+  }
+
+  /** @internal Registers what the framework itself runs; it is listed nowhere. One that is there already is replaced. */
+  registerBuiltIn(task: RegisteredTask): void {
+    this.#builtIn.set(task.name, task);
   }
 
   /** @throws TaskNotFoundError listing the names there are, the nearest first. */
@@ -214,7 +221,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   }
 
   #refuseTaken(task: RegisteredTask, source: unknown): void {
-    const holder = this.#tasks.get(task.name);
+    const holder = this.#tasks.get(task.name) ?? this.#builtIn.get(task.name);
     if (holder === undefined) return;
     if (this.#sources.get(task.name) === source)
       throw new TaskRegistrationError(

@@ -24,6 +24,7 @@ import { JobIds } from "../job/job-id.ts";
 import { JobExecutionContext } from "../middleware/execution-context.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Activity } from "../worker/activity.ts";
+import { refuseCycles } from "./dependency-cycle.ts";
 import { runEagerly } from "./eager-run.ts";
 import { EnqueueLane, type EnqueueResult, isRefusal } from "./enqueue-lane.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
@@ -123,6 +124,7 @@ export class DispatchCore {
       if (options !== undefined) checkEnqueueOptions(options);
       const parsed = spec.schema === undefined ? input : parseInput(spec.schema, input, spec.name);
       const request: JobRequest = { spec, input, options };
+      if (options?.dependsOn !== undefined) refuseCycles([request]);
       if (!(parsed instanceof Promise)) return this.#admit(request, parsed, inherited, asResult);
       return parsed.then(
         (late) => this.#admit(request, late, inherited, asResult),
@@ -135,6 +137,7 @@ export class DispatchCore {
 
   /** Enqueues many jobs: one call per queue for each 1,000 of them. Refusals are results, at the position of their job. */
   async submitMany(requests: readonly JobRequest[], inherited: Headers): Promise<EnqueueResult[]> {
+    refuseCycles(requests);
     if (this.#detours || this.services.pipeline?.around("enqueue") !== undefined)
       return Promise.all(
         requests.map(

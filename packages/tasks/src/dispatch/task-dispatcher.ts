@@ -167,8 +167,8 @@ export class TaskDispatcher {
    * Enqueues one job; resolves when its store has it.
    *
    * @throws TaskValidationError for an input or option that is not what it must be; QueueFullError,
-   *   DuplicateTaskError and UnsupportedError when the queue refuses it; QueueNotFoundError; QueueUnavailableError when
-   *   no store confirmed it in time.
+   *   DuplicateTaskError and UnsupportedError when the queue refuses it; TaskDependencyCycleError when it depends on
+   *   itself; QueueNotFoundError; QueueUnavailableError when no store confirmed it in time.
    */
   enqueue<T extends Enqueueable>(task: T, ...args: ArgsFor<T>): Promise<TaskHandle<ResultOf<T>>>;
   enqueue(task: Enqueueable, first?: unknown, second?: unknown): Promise<unknown> {
@@ -189,6 +189,7 @@ export class TaskDispatcher {
    *
    * @returns one result for each job, at its position.
    * @throws QueueUnavailableError when no store confirmed them in time; `fields.ids` names those whose fate is unknown.
+   *   TaskDependencyCycleError, before anything is stored, when some of them wait for each other.
    */
   enqueueMany<const T extends readonly unknown[]>(entries: {
     readonly [K in keyof T]: EnqueueEntry<T[K]>;

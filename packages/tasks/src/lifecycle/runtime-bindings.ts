@@ -15,6 +15,8 @@ import { TaskDashboard } from "../observability/task-dashboard.ts";
 import { ProgressStore } from "../progress/progress-store.ts";
 import { ResultStore } from "../results/result-store.ts";
 import { TaskScheduler } from "../schedule/task-scheduler.ts";
+import { TaskWorkflows } from "../workflow/task-workflows.ts";
+import { WorkflowStateStore } from "../workflow/workflow-state-store.ts";
 import { WorkerPool } from "../worker/worker-pool.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 
@@ -33,6 +35,8 @@ const BOUND: readonly Injectable<unknown>[] = [
   TaskEmitter,
   MetricsMiddleware,
   TaskScheduler,
+  TaskWorkflows,
+  WorkflowStateStore,
   BackgroundTaskManager,
   QueueRateLimiter,
 ];
@@ -80,5 +84,7 @@ export function bindRuntime(container: BootContainer, runtime: TaskRuntime): voi
   container.bind(TaskEmitter, runtime.emitter);
   container.bind(MetricsMiddleware, runtime.metrics);
   container.bind(QueueRateLimiter, new QueueRateLimiter({ state, clock }));
+  container.bind(TaskWorkflows, runtime.workflows);
+  container.bind(WorkflowStateStore, runtime.workflows.store);
   for (const binding of runtime.queues.all()) bindQueue(container, binding);
 }

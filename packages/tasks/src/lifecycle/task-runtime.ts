@@ -19,6 +19,7 @@ import { CacheBackendProgressStore } from "../progress/cache-backend-progress-st
 import type { ProgressStore } from "../progress/progress-store.ts";
 import { SharedProgressTracker } from "../progress/shared-progress-tracker.ts";
 import type { ResultStore } from "../results/result-store.ts";
+import { TaskWorkflows } from "../workflow/task-workflows.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import type { ScopeSource } from "../worker/worker-services.ts";
 import { workerSettings } from "../worker/worker-settings.ts";
@@ -170,6 +171,10 @@ export class TaskRuntime {
 
   get progressStore(): ProgressStore {
     return this.#open.progressStore;
+  }
+
+  get workflows(): TaskWorkflows {
+    return this.#open.workflows;
   }
 
   get deadLetters(): DeadLetterQueue {
@@ -366,11 +371,21 @@ export class TaskRuntime {
       logger,
     });
     const deadLetters = deadLettersOf(queues, config);
-    return { queues, progressStore, progress, results, dispatcher, pool, records, deadLetters };
+    const workflows = new TaskWorkflows({
+      dispatcher,
+      queues,
+      registry: this.handlers,
+      codecs,
+      clock,
+      random,
+      eager: options.eager ?? false,
+    });
+    return { workflows, queues, progressStore, progress, results, dispatcher, pool, records, deadLetters };
   }
 }
 
 interface Opened {
+  readonly workflows: TaskWorkflows;
   readonly queues: QueueSet;
   readonly progressStore: ProgressStore;
   readonly progress: ProgressTrackerProtocol;

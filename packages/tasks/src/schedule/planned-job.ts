@@ -4,6 +4,7 @@ import { specOf, type TaskRef } from "../define/task-definition.ts";
 import { TaskSignature } from "../define/task-signature.ts";
 import type { EnqueueOptions } from "../dispatch/enqueue-options.ts";
 import { checkEnqueueOptions } from "../dispatch/new-job.ts";
+import { optionsOfTask } from "../dispatch/options-of-task.ts";
 import type { Enqueueable } from "../dispatch/task-dispatcher.ts";
 import { JobTemplate } from "../job/job-template.ts";
 import type { PlannedJob } from "./schedule-plan.ts";
@@ -51,7 +52,13 @@ export function plannedJob(
         { hint: near === undefined ? `there are ${OPTIONS.join(", ")}` : `did you mean "${near}"?` },
       );
     }
-  return { task: name, target, input, declared, options: { ...ofTask(spec), ...options } };
+  return {
+    task: name,
+    target,
+    input,
+    declared,
+    options: { ...(spec === undefined ? {} : optionsOfTask(spec)), ...options },
+  };
 }
 
 interface Described {
@@ -80,16 +87,4 @@ function described(job: unknown, lookup: (name: string) => TaskSpec | undefined)
     );
   const own = description instanceof TaskSignature ? TaskSignature.specOf(description) : lookup(task);
   return { name: task, target: task, input, options, spec: own };
-}
-
-function ofTask(spec: TaskSpec | undefined): EnqueueOptions {
-  if (spec === undefined) return {};
-  const { queue, priority, expiresInMs, resultTtlMs, maxRecoveries } = spec.policy;
-  return {
-    queue,
-    ...(priority === undefined ? {} : { priority }),
-    ...(expiresInMs === undefined ? {} : { expiresIn: expiresInMs }),
-    ...(resultTtlMs === undefined ? {} : { resultTtl: resultTtlMs }),
-    ...(maxRecoveries === undefined ? {} : { maxRecoveries }),
-  };
 }
