@@ -11,13 +11,14 @@ export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n
 
 /**
  * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned;
- * the protocol of our own queues; rules of a queue that never hold anything back, one job at a time for each of a thousand
+ * a job that is run when others have, with what they gave; the protocol of our own queues; rules of a queue that never hold anything back, one job at a time for each of a thousand
  * keys, a limit over several queues; a store that keeps old rows for who may still see them.
  */
 export type Ability =
   | "priorities"
   | "delays"
   | "results"
+  | "flows"
   | "queue"
   | "limits"
   | "keys"
@@ -48,6 +49,8 @@ export interface OpenSubject {
   enqueueMany?(first: number, count: number, settings?: (n: number) => EnqueueSettings): Promise<void>;
   /** Enqueues and waits for the handler's result. */
   call?(n: number): Promise<unknown>;
+  /** Enqueues so many jobs and one that is given all their results, and waits for that one. */
+  flow?(count: number): Promise<unknown>;
   readonly queue?: TaskQueueProtocol;
   /** Lets handlers start. Before it, and in a process that only produces, there is no worker. */
   start(): Promise<void>;

@@ -449,6 +449,30 @@ export const WORKLOADS: readonly Workload[] = [
     run: drain([need]),
   })),
   {
+    id: "F1",
+    title: "fan-out and fan-in: a job after all others, with their results",
+    concurrencies: [100],
+    sizes: { memory: [10_000, 2_000], server: [10_000, 1_000] },
+    needs: ["flows"],
+    run: (subject, settings) =>
+      opened(
+        subject,
+        settings,
+        async (open) => {
+          const flow = open.flow?.bind(open);
+          if (flow === undefined) throw new Error(`${subject.system} has no flows`);
+          await open.start();
+          return metered(settings, async () => {
+            const start = performance.now();
+            const last = await flow(settings.n);
+            if (last !== settings.n) throw new Error(`the last job was given ${String(last)} results`);
+            return { perSecond: rate(settings.n, performance.now() - start) };
+          });
+        },
+        { needs: ["flows"] },
+      ),
+  },
+  {
     id: "B1",
     title: "claim of one job from a backlog",
     concurrencies: [1],

@@ -4,7 +4,7 @@ import { type EnqueueSettings, inParts, payload, type Payload, type Subject } fr
 
 const { version } = createRequire(import.meta.resolve("bullmq"))("../../package.json") as { version: string };
 
-const { Queue, QueueEvents, Worker } = withBackend(createPostgresBackend);
+const { FlowProducer, Queue, QueueEvents, Worker } = withBackend(createPostgresBackend);
 
 /** Jobs per call of `addBulk`. */
 const BULK = 1_000;
@@ -19,7 +19,8 @@ export function bullmqPostgres(variant?: "removeOnComplete"): Subject {
     version,
     store: "postgres",
     ...(variant === undefined ? {} : { variant }),
-    abilities: variant === undefined ? ["priorities", "delays", "results"] : ["priorities", "delays"],
+    abilities:
+      variant === undefined ? ["priorities", "delays", "results", "flows"] : ["priorities", "delays"],
     isSlow: true,
     open: async ({ url = "", concurrency, onStart, needs }) => {
       const connection = { connectionString: url, migrate: true, max: 10 };
@@ -30,7 +31,9 @@ export function bullmqPostgres(variant?: "removeOnComplete"): Subject {
           : { defaultJobOptions: { removeOnComplete: true, removeOnFail: true } }),
       });
       await queue.waitUntilReady();
-      const events = needs.includes("results") ? new QueueEvents<number>("bench", { connection }) : undefined;
+      const events = needs.some((need) => need === "results" || need === "flows")
+        ? new QueueEvents<number>("bench", { connection })
+        : undefined;
       await events?.waitUntilReady();
       let worker: InstanceType<typeof Worker<Payload, number>> | undefined;
       return {
@@ -43,11 +46,31 @@ export function bullmqPostgres(variant?: "removeOnComplete"): Subject {
           ),
         ...(events === undefined
           ? {}
-          : { call: async (n) => (await queue.add("work", payload(n))).waitUntilFinished(events) }),
+          : {
+              call: async (n) => (await queue.add("work", payload(n))).waitUntilFinished(events),
+              flow: async (count) => {
+                const flows = new FlowProducer({ connection });
+                try {
+                  const { job } = await flows.add({
+                    name: "gather",
+                    queueName: "bench",
+                    children: Array.from({ length: count }, (_, n) => ({
+                      name: "work",
+                      queueName: "bench",
+                      data: payload(n),
+                    })),
+                  });
+                  return await job.waitUntilFinished(events);
+                } finally {
+                  await flows.close();
+                }
+              },
+            }),
         start: async () => {
           worker = new Worker<Payload, number>(
             "bench",
             async (job) => {
+              if (job.name === "gather") return Object.keys(await job.getChildrenValues()).length;
               onStart(job.data.n);
               return job.data.n;
             },

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { type JobsOptions, Queue, QueueEvents, Worker } from "bullmq";
+import { FlowProducer, type JobsOptions, Queue, QueueEvents, Worker } from "bullmq";
 import { type EnqueueSettings, inParts, payload, type Payload, type Subject } from "../subject.ts";
 
 const { version } = createRequire(import.meta.resolve("bullmq"))("../../package.json") as { version: string };
@@ -17,7 +17,8 @@ export function bullmqRedis(variant?: "removeOnComplete"): Subject {
     version,
     store: "redis",
     ...(variant === undefined ? {} : { variant }),
-    abilities: variant === undefined ? ["priorities", "delays", "results"] : ["priorities", "delays"],
+    abilities:
+      variant === undefined ? ["priorities", "delays", "results", "flows"] : ["priorities", "delays"],
     isSlow: true,
     open: async ({ url = "", concurrency, onStart, needs }) => {
       const { hostname: host, port } = new URL(url);
@@ -29,7 +30,9 @@ export function bullmqRedis(variant?: "removeOnComplete"): Subject {
           : { defaultJobOptions: { removeOnComplete: true, removeOnFail: true } }),
       });
       await queue.waitUntilReady();
-      const events = needs.includes("results") ? new QueueEvents("bench", { connection }) : undefined;
+      const events = needs.some((need) => need === "results" || need === "flows")
+        ? new QueueEvents("bench", { connection })
+        : undefined;
       await events?.waitUntilReady();
       let worker: Worker<Payload, number> | undefined;
       return {
@@ -42,11 +45,31 @@ export function bullmqRedis(variant?: "removeOnComplete"): Subject {
           ),
         ...(events === undefined
           ? {}
-          : { call: async (n) => (await queue.add("work", payload(n))).waitUntilFinished(events) }),
+          : {
+              call: async (n) => (await queue.add("work", payload(n))).waitUntilFinished(events),
+              flow: async (count) => {
+                const flows = new FlowProducer({ connection });
+                try {
+                  const { job } = await flows.add({
+                    name: "gather",
+                    queueName: "bench",
+                    children: Array.from({ length: count }, (_, n) => ({
+                      name: "work",
+                      queueName: "bench",
+                      data: payload(n),
+                    })),
+                  });
+                  return await job.waitUntilFinished(events);
+                } finally {
+                  await flows.close();
+                }
+              },
+            }),
         start: async () => {
           worker = new Worker<Payload, number>(
             "bench",
             async (job) => {
+              if (job.name === "gather") return Object.keys(await job.getChildrenValues()).length;
               onStart(job.data.n);
               return job.data.n;
             },

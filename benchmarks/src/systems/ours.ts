@@ -1,7 +1,16 @@
 import { createRequire } from "node:module";
 import { TaskQueueProtocol } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
-import { task, TaskDispatcher, TasksModule, WorkerPool } from "@lexigram/tasks";
+import {
+  chord,
+  each,
+  step,
+  task,
+  TaskDispatcher,
+  TasksModule,
+  TaskWorkflows,
+  WorkerPool,
+} from "@lexigram/tasks";
 import { z } from "zod";
 import { rabbitQueue } from "../rabbit-queue.ts";
 import { type Ability, type EnqueueSettings, inParts, payload, type Subject } from "../subject.ts";
@@ -38,9 +47,19 @@ const ENTRIES = {
 } satisfies Record<string, (url: string, variant: Partial<OursVariant>) => object>;
 
 const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
-  memory: ["priorities", "delays", "results", "limits", "keys", "shared limits"],
-  redis: ["priorities", "delays", "results", "queue", "limits", "keys", "shared limits"],
-  postgres: ["priorities", "delays", "results", "queue", "limits", "keys", "shared limits", "snapshots"],
+  memory: ["priorities", "delays", "results", "flows", "limits", "keys", "shared limits"],
+  redis: ["priorities", "delays", "results", "flows", "queue", "limits", "keys", "shared limits"],
+  postgres: [
+    "priorities",
+    "delays",
+    "results",
+    "flows",
+    "queue",
+    "limits",
+    "keys",
+    "shared limits",
+    "snapshots",
+  ],
   rabbitmq: ["delays", "results"],
 };
 
@@ -61,6 +80,7 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
         onStart(input.n);
         return input.n;
       });
+      const gather = task({ name: "bench.gather", input: z.array(z.number()) }, (all) => all.length);
       const app = await Application.boot({
         modules: [
           TasksModule.configure({
@@ -79,7 +99,7 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
               ...(needs.includes("shared limits") ? { limits: { all: WIDE } } : {}),
             },
           }),
-          TasksModule.scope(work),
+          TasksModule.scope(work, gather),
         ],
         config: { logging: { level: "error" } },
       });
@@ -104,6 +124,11 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
             ),
           ),
         call: async (n) => (await tasks.enqueue(work, payload(n))).result(),
+        flow: async (count) => {
+          const numbers = Array.from({ length: count }, (_, n) => payload(n));
+          const flow = chord(each(step.task(work)), step.task(gather));
+          return (await (await app.get(TaskWorkflows).start(flow, numbers)).result()).finalResult;
+        },
         queue: app.get(TaskQueueProtocol),
         start: () => app.get(WorkerPool).scaleTo(1),
         close: () => app.close(),

@@ -3,6 +3,7 @@ export { queueCases } from "./queue/queue-cases.ts";
 export { stateCases } from "./state/state-cases.ts";
 export { limitCases } from "./limits/limit-cases.ts";
 export { scheduleCases } from "./schedules/schedule-cases.ts";
+export { workflowCases } from "./workflows/workflow-cases.ts";
 export {
   brokenQueueLaws,
   brokenStateLaws,
@@ -10,12 +11,14 @@ export {
   judgeQueueCase,
   judgeScheduleCase,
   judgeStateCase,
+  judgeWorkflowCase,
   type QueueCase,
   runQueueCase,
   runStateCase,
   type LimitCase,
   type ScheduleCase,
   type StateCase,
+  type WorkflowCase,
 } from "./kit/run-case.ts";
 export {
   type Case,
@@ -27,6 +30,7 @@ export {
   type ScheduleLaw,
   type StateLaw,
   title,
+  type WorkflowLaw,
 } from "./kit/case.ts";
 export type { Need } from "./kit/needs.ts";
 
@@ -48,11 +52,23 @@ export type {
   LimitStores,
 } from "./kit/limit-harness.ts";
 
+export type {
+  StepShape,
+  StepsShape,
+  WorkflowEnd,
+  WorkflowHarness,
+  WorkflowShape,
+  WorkflowStores,
+  WorkflowSubject,
+  WorkflowTask,
+} from "./kit/workflow-harness.ts";
+
 // What cases work with, for cases of one's own
 export { QueueEnv } from "./kit/queue-env.ts";
 export { StateEnv } from "./kit/state-env.ts";
 export { type Instant, LimitEnv } from "./kit/limit-env.ts";
 export { ScheduleEnv, type SchedulerFaults } from "./kit/schedule-env.ts";
+export { WorkflowEnv, type WorkflowFaults } from "./kit/workflow-env.ts";
 export { type ExchangePart, Session } from "./kit/session.ts";
 export { Time } from "./kit/time.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
@@ -65,6 +81,7 @@ export { queueLiars } from "./liars/queue-liars.ts";
 export { stateLiars } from "./liars/state-liars.ts";
 export { type LimitLiar, limitLiars, lyingLimitHarness } from "./liars/limit-liars.ts";
 export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";
+export { lyingWorkflowHarness, type WorkflowLiar, workflowLiars } from "./liars/workflow-liars.ts";
 
 // Many callers at once, and what they were told held against what is stored
 export type { StormQueue } from "./storm/storm-caller.ts";

@@ -1,13 +1,20 @@
 import { readFile } from "node:fs/promises";
 import { FULL_CAPABILITIES, JOB_STATES, LEGAL_MOVES } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
-import { limitCases, parseManifests, queueCases, scheduleCases, stateCases } from "../src/index.ts";
+import {
+  limitCases,
+  parseManifests,
+  queueCases,
+  scheduleCases,
+  stateCases,
+  workflowCases,
+} from "../src/index.ts";
 
 const page = (name: string): Promise<string> =>
   readFile(new URL(`../../../docs/laws/${name}.md`, import.meta.url), "utf8");
 
 function lawsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^- \*\*([QSTL]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
+  return [...markdown.matchAll(/^- \*\*([QSTLW]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
 }
 
 const both = [
@@ -15,6 +22,7 @@ const both = [
   { name: "state", cases: stateCases },
   { name: "schedules", cases: scheduleCases },
   { name: "limits", cases: limitCases },
+  { name: "workflows", cases: workflowCases },
 ] as const;
 
 describe.each(both)("laws of $name", ({ name, cases }) => {

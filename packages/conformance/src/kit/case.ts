@@ -10,6 +10,9 @@ export type ScheduleLaw = `T-${number}`;
 /** Numbers a promise of `docs/laws/limits.md`. */
 export type LimitLaw = `L-${number}`;
 
+/** Numbers a promise of `docs/laws/workflows.md`. */
+export type WorkflowLaw = `W-${number}`;
+
 /** What a harness may offer or not. */
 export type Offer = "sever" | "transaction";
 

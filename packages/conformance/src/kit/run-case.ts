@@ -9,6 +9,7 @@ import {
   type LimitLaw,
   type ScheduleLaw,
   type StateLaw,
+  type WorkflowLaw,
 } from "./case.ts";
 import type { HarnessSource, QueueHarness, StateHarness } from "./harness.ts";
 import { answerTo, capabilityOf } from "./needs.ts";
@@ -18,11 +19,14 @@ import { ScheduleEnv } from "./schedule-env.ts";
 import type { ScheduleHarness } from "./schedule-harness.ts";
 import { QueueEnv } from "./queue-env.ts";
 import { StateEnv } from "./state-env.ts";
+import { WorkflowEnv } from "./workflow-env.ts";
+import type { WorkflowHarness } from "./workflow-harness.ts";
 
 export type QueueCase = Case<QueueLaw, QueueEnv>;
 export type StateCase = Case<StateLaw, StateEnv>;
 export type ScheduleCase = Case<ScheduleLaw, ScheduleEnv>;
 export type LimitCase = Case<LimitLaw, LimitEnv>;
+export type WorkflowCase = Case<WorkflowLaw, WorkflowEnv>;
 
 /**
  * Runs one case of a queue on a fresh queue.
@@ -107,22 +111,37 @@ export function judgeScheduleCase(
   c: ScheduleCase,
   source: HarnessSource<ScheduleHarness>,
 ): Promise<CaseReport<ScheduleLaw>> {
-  return withHarness(source, async (harness) => {
-    const about = { law: c.law, name: c.name, harness: harness.name };
-    let seed = "";
+  return withHarness(source, (harness) => judged(c, harness, () => ScheduleEnv.open(harness)));
+}
+
+/** Runs a case in an environment of its own. */
+async function judged<Law extends string, Env extends { readonly seed: string; end(): Promise<void> }>(
+  c: Case<Law, Env>,
+  harness: { readonly name: string },
+  open: () => Promise<Env>,
+): Promise<CaseReport<Law>> {
+  const about = { law: c.law, name: c.name, harness: harness.name };
+  let seed = "";
+  try {
+    const env = await open();
+    seed = env.seed;
     try {
-      const env = await ScheduleEnv.open(harness);
-      seed = env.seed;
-      try {
-        await c.run(env);
-        return { ...about, outcome: "passed" };
-      } finally {
-        await env.end();
-      }
-    } catch (cause) {
-      return { ...about, outcome: "failed", error: new LawBrokenError({ ...about, seed, cause }) };
+      await c.run(env);
+      return { ...about, outcome: "passed" };
+    } finally {
+      await env.end();
     }
-  });
+  } catch (cause) {
+    return { ...about, outcome: "failed", error: new LawBrokenError({ ...about, seed, cause }) };
+  }
+}
+
+/** As {@link judgeQueueCase}, for workflows over a backend. */
+export function judgeWorkflowCase(
+  c: WorkflowCase,
+  source: HarnessSource<WorkflowHarness>,
+): Promise<CaseReport<WorkflowLaw>> {
+  return withHarness(source, (harness) => judged(c, harness, () => WorkflowEnv.open(harness)));
 }
 
 /** As {@link judgeQueueCase}, for limits over a backend. */
@@ -130,22 +149,7 @@ export function judgeLimitCase(
   c: LimitCase,
   source: HarnessSource<LimitHarness>,
 ): Promise<CaseReport<LimitLaw>> {
-  return withHarness(source, async (harness) => {
-    const about = { law: c.law, name: c.name, harness: harness.name };
-    let seed = "";
-    try {
-      const env = await LimitEnv.open(harness);
-      seed = env.seed;
-      try {
-        await c.run(env);
-        return { ...about, outcome: "passed" };
-      } finally {
-        await env.end();
-      }
-    } catch (cause) {
-      return { ...about, outcome: "failed", error: new LawBrokenError({ ...about, seed, cause }) };
-    }
-  });
+  return withHarness(source, (harness) => judged(c, harness, () => LimitEnv.open(harness)));
 }
 
 /** The laws that a subject breaks, each once, in the order of their numbers. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import {
   type Clock,
   type Duration,
@@ -169,6 +170,7 @@ export class TaskWorkflows {
     const now = clock.now();
     if (known === undefined) {
       const plan = await records.putPlan(id, wanted);
+      if (!isDeepStrictEqual(plan, asJson(wanted))) throw taken(id, name);
       const fresh: WorkflowState = {
         v: 1,
         workflowId: id,
@@ -181,7 +183,6 @@ export class TaskWorkflows {
         home: wanted.home,
       };
       await this.store.begin(fresh);
-      if (JSON.stringify(plan) !== JSON.stringify(asJson(wanted))) throw taken(id, name);
       return;
     }
     if (known.kind !== kind || known.name !== name || known.home !== wanted.home) throw taken(id, known.name);

@@ -56,7 +56,9 @@ export class WorkflowRecords {
   /** @returns what is stored now: another one when the id is taken. */
   async putPlan(run: string, plan: StoredPlan): Promise<StoredPlan> {
     const put = await this.#state.put(PLAN + run, asJson(plan), { ifAbsent: true });
-    return put.stored || put.current === undefined ? plan : (put.current.value as unknown as StoredPlan);
+    return (put.stored || put.current === undefined
+      ? asJson(plan)
+      : put.current.value) as unknown as StoredPlan;
   }
 
   async plan(run: string): Promise<StoredPlan | undefined> {

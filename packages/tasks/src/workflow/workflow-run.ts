@@ -124,7 +124,11 @@ export class WorkflowRun<O = unknown> {
     }
   }
 
-  /** How many of its steps have ended. Asks the queues of a group, a thousand jobs at a time. */
+  /**
+   * How many of its steps have ended. Asks the queues of a group, a thousand jobs at a time.
+   *
+   * @throws WorkflowError when there is no such workflow, or no longer.
+   */
   async progress(): Promise<WorkflowProgress> {
     const { store, records, queues } = this.#services;
     const [root, plan, frame] = await Promise.all([
@@ -132,8 +136,9 @@ export class WorkflowRun<O = unknown> {
       records.plan(this.id),
       records.frame(this.id, ""),
     ]);
-    const status = root?.status ?? "failed";
-    const outcome = root?.outcome as unknown as RunOutcome | undefined;
+    if (root === undefined) throw unknown(this.id);
+    const { status } = root;
+    const outcome = root.outcome as unknown as RunOutcome | undefined;
     if (outcome !== undefined) {
       const fan = outcome.fan === undefined ? [] : await records.kept(outcome.fan);
       const done = outcome.steps.length + fan.length;
@@ -202,12 +207,7 @@ export class WorkflowRun<O = unknown> {
 
   async #ended(): Promise<WorkflowResult<O> | undefined> {
     const state = await this.state();
-    if (state === undefined)
-      throw new WorkflowError(
-        `there is no workflow "${this.id}"`,
-        { workflowId: this.id },
-        { hint: "check the id; ends are kept for the retention that start was given" },
-      );
+    if (state === undefined) throw unknown(this.id);
     if (!isEnded(state.status)) return undefined;
     const outcome = state.outcome as unknown as RunOutcome | undefined;
     const fan = outcome?.fan === undefined ? [] : await this.#services.records.kept(outcome.fan);
@@ -224,3 +224,10 @@ export class WorkflowRun<O = unknown> {
     };
   }
 }
+
+const unknown = (workflowId: string): WorkflowError =>
+  new WorkflowError(
+    `there is no workflow "${workflowId}"`,
+    { workflowId },
+    { hint: "check the id; ends are kept for the retention that start was given" },
+  );

@@ -112,8 +112,12 @@ export class WorkflowStateStore {
         ...(cursor === undefined ? {} : { cursor }),
       });
       const ids = page.items.map(({ key }) => key.slice(ACTIVE.length));
-      for (const state of await Promise.all(ids.map((id) => this.loadState(id))))
-        if (state !== undefined && !isEnded(state.status)) found.push(summaryOf(state));
+      for (const state of await Promise.all(ids.map((id) => this.loadState(id)))) {
+        if (state === undefined) continue;
+        // Who ended it may have died before it said so.
+        if (isEnded(state.status)) await this.#state.delete(ACTIVE + state.workflowId);
+        else found.push(summaryOf(state));
+      }
       cursor = page.cursor;
     } while (cursor !== undefined);
     return found;

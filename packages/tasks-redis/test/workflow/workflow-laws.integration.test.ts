@@ -1,0 +1,50 @@
+import {
+  judgeWorkflowCase,
+  title,
+  uniqueName,
+  workflowCases,
+  type WorkflowHarness,
+} from "@lexigram/conformance";
+import type { TaskBackend } from "@lexigram/contracts";
+import { type PrivateServer, privateRedis } from "@lexigram/services";
+import { afterAll, beforeAll, describe, test, vi } from "vitest";
+import { workflowProcess } from "../../../tasks/test/workflow/workflow-subject.ts";
+import { redisBackend } from "../../src/index.ts";
+
+vi.setConfig({ maxConcurrency: 6 });
+
+describe.concurrent("workflows over redis", { timeout: 120_000 }, () => {
+  let server: PrivateServer;
+  const opened: TaskBackend[] = [];
+  beforeAll(async () => {
+    server = await privateRedis();
+  });
+  afterAll(async () => {
+    for (const backend of opened) await backend.close();
+    await server.stop();
+  });
+
+  const harness: WorkflowHarness = {
+    name: "redis",
+    async open() {
+      const namespace = uniqueName("test");
+      const name = uniqueName("queue");
+      return async () => {
+        // A random of its own keeps its connection from being shared.
+        const backend = redisBackend({ url: server.url, namespace, random: () => 0.5 });
+        opened.push(backend);
+        const { state } = backend;
+        if (state === undefined) throw new Error("the backend has no state");
+        return { queue: backend.queue(name), state };
+      };
+    },
+    process: workflowProcess(() => opened[0] as TaskBackend),
+    dispose: async () => {},
+  };
+
+  for (const c of workflowCases)
+    test(`${title(c)}`, async ({ expect }) => {
+      const report = await judgeWorkflowCase(c, harness);
+      expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");
+    });
+});
