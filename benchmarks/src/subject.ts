@@ -10,9 +10,10 @@ export interface Payload {
 export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n });
 
 /**
- * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned;
- * a job that is run when others have, with what they gave; the protocol of our own queues; rules of a queue that never hold anything back, one job at a time for each of a thousand
- * keys, a limit over several queues; a store that keeps old rows for who may still see them.
+ * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned; a job
+ * that is run when others have, with what they gave; the protocol of our own queues; rules of a queue that never hold
+ * anything back, one job at a time for each of a thousand keys, a limit over several queues; a store that keeps old rows for
+ * who may still see them.
  */
 export type Ability =
   | "priorities"
