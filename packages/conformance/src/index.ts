@@ -2,16 +2,19 @@
 export { queueCases } from "./queue/queue-cases.ts";
 export { stateCases } from "./state/state-cases.ts";
 export { limitCases } from "./limits/limit-cases.ts";
+export { lockCases } from "./locks/lock-cases.ts";
 export { scheduleCases } from "./schedules/schedule-cases.ts";
 export { workflowCases } from "./workflows/workflow-cases.ts";
 export {
   brokenQueueLaws,
   brokenStateLaws,
   judgeLimitCase,
+  judgeLockCase,
   judgeQueueCase,
   judgeScheduleCase,
   judgeStateCase,
   judgeWorkflowCase,
+  type LockCase,
   type QueueCase,
   runQueueCase,
   runStateCase,
@@ -24,6 +27,7 @@ export {
   type Case,
   type CaseReport,
   LawBrokenError,
+  type LockLaw,
   type Offer,
   type QueueLaw,
   type LimitLaw,
@@ -36,6 +40,15 @@ export type { Need } from "./kit/needs.ts";
 
 // What a backend brings
 export type { HarnessSource, OpenTransaction, QueueHarness, StateHarness } from "./kit/harness.ts";
+export type {
+  ClaimSubject,
+  HeldLockSubject,
+  IdempotencySubject,
+  LockHarness,
+  LockSubject,
+  LockSubjectOptions,
+  SubmissionSubject,
+} from "./kit/lock-harness.ts";
 export type {
   ScheduleHarness,
   SchedulerStores,
@@ -67,6 +80,7 @@ export type {
 export { QueueEnv } from "./kit/queue-env.ts";
 export { StateEnv } from "./kit/state-env.ts";
 export { type Instant, LimitEnv } from "./kit/limit-env.ts";
+export { LockEnv, type LockFaults } from "./kit/lock-env.ts";
 export { ScheduleEnv, type SchedulerFaults } from "./kit/schedule-env.ts";
 export { WorkflowEnv, type WorkflowFaults } from "./kit/workflow-env.ts";
 export { type ExchangePart, Session } from "./kit/session.ts";
@@ -80,6 +94,7 @@ export { type QueueLiar, type StateLiar, lyingQueueHarness, lyingStateHarness } 
 export { queueLiars } from "./liars/queue-liars.ts";
 export { stateLiars } from "./liars/state-liars.ts";
 export { type LimitLiar, limitLiars, lyingLimitHarness } from "./liars/limit-liars.ts";
+export { type LockLiar, lockLiars, lyingLockHarness } from "./liars/lock-liars.ts";
 export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";
 export { lyingWorkflowHarness, type WorkflowLiar, workflowLiars } from "./liars/workflow-liars.ts";
 

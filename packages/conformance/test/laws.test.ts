@@ -3,6 +3,7 @@ import { FULL_CAPABILITIES, JOB_STATES, LEGAL_MOVES } from "@lexigram/contracts"
 import { describe, expect, test } from "vitest";
 import {
   limitCases,
+  lockCases,
   parseManifests,
   queueCases,
   scheduleCases,
@@ -14,7 +15,7 @@ const page = (name: string): Promise<string> =>
   readFile(new URL(`../../../docs/laws/${name}.md`, import.meta.url), "utf8");
 
 function lawsOf(markdown: string): string[] {
-  return [...markdown.matchAll(/^- \*\*([QSTLW]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
+  return [...markdown.matchAll(/^- \*\*([KLQSTW]-\d+)\*\* /gm)].map((match) => match[1] ?? "");
 }
 
 const both = [
@@ -23,6 +24,7 @@ const both = [
   { name: "schedules", cases: scheduleCases },
   { name: "limits", cases: limitCases },
   { name: "workflows", cases: workflowCases },
+  { name: "locks", cases: lockCases },
 ] as const;
 
 describe.each(both)("laws of $name", ({ name, cases }) => {

@@ -63,6 +63,7 @@ export {
   UnsupportedError,
 } from "./errors/task-errors.ts";
 export { TaskDependencyCycleError, WorkflowError } from "./errors/workflow-errors.ts";
+export { LockLostError, LockTimeoutError } from "./errors/lock-errors.ts";
 export type { TaskQueueError } from "./errors/task-queue-error.ts";
 export type { TaskErrorCode, TaskErrorFields, ValidationIssue } from "./errors/task-error-fields.ts";
 export { type ErrorCodeDescription, TASK_ERROR_CODES } from "./errors/task-error-codes.ts";
@@ -209,6 +210,7 @@ export {
   StateStoreProtocol,
   type TakeTokensOutcome,
 } from "./state-store.ts";
+export type { DistributedLockProtocol, LockWaitOptions } from "./distributed-lock.ts";
 export {
   type BackendServices,
   type BackendSettings,

@@ -127,6 +127,34 @@ export { type SharedLimit, SharedLimits, type SharedLimitsParts } from "./limit/
 export type { TaskLimits } from "./limit/task-limits.ts";
 export type { BreakerRule, CircuitBreakerOptions } from "./breaker/breaker-options.ts";
 
+// One at a time: locks
+export { LockManager, type LockManagerOptions, type LockOptions } from "./lock/lock-manager.ts";
+
+export { distributedLock, type LockedMethodDecorator, type LockedOptions } from "./lock/locked.ts";
+export {
+  type ParsedInput,
+  unique,
+  type UniqueConflict,
+  UniqueTask,
+  type UniqueTaskOptions,
+} from "./lock/unique-task.ts";
+
+// Once for each key
+export {
+  type IdempotencyAcquisition,
+  type IdempotencyClaim,
+  IdempotencyManager,
+  type IdempotencyManagerOptions,
+  type IdempotencyOptions,
+  type IdempotencyRecord,
+} from "./idempotency/idempotency-manager.ts";
+export {
+  type IdempotencyResult,
+  IdempotentTaskManager,
+  type IdempotentTaskManagerOptions,
+  type SubmitOptions,
+} from "./idempotency/idempotent-task-manager.ts";
+
 // Beside everything else, in this process
 export {
   type BackgroundTask,
@@ -261,6 +289,8 @@ export type {
   NamedBackendOptions,
   PayloadOptions,
   ResultRetention,
+  IdempotencyDefaults,
+  LockDefaults,
   RetryDefaults,
   SchedulerOptions,
   SingleBackendOptions,
@@ -279,6 +309,8 @@ export {
   JobNotFoundError,
   JobResult,
   LeaseLostError,
+  LockLostError,
+  LockTimeoutError,
   named,
   PoisonJobError,
   Priority,
@@ -316,10 +348,12 @@ export {
   WorkflowError,
 } from "@lexigram/contracts";
 export type {
+  DistributedLockProtocol,
   Duration,
   JobId,
   JobStatus,
   JobView,
+  LockWaitOptions,
   ProgressSnapshot,
   Result,
   TaskErrorCode,

@@ -46,6 +46,7 @@ import { runtimes } from "./lifecycle/running-runtimes.ts";
 import { TaskRuntime } from "./lifecycle/task-runtime.ts";
 import { registerScopes, serveScope, TaskScope } from "./lifecycle/task-scope.ts";
 import { TaskTesting } from "./lifecycle/task-testing.ts";
+import { warnOfConstantKeys } from "./lifecycle/constant-keys.ts";
 import { warnOfUnknownQueues } from "./lifecycle/unknown-queues.ts";
 import { queuesHealth, workersHealth } from "./lifecycle/tasks-health.ts";
 import type { LiveWorkers } from "./lifecycle/worker-records.ts";
@@ -170,6 +171,7 @@ export class TaskProvider extends Provider<TaskConfig> {
       this.handlers.resolveWith((owner) => container.resolve<object>(owner as never));
       registerScopes(scopes, this.handlers);
       await runtime.open();
+      warnOfConstantKeys(this.handlers, runtime.logger);
       warnOfUnknownQueues(this.handlers, runtime.queues, runtime.logger);
       runtime.checkTasks();
       await new TaskRules(runtime).apply();

@@ -13,6 +13,9 @@ export type LimitLaw = `L-${number}`;
 /** Numbers a promise of `docs/laws/workflows.md`. */
 export type WorkflowLaw = `W-${number}`;
 
+/** Numbers a promise of `docs/laws/locks.md`. */
+export type LockLaw = `K-${number}`;
+
 /** What a harness may offer or not. */
 export type Offer = "sever" | "transaction";
 

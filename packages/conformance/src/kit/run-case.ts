@@ -5,6 +5,7 @@ import {
   type Case,
   type CaseReport,
   LawBrokenError,
+  type LockLaw,
   type QueueLaw,
   type LimitLaw,
   type ScheduleLaw,
@@ -15,6 +16,8 @@ import type { HarnessSource, QueueHarness, StateHarness } from "./harness.ts";
 import { answerTo, capabilityOf } from "./needs.ts";
 import { LimitEnv } from "./limit-env.ts";
 import type { LimitHarness } from "./limit-harness.ts";
+import { LockEnv } from "./lock-env.ts";
+import type { LockHarness } from "./lock-harness.ts";
 import { ScheduleEnv } from "./schedule-env.ts";
 import type { ScheduleHarness } from "./schedule-harness.ts";
 import { QueueEnv } from "./queue-env.ts";
@@ -24,6 +27,7 @@ import type { WorkflowHarness } from "./workflow-harness.ts";
 
 export type QueueCase = Case<QueueLaw, QueueEnv>;
 export type StateCase = Case<StateLaw, StateEnv>;
+export type LockCase = Case<LockLaw, LockEnv>;
 export type ScheduleCase = Case<ScheduleLaw, ScheduleEnv>;
 export type LimitCase = Case<LimitLaw, LimitEnv>;
 export type WorkflowCase = Case<WorkflowLaw, WorkflowEnv>;
@@ -150,6 +154,29 @@ export function judgeLimitCase(
   source: HarnessSource<LimitHarness>,
 ): Promise<CaseReport<LimitLaw>> {
   return withHarness(source, (harness) => judged(c, harness, () => LimitEnv.open(harness)));
+}
+
+/**
+ * As {@link judgeQueueCase}, for locks and idempotency over a backend. A case that needs an ability of queues is skipped
+ * where the harness's queue declares that it has it not.
+ */
+export function judgeLockCase(c: LockCase, source: HarnessSource<LockHarness>): Promise<CaseReport<LockLaw>> {
+  return withHarness(source, async (harness) => {
+    const about = { law: c.law, name: c.name, harness: harness.name };
+    let seed = "";
+    try {
+      const env = await LockEnv.open(harness);
+      seed = env.seed;
+      const capabilities = await env.capabilities();
+      const lacking = (c.needs ?? []).find((need) => answerTo(need, capabilities) !== "yes");
+      if (lacking !== undefined)
+        return { ...about, outcome: "skipped", reason: `the queue lacks ${capabilityOf(lacking)}` };
+      await c.run(env);
+      return { ...about, outcome: "passed" };
+    } catch (cause) {
+      return { ...about, outcome: "failed", error: new LawBrokenError({ ...about, seed, cause }) };
+    }
+  });
 }
 
 /** The laws that a subject breaks, each once, in the order of their numbers. */

@@ -104,6 +104,15 @@ export const TASK_ERROR_CODES: Readonly<Record<TaskErrorCode, ErrorCodeDescripti
     meaning: "The job is gone and its result with it.",
     whatToDo: "Give the task a `resultTtl`, or raise `keepCompleted` of its queue.",
   },
+  LEX_ERR_TASK_LOCK_TIMEOUT: {
+    meaning: "A lock was not to be had within the `waitTimeout` that the caller gave.",
+    whatToDo: "Wait longer, hold the lock for less work, or choose a finer key.",
+  },
+  LEX_ERR_TASK_LOCK_LOST: {
+    meaning: "A lock ended before its holder gave it back; somebody else may hold it, with a higher number.",
+    whatToDo:
+      "Stop on `lock.signal`, send the fencing number with what you write, and look for what blocks the event loop.",
+  },
   LEX_ERR_TASK_REGISTRATION: {
     meaning:
       "A task cannot be registered: its name is taken, it has no handler, or its class has no task method.",

@@ -52,6 +52,8 @@ export interface TaskErrorFields {
   LEX_ERR_TASK_REMOTE: { readonly jobId: JobId; readonly error: SerializedError };
   LEX_ERR_TASK_RESULT_TIMEOUT: { readonly jobId: JobId; readonly timeoutMs: number };
   LEX_ERR_TASK_RESULT_UNAVAILABLE: { readonly jobId: JobId };
+  LEX_ERR_TASK_LOCK_TIMEOUT: { readonly key: string; readonly waitedMs: number };
+  LEX_ERR_TASK_LOCK_LOST: { readonly key: string; readonly fencing: number };
   LEX_ERR_TASK_REGISTRATION: { readonly task: string };
   LEX_ERR_TASK_CONFIG: { readonly path: string };
   LEX_ERR_TASK_SCHEDULE_INVALID: {

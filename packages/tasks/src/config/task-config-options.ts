@@ -138,6 +138,22 @@ export interface SchedulerOptions {
   readonly misfireWindow?: Duration;
 }
 
+/** Locks that name no times of their own. */
+export interface LockDefaults {
+  /** How long the lock of a holder that died is held. Default `"60s"`. */
+  readonly ttl?: Duration;
+  /** The longest time between two looks of who waits for a lock. Default `"1s"`. */
+  readonly pollInterval?: Duration;
+}
+
+/** Keys under which work is done once. */
+export interface IdempotencyDefaults {
+  /** How long a key is remembered. Default `"1d"`. */
+  readonly ttl?: Duration;
+  /** How long the key of work is held whose process died. Default `"60s"`. */
+  readonly lease?: Duration;
+}
+
 /** The worker's three time limits by another name; what stands here wins over `worker`. */
 export interface TimeoutOptions {
   readonly defaultTimeout?: Duration;
@@ -213,6 +229,8 @@ export interface TaskConfigOptions {
   readonly backends?: readonly NamedBackendOptions[];
   readonly worker?: WorkerOptions;
   readonly scheduler?: SchedulerOptions;
+  readonly locks?: LockDefaults;
+  readonly idempotency?: IdempotencyDefaults;
   readonly timeout?: TimeoutOptions;
   readonly retry?: RetryDefaults;
   readonly rateLimit?: GlobalRateOptions;

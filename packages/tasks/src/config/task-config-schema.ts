@@ -166,6 +166,8 @@ const fields = {
   backends: z.array(entry).optional(),
   worker: worker.optional(),
   scheduler: scheduler.optional(),
+  locks: section({ ttl: duration(100).optional(), pollInterval: duration(1).optional() }).optional(),
+  idempotency: section({ ttl: duration(1).optional(), lease: duration(100).optional() }).optional(),
   timeout: section(limitsOfTime).optional(),
   retry: retry.optional(),
   rateLimit: section({

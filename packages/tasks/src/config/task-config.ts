@@ -94,6 +94,8 @@ export class TaskConfig {
   readonly queues: readonly BackendEntry[];
   readonly worker: WorkerConfig;
   readonly scheduler: SchedulerConfig;
+  readonly locks: { readonly ttlMs: number; readonly pollIntervalMs: number };
+  readonly idempotency: { readonly ttlMs: number; readonly leaseMs: number };
   readonly retry: { readonly maxRetries: number; readonly backoff: Backoff };
   /** Limits over several queues, that of `rateLimit` among them. */
   readonly limits: readonly SharedLimit[];
@@ -119,6 +121,14 @@ export class TaskConfig {
     this.logLevel = given.logLevel;
     this.worker = workerConfig(given);
     this.scheduler = schedulerConfig(given.scheduler ?? {});
+    this.locks = {
+      ttlMs: span(given.locks?.ttl, 60_000),
+      pollIntervalMs: span(given.locks?.pollInterval, 1_000),
+    };
+    this.idempotency = {
+      ttlMs: span(given.idempotency?.ttl, 86_400_000),
+      leaseMs: span(given.idempotency?.lease, 60_000),
+    };
     this.retry = retryConfig(given);
     this.results = { ttlMs: spanOrNone(given.results?.ttl, 3_600_000) };
     const { maxSize, retention } = given.deadLetters ?? {};

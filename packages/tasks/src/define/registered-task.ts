@@ -32,6 +32,8 @@ export interface TaskPolicy {
   /** For its queue to keep, when the task says anything. */
   readonly limits: TaskLimits | undefined;
   readonly breaker: BreakerRule | undefined;
+  /** Whether all inputs have one idempotency key. */
+  readonly constantKey?: boolean;
 }
 
 /** What is known of a task without its handler: all that a producer needs. */

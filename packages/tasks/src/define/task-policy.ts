@@ -115,6 +115,7 @@ export function compilePolicy(options: TaskOptions<AnySchema>, name: string = op
       options.circuitBreaker === undefined
         ? undefined
         : breakerRule(owner, "circuitBreaker", options.circuitBreaker),
+    constantKey: typeof options.idempotencyKey === "string" && options.input !== undefined,
   };
 }
 
@@ -243,7 +244,8 @@ export function idempotencyUnique(taskName: string, key: string): Unique {
   return { key: scopedKey(taskName, key), until: { ttlMs: IDEMPOTENCY_TTL_MS }, onConflict: "existing" };
 }
 
-function compileKey(
+/** @throws TaskConfigError for what is neither a function nor a text of 1 to 512 characters. */
+export function compileKey(
   owner: string,
   path: string,
   key: string | ((input: never) => string) | undefined,

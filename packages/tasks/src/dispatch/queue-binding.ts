@@ -33,6 +33,8 @@ export interface QueueBinding {
   readonly backend: TaskBackend;
   /** The store of results (where the queue has none), progress and records: the backend's own, or another one's. */
   readonly state: StateStoreProtocol;
+  /** Whether `state` is this process's memory for want of anything else: nobody named a store, and the backend keeps none. */
+  readonly standIn?: boolean;
   readonly defaults: QueueDefaults;
   /** Absent: a transaction goes to the queue itself. */
   readonly outbox?: OutboxBinding | undefined;

@@ -1,4 +1,4 @@
-import { TaskNotFoundError } from "@lexigram/contracts";
+import { type DistributedLockProtocol, TaskNotFoundError } from "@lexigram/contracts";
 import { type TaskClass, taskMethodsOf } from "../define/task-methods.ts";
 import type { TaskSpec } from "../define/registered-task.ts";
 import type { TaskContext } from "../worker/task-context.ts";
@@ -10,14 +10,21 @@ type IsContext<T> = IsAny<T> extends true ? false : [T] extends [TaskContext] ? 
 type Takes<M> = M extends (...args: infer A) => unknown ? A : never;
 type Gives<M> = M extends (...args: never[]) => infer R ? Awaited<R> : never;
 
-/** Whether a method has the shape of a handler: `()`, `(ctx)`, `(input)` or `(input, ctx)`. */
+/** What `@distributedLock` adds to the arguments of a method. */
+type Lock = DistributedLockProtocol | undefined;
+
+/** Whether a method has the shape of a handler: `()`, `(ctx)`, `(input)` or `(input, ctx)`, and after the context perhaps its lock. */
 type IsTaskMethod<M> = [M] extends [(...args: never[]) => unknown]
   ? Takes<M>["length"] extends 0 | 1
     ? true
-    : Takes<M> extends [first?: unknown, second?: infer C]
+    : Takes<M> extends [first?: unknown, second?: infer C, lock?: Lock]
       ? [TaskContext] extends [C]
         ? true
-        : false
+        : IsContext<First<Takes<M>>> extends true
+          ? [C] extends [Lock]
+            ? true
+            : false
+          : false
       : false
   : false;
 

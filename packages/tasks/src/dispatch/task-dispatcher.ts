@@ -253,6 +253,11 @@ export class TaskDispatcher {
     return new Derived(this, headersWithin(context));
   }
 
+  /** The time that it waits by. */
+  get clock(): Clock {
+    return this.#core.services.clock;
+  }
+
   /** Listens to what is announced about jobs in this process. What a listener throws is logged. */
   on<E extends TaskEventName>(event: E, listener: (payload: TaskEvents[E]) => unknown): Disposable {
     return this.#emitter.on(event, listener);

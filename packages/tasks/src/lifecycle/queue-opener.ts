@@ -144,7 +144,10 @@ export class QueueOpener {
       await queue.getTaskCount();
       if (entry.policy !== undefined) await queue.setPolicy(entry.policy);
       const state = await this.#stateOf(entry, backend, haul);
-      return bindingOf(entry, queue, backend, state, this.#outboxOf(entry, backend, haul));
+      const binding = bindingOf(entry, queue, backend, state, this.#outboxOf(entry, backend, haul));
+      return entry.state === undefined && backend.state === undefined
+        ? { ...binding, standIn: true }
+        : binding;
     } catch (error) {
       const isOver = closed.has(backend) || (opened !== undefined && closed.has(opened));
       throw isOver && error instanceof ClosedError ? closedBefore(entry, error) : this.#failed(entry, error);

@@ -9,6 +9,9 @@ import type { QueueBinding } from "../dispatch/queue-binding.ts";
 import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
 import { QueueRateLimiter } from "../limit/rate-limiters.ts";
+import { IdempotencyManager } from "../idempotency/idempotency-manager.ts";
+import { IdempotentTaskManager } from "../idempotency/idempotent-task-manager.ts";
+import { LockManager } from "../lock/lock-manager.ts";
 import { MetricsMiddleware } from "../middleware/metrics-middleware.ts";
 import { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import { TaskDashboard } from "../observability/task-dashboard.ts";
@@ -39,6 +42,9 @@ const BOUND: readonly Injectable<unknown>[] = [
   WorkflowStateStore,
   BackgroundTaskManager,
   QueueRateLimiter,
+  LockManager,
+  IdempotencyManager,
+  IdempotentTaskManager,
 ];
 
 /** What a module that lists the provider exports; a token stands for the services of its kind by name, too. */
@@ -86,5 +92,8 @@ export function bindRuntime(container: BootContainer, runtime: TaskRuntime): voi
   container.bind(QueueRateLimiter, new QueueRateLimiter({ state, clock }));
   container.bind(TaskWorkflows, runtime.workflows);
   container.bind(WorkflowStateStore, runtime.workflows.store);
+  container.bind(LockManager, runtime.shared.locks);
+  container.bind(IdempotencyManager, runtime.shared.idempotency);
+  container.bind(IdempotentTaskManager, runtime.shared.idempotentTasks);
   for (const binding of runtime.queues.all()) bindQueue(container, binding);
 }

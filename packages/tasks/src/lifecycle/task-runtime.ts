@@ -1,4 +1,4 @@
-import type { Clock, Logger, ProgressTrackerProtocol, Random, StateStoreProtocol } from "@lexigram/contracts";
+import type { Clock, Logger, ProgressTrackerProtocol, Random } from "@lexigram/contracts";
 import type { Container, EventBus, HookRegistry } from "@lexigram/kernel";
 import type { BackendEntry } from "../config/backend-entries.ts";
 import { atLevel } from "../config/log-level.ts";
@@ -10,6 +10,7 @@ import type { QueueBinding } from "../dispatch/queue-binding.ts";
 import { QueueSet } from "../dispatch/queue-set.ts";
 import { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
+import { SubmittedAttempts } from "../idempotency/submitted-attempts.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import { randomName } from "../job/job-id.ts";
 import { MetricsMiddleware } from "../middleware/metrics-middleware.ts";
@@ -23,21 +24,28 @@ import { TaskWorkflows } from "../workflow/task-workflows.ts";
 import type { WorkerPool } from "../worker/worker-pool.ts";
 import type { ScopeSource } from "../worker/worker-services.ts";
 import { workerSettings } from "../worker/worker-settings.ts";
-import type { TestClock } from "../testing/test-clock.ts";
 import type { TasksOptions } from "./provider-options.ts";
 import { deadLettersOf, resultStoreOf } from "./stores-of-queues.ts";
 import { refuseLongTasks } from "./long-tasks.ts";
 import { OnDemandPool } from "./on-demand-pool.ts";
 import { CircuitBreakers } from "../breaker/circuit-breakers.ts";
-import { SharedLimits } from "../limit/shared-limits.ts";
 import { Recycling } from "./recycling.ts";
-import { fillPipeline, inMemory, sizeOf, workerSettingsOf } from "./runtime-parts.ts";
+import {
+  fillPipeline,
+  inMemory,
+  sharedLimitsOf,
+  sizeOf,
+  watchedBy,
+  workerRecordsOf,
+  workerSettingsOf,
+} from "./runtime-parts.ts";
 import { withBreaker } from "./queue-breakers.ts";
 import { QueueOpener } from "./queue-opener.ts";
 import { eventBusRelay, hookRelay } from "./relays.ts";
+import { SharedServices } from "./shared-services.ts";
 import { OutboxRelays } from "./outbox-relays.ts";
 import type { TaskTesting } from "./task-testing.ts";
-import { WorkerRecords } from "./worker-records.ts";
+import type { WorkerRecords } from "./worker-records.ts";
 import { INLINE_SLOTS, inlineMode } from "../testing/inline-mode.ts";
 
 export interface TaskRuntimeParts {
@@ -127,7 +135,7 @@ export class TaskRuntime {
     const entries = testing === undefined ? config.queues : config.queues.map(inMemory);
     const bindings = await this.#opener.open(entries);
     this.#opened = this.#assemble(new QueueSet(bindings));
-    this.#beWatched();
+    this.#kept.push(...watchedBy(this.clock, this.pool));
     for (const binding of bindings) this.#hasOpened(binding);
   }
 
@@ -175,6 +183,10 @@ export class TaskRuntime {
 
   get workflows(): TaskWorkflows {
     return this.#open.workflows;
+  }
+
+  get shared(): SharedServices {
+    return this.#open.shared;
   }
 
   get deadLetters(): DeadLetterQueue {
@@ -247,6 +259,8 @@ export class TaskRuntime {
   async #close(): Promise<void> {
     if (this.#opened !== undefined) {
       await this.stopWorkers();
+      await this.#opened.submissions.close();
+      await this.#opened.shared.close();
       await this.#opened.results.close();
       await this.#opened.progressStore.close();
     }
@@ -256,44 +270,9 @@ export class TaskRuntime {
     for (const thing of this.#kept.splice(0)) thing[Symbol.dispose]();
   }
 
-  /** They count in the store of the primary queue. */
-  #sharedLimits(state: StateStoreProtocol): SharedLimits | undefined {
-    const { config, random } = this.#parts;
-    if (config.limits.length === 0) return undefined;
-    const { clock, logger } = this;
-    const holder = `${config.name}-${randomName(random)}`;
-    return new SharedLimits({
-      limits: config.limits,
-      state,
-      clock,
-      logger,
-      holder,
-      leaseMs: config.worker.leaseMs,
-    });
-  }
-
   get #open(): Opened {
     if (this.#opened === undefined) throw new TypeError("the runtime was not opened");
     return this.#opened;
-  }
-
-  /** Lets a test's clock see when the application is at rest. */
-  #beWatched(): void {
-    const { pool } = this;
-    const { watch } = this.clock as Partial<TestClock>;
-    if (watch === undefined) return;
-    const watching = watch.call(this.clock as TestClock, {
-      get busy() {
-        return pool.activity.busy;
-      },
-      get turn() {
-        return pool.activity.turn;
-      },
-      get running() {
-        return pool.getPoolStats().running;
-      },
-    });
-    this.#kept.push(watching);
   }
 
   #hasOpened(binding: QueueBinding): void {
@@ -309,6 +288,13 @@ export class TaskRuntime {
     const progressStore = new CacheBackendProgressStore(state, { clock });
     const progress = new SharedProgressTracker(progressStore, { clock, logger });
     const results = resultStoreOf(queues, config, clock, codecs);
+    const submissions = new SubmittedAttempts({
+      bindingOf: (name) => queues.get(name),
+      codecs,
+      clock,
+      logger,
+      leaseMs: config.worker.leaseMs,
+    });
     const pool = new OnDemandPool({
       queues,
       handlers: this.handlers,
@@ -326,7 +312,8 @@ export class TaskRuntime {
         emitter,
         codecs,
         breakers: this.breakers,
-        sharedLimits: this.#sharedLimits(state),
+        sharedLimits: sharedLimitsOf(config, { state, clock, logger, random }),
+        submissions,
         ...(options.retryPolicy === undefined ? {} : { retryPolicy: options.retryPolicy }),
       },
       pipeline,
@@ -350,26 +337,8 @@ export class TaskRuntime {
       eager: options.eager ?? false,
       checkRoundTrip: testing !== undefined || config.isDevelopment || config.isTest,
     });
-    const records = new WorkerRecords({
-      id: `${config.name}-${randomName(random)}`,
-      name: config.name,
-      heartbeatMs: config.worker.heartbeatMs,
-      snapshot: () => {
-        const stats = pool.getPoolStats();
-        return {
-          slots: stats.slots,
-          running: stats.running,
-          tasks: this.handlers.names(),
-          queues: queues
-            .all()
-            .filter(({ consume }) => consume)
-            .map(({ name }) => name),
-        };
-      },
-      state,
-      clock,
-      logger,
-    });
+    const handled = () => this.handlers.names();
+    const records = workerRecordsOf(config, { pool, queues, handled, state, clock, logger, random });
     const deadLetters = deadLettersOf(queues, config);
     const workflows = new TaskWorkflows({
       dispatcher,
@@ -380,7 +349,20 @@ export class TaskRuntime {
       random,
       eager: options.eager ?? false,
     });
-    return { workflows, queues, progressStore, progress, results, dispatcher, pool, records, deadLetters };
+    const shared = new SharedServices({ config, queues, dispatcher, codecs, clock, random, logger });
+    return {
+      workflows,
+      queues,
+      progressStore,
+      progress,
+      results,
+      dispatcher,
+      pool,
+      records,
+      deadLetters,
+      submissions,
+      shared,
+    };
   }
 }
 
@@ -394,4 +376,6 @@ interface Opened {
   readonly pool: WorkerPool;
   readonly records: WorkerRecords;
   readonly deadLetters: DeadLetterQueue;
+  readonly submissions: SubmittedAttempts;
+  readonly shared: SharedServices;
 }

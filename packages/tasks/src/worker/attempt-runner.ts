@@ -10,7 +10,7 @@ import { type FailureVerdict, judgeFailure } from "../retry/failure-verdict.ts";
 import { type Attempt, type AttemptOutcome, Stage } from "./attempt.ts";
 import { AttemptContext } from "./attempt-context.ts";
 import { deadlineError, limitError, loggedFailure, refusedResult } from "./attempt-errors.ts";
-import { invokeHandler } from "./handler-call.ts";
+import { runHandler } from "./handler-call.ts";
 import type { TimerWheel } from "./timer-wheel.ts";
 import type { WorkerServices } from "./worker-services.ts";
 import type { WorkerSettings } from "./worker-settings.ts";
@@ -179,10 +179,10 @@ export class AttemptRunner {
       const context = (attempt.context = new AttemptContext(attempt));
       const around = pipeline?.around("process");
       attempt.handlerRuns = true;
-      if (around === undefined) result = invokeHandler(attempt, context, services);
+      if (around === undefined) result = runHandler(attempt, context, services);
       else {
         pass = new JobExecutionContext(attempt, services.clock);
-        result = around(pass, () => invokeHandler(attempt, context, services));
+        result = around(pass, () => runHandler(attempt, context, services));
       }
       later = result instanceof Promise;
     } catch (error) {

@@ -1,11 +1,12 @@
 import { serializeError } from "@lexigram/contracts";
+import { IDEMPOTENCY_HEADER } from "../idempotency/recorded-outcome.ts";
 import type { MethodTask } from "../define/registered-task.ts";
 import type { Attempt } from "./attempt.ts";
 import type { TaskContext } from "./task-context.ts";
 import type { ScopeSource, WorkerServices } from "./worker-services.ts";
 
 /** Calls an attempt's handler. Answers without a promise when the handler does; a foreign thenable becomes a promise. */
-export function invokeHandler(attempt: Attempt, context: TaskContext, services: WorkerServices): unknown {
+function invokeHandler(attempt: Attempt, context: TaskContext, services: WorkerServices): unknown {
   const { task } = attempt.plan!;
   const result =
     task.kind === "function"
@@ -13,6 +14,15 @@ export function invokeHandler(attempt: Attempt, context: TaskContext, services: 
       : invokeMethod(task, attempt, context, services);
   if (result instanceof Promise || !isThenable(result)) return result;
   return Promise.resolve(result);
+}
+
+/** As {@link invokeHandler}, but what was submitted under a key runs to its end once. */
+export function runHandler(attempt: Attempt, context: TaskContext, services: WorkerServices): unknown {
+  const { submissions } = services;
+  const key = submissions === undefined ? undefined : attempt.headers[IDEMPOTENCY_HEADER];
+  return key === undefined
+    ? invokeHandler(attempt, context, services)
+    : submissions!.run(key, attempt, () => invokeHandler(attempt, context, services));
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

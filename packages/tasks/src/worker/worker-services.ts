@@ -14,6 +14,7 @@ import {
 import { CircuitBreakers } from "../breaker/circuit-breakers.ts";
 import type { SharedLimits } from "../limit/shared-limits.ts";
 import { TaskEmitter } from "../events/task-emitter.ts";
+import type { SubmittedAttempts } from "../idempotency/submitted-attempts.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import type { TaskDashboard } from "../observability/task-dashboard.ts";
 import { QueueResultStore } from "../results/queue-result-store.ts";
@@ -60,6 +61,8 @@ export interface TaskWorkerServices {
   readonly sharedLimits?: SharedLimits | undefined;
   /** Where breakers are made, and found again. */
   readonly breakers?: CircuitBreakers;
+  /** Runs what was submitted under a key to its end once. Without it such a job runs like any other. */
+  readonly submissions?: SubmittedAttempts;
 }
 
 /** The same, with what cannot be done without. */
@@ -78,6 +81,7 @@ export interface WorkerServices {
   readonly load: () => number;
   readonly sharedLimits: SharedLimits | undefined;
   readonly breakers: CircuitBreakers;
+  readonly submissions: SubmittedAttempts | undefined;
 }
 
 export function workerServices(given: TaskWorkerServices = {}): WorkerServices {
@@ -101,6 +105,7 @@ export function workerServices(given: TaskWorkerServices = {}): WorkerServices {
     load: given.load ?? (() => loadavg()[0] ?? 0),
     sharedLimits: given.sharedLimits,
     breakers: given.breakers ?? new CircuitBreakers({ clock, logger, emitter, holder: randomUUID() }),
+    submissions: given.submissions,
   };
 }
 

@@ -17,6 +17,9 @@ import { describe, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { taskConfigSchema } from "../../src/config/task-config-schema.ts";
 import {
+  IdempotencyManager,
+  IdempotentTaskManager,
+  LockManager,
   memoryBackend,
   RejectTask,
   task,
@@ -553,6 +556,52 @@ const PROOFS: Record<string, Proof> = {
     await scheduler.startScheduler();
     await clock.settle();
     expect((await app.get(TaskQueueProtocol).stats()).counts.completed).toBe(0);
+  },
+
+  "locks.ttl": async () => {
+    const clock = new TestClock();
+    await using app = await started({ locks: { ttl: "5s" } }, clock);
+    const lock = await app.get(LockManager).acquire("a", { renew: false });
+    await clock.advance("4s");
+    expect(lock.held).toBe(true);
+    await clock.advance("1s");
+    expect(lock.held).toBe(false);
+  },
+  "locks.pollInterval": async () => {
+    const clock = new TestClock();
+    await using app = await started({ locks: { pollInterval: "20s" } }, clock);
+    const locks = app.get(LockManager);
+    await locks.acquire("a", { ttl: "1h" });
+    const waiting = locks.acquire("a");
+    await clock.advance("1s");
+    // What nobody tells of is found by the poll.
+    await app.get(StateStoreProtocol).delete("locks:a");
+    let held = false;
+    void waiting.then(() => (held = true));
+    await clock.advance("18s");
+    expect(held).toBe(false);
+    await clock.advance("2s");
+    expect((await waiting).held).toBe(true);
+  },
+  "idempotency.ttl": async () => {
+    const clock = new TestClock();
+    await using app = await started({ idempotency: { ttl: "1h" }, worker: { workerCount: 0 } }, clock);
+    const [keys, tasks] = [app.get(IdempotencyManager), app.get(IdempotentTaskManager)];
+    await keys.run("a", async () => 1);
+    await tasks.submit(done, 1);
+    await clock.advance("59m");
+    expect(await keys.run("a", async () => 2)).toBe(1);
+    expect((await tasks.submit(done, 1)).status).toBe("duplicate");
+    await clock.advance("1m");
+    expect(await keys.run("a", async () => 2)).toBe(2);
+    expect((await tasks.submit(done, 1)).status).toBe("submitted");
+  },
+  "idempotency.lease": async () => {
+    const clock = new TestClock();
+    await using app = await started({ idempotency: { lease: "7s" } }, clock);
+    const [keys, state] = [app.get(IdempotencyManager), app.get(StateStoreProtocol)];
+    await keys.acquire("a");
+    expect((await state.get("idempotency:a"))?.expiresInMs).toBe(7_000);
   },
 
   "backend.type": async () => expect(await settingsFor("mine", { backend: { type: "mine" } })).toEqual({}),

@@ -1,0 +1,65 @@
+import {
+  judgeLockCase,
+  lockCases,
+  type LockHarness,
+  lockLiars,
+  lyingLockHarness,
+  title,
+  uniqueName,
+} from "@lexigram/conformance";
+import { systemClock } from "@lexigram/contracts";
+import { describe, test } from "vitest";
+import {
+  IdempotencyManager,
+  IdempotentTaskManager,
+  LockManager,
+  MemoryStateStore,
+  QueueSet,
+  TaskDispatcher,
+} from "../../src/index.ts";
+import { memoryBackend } from "../../src/memory/memory-backend.ts";
+import { bindingOf } from "../dispatch/producer.ts";
+
+/** Queue objects and stores over the same data are to each other what connections to one server are. */
+function memoryLockHarness(): LockHarness {
+  const backend = memoryBackend({ clock: systemClock });
+  return {
+    name: "memory",
+    unitMs: 100,
+    async open() {
+      const name = uniqueName("queue");
+      const { data } = backend.state as MemoryStateStore;
+      return async () => ({
+        queue: backend.queue(name),
+        state: new MemoryStateStore({ clock: systemClock, data }),
+      });
+    },
+    locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
+    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }) as never,
+    submissions({ queue, state }, clock) {
+      const queues = new QueueSet([bindingOf(backend, queue, { state })]);
+      return new IdempotentTaskManager({ dispatcher: new TaskDispatcher({ queues }), queues, clock });
+    },
+    waiting: ({ queue }) => queue.count("pending"),
+    dispose: async () => {},
+  };
+}
+
+describe.concurrent("locks over memory", () => {
+  for (const c of lockCases)
+    test(title(c), async ({ expect }) => {
+      const report = await judgeLockCase(c, memoryLockHarness);
+      expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");
+    });
+});
+
+describe.concurrent("a store under locks", () => {
+  for (const liar of lockLiars)
+    test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async ({ expect }) => {
+      const reports = await Promise.all(
+        lockCases.map((c) => judgeLockCase(c, () => lyingLockHarness(liar, memoryLockHarness()))),
+      );
+      const broken = reports.filter(({ outcome }) => outcome === "failed").map(({ law }) => law);
+      expect([...new Set(broken)]).toEqual(liar.breaks);
+    });
+});
