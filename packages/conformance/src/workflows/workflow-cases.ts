@@ -150,10 +150,11 @@ export const workflowCases: readonly Case<WorkflowLaw, WorkflowEnv>[] = [
     law: "W-03",
     name: "five processes that carry on the same workflows run each step once",
     async run(env) {
-      const [worker] = await Promise.all(numbers(5).map(() => env.worker()));
+      const worker = await env.worker();
+      await Promise.all(numbers(4).map(() => env.worker()));
       const ids = numbers(6).map(() => env.name());
-      await Promise.all(ids.map((id) => worker?.start(EVERYTHING, 1, id)));
-      for (const id of ids) same(ended((await worker?.end(id)) as WorkflowEnd), ["completed", 18], "the end");
+      await Promise.all(ids.map((id) => worker.start(EVERYTHING, 1, id)));
+      for (const id of ids) same(ended(await worker.end(id)), ["completed", 18], "the end");
       same(inOrder(env.ran), inOrder(ids.flatMap(() => EVERYTHING_RAN)), "what ran");
     },
   },
@@ -234,7 +235,8 @@ export const workflowCases: readonly Case<WorkflowLaw, WorkflowEnv>[] = [
       same(await worker.status(id), "cancelled", "the status after");
       same((await worker.end(id)).status, "cancelled", "the end");
       await env.until("no job waits", async () => (await env.queue.count()) === 0);
-      same(await env.queue.count("cancelled"), 2, "jobs that were cancelled");
+      const { items } = await env.queue.list({ status: "cancelled", task: "add", limit: 100 });
+      same(items.length, 2, "steps whose jobs were cancelled");
       same(env.ran, ["add 1"], "what ran");
       same(await worker.cancel(id), "finished", "cancelling again");
       same(await worker.cancel(env.name()), "unknown", "cancelling what is not there");

@@ -7,6 +7,7 @@ import {
 } from "@lexigram/conformance";
 import type { TaskBackend } from "@lexigram/contracts";
 import { afterAll, beforeAll, describe, test } from "vitest";
+// oxlint-disable-next-line no-restricted-imports -- a process of the product, which the tests of all backends share
 import { workflowProcess } from "../../../tasks/test/workflow/workflow-subject.ts";
 import { postgresBackend } from "../../src/index.ts";
 import { type PostgresServer, sharedPostgres } from "../postgres-server.ts";

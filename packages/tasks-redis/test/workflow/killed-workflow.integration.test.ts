@@ -83,7 +83,7 @@ const sum = task({ name: "sum", input: type<readonly number[]>() }, (list) =>
   list.reduce((a, b) => a + b, 0),
 );
 
-type Finished = (what: () => unknown) => void;
+type Finished = (what: () => void | Promise<void>) => void;
 
 async function application(finished: Finished, namespace: string, workerCount: number, ran: string[] = []) {
   const entry: NamedBackendOptions = {
@@ -130,7 +130,9 @@ async function survived(
     cwd: home,
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
-  finished(() => void child.kill("SIGKILL"));
+  finished(() => {
+    child.kill("SIGKILL");
+  });
   const killed = once(child, "exit").then(([, signal]) => signal as string);
   const over = run.result({ timeout: "30s" }).then(() => "over");
   const first = await Promise.race([killed, over]);

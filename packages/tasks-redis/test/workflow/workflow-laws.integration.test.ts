@@ -8,6 +8,7 @@ import {
 import type { TaskBackend } from "@lexigram/contracts";
 import { type PrivateServer, privateRedis } from "@lexigram/services";
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
+// oxlint-disable-next-line no-restricted-imports -- a process of the product, which the tests of all backends share
 import { workflowProcess } from "../../../tasks/test/workflow/workflow-subject.ts";
 import { redisBackend } from "../../src/index.ts";
 

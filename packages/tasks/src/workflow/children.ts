@@ -4,7 +4,8 @@ import type { CodecRegistry } from "../job/codec-registry.ts";
 import type { Ended, FrameEnd } from "./frame.ts";
 import { asJson } from "./plan.ts";
 import { type Child, childPath } from "./plan-place.ts";
-import { endId, stepId } from "./workflow-jobs.ts";
+import { endId, stepId, tickId } from "./workflow-jobs.ts";
+import type { FrameRecord } from "./workflow-records.ts";
 
 /** The jobs whose ends are those of the children in a queue. */
 export function idsOf(
@@ -63,18 +64,20 @@ function endedAs({ status, data, error }: FrameEnd): Ended {
   };
 }
 
-/** Cancels the jobs of children that are single jobs; workflows inside see for themselves that they are over. */
-export async function cancelChildren(
+/**
+ * Cancels what a frame waits for: the jobs that would go on, since some of what they wait for will never come, and the
+ * children that are single jobs. Workflows inside see to themselves.
+ */
+export async function cancelFrame(
   run: string,
   path: string,
+  { tick, queues }: FrameRecord,
   children: readonly Child[],
   dispatcher: TaskDispatcher,
 ): Promise<void> {
-  const cancels = children.flatMap((child) => {
-    const { node } = child;
-    if (node.kind !== "task") return [];
-    return [dispatcher.handle(node.queue, idOf(run, path, child))];
-  });
-  for (let from = 0; from < cancels.length; from += CANCELS)
-    await Promise.all(cancels.slice(from, from + CANCELS).map((handle) => handle.cancel()));
+  const handles = queues.map((queue, k) => dispatcher.handle(queue, tickId(run, path, tick, k)));
+  for (const child of children)
+    if (child.node.kind === "task") handles.push(dispatcher.handle(child.node.queue, idOf(run, path, child)));
+  for (let from = 0; from < handles.length; from += CANCELS)
+    await Promise.all(handles.slice(from, from + CANCELS).map((handle) => handle.cancel()));
 }

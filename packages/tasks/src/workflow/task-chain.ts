@@ -71,43 +71,84 @@ export class TaskChain<I, O> extends Workflow<I, O> {
   }
 }
 
-/** The parts of a chain, the first of which is given `I`, as far as their types tell. */
-type Linked<P extends readonly AnyPart[]> = P extends readonly [
-  WorkflowPart<infer I, infer A>,
-  ...infer Rest extends readonly AnyPart[],
-]
-  ? readonly [WorkflowPart<I, A>, ...Following<A, Rest>]
-  : P;
-type Following<A, P extends readonly AnyPart[]> = P extends readonly [
-  // oxlint-disable-next-line typescript/no-explicit-any -- whatever it takes, it must take A
-  WorkflowPart<any, infer B>,
-  ...infer Rest extends readonly AnyPart[],
-]
-  ? readonly [WorkflowPart<A, B>, ...Following<B, Rest>]
-  : readonly [];
-
-type FirstInput<P extends readonly AnyPart[]> = P extends readonly [
-  WorkflowPart<infer I, unknown>,
-  ...unknown[],
-]
-  ? I
-  : never;
-type LastOutput<P extends readonly AnyPart[]> = P extends readonly [
-  ...unknown[],
-  // oxlint-disable-next-line typescript/no-explicit-any -- whatever it takes
-  WorkflowPart<any, infer O>,
-]
-  ? O
-  : unknown;
+/** Options, and no step, whose name would be one. */
+type OptionsAlone = ChainOptions & { readonly [runPart]?: never };
 
 /** As `new TaskChain(steps, options)`; options may follow the steps. */
-export function chain<const P extends readonly [AnyPart, ...AnyPart[]]>(
-  ...steps: P & Linked<P>
-): TaskChain<FirstInput<P>, LastOutput<P>>;
-export function chain<const P extends readonly [AnyPart, ...AnyPart[]]>(
-  ...stepsAndOptions: [...steps: P & Linked<P>, options: ChainOptions]
-): TaskChain<FirstInput<P>, LastOutput<P>>;
-export function chain(...given: readonly (AnyPart | ChainOptions)[]): TaskChain<unknown, unknown> {
+export function chain<A, B>(a: WorkflowPart<A, B>, options?: OptionsAlone): TaskChain<A, B>;
+export function chain<A, B, C>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  options?: OptionsAlone,
+): TaskChain<A, C>;
+export function chain<A, B, C, D>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  c: WorkflowPart<C, D>,
+  options?: OptionsAlone,
+): TaskChain<A, D>;
+export function chain<A, B, C, D, E>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  c: WorkflowPart<C, D>,
+  d: WorkflowPart<D, E>,
+  options?: OptionsAlone,
+): TaskChain<A, E>;
+export function chain<A, B, C, D, E, F>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  c: WorkflowPart<C, D>,
+  d: WorkflowPart<D, E>,
+  e: WorkflowPart<E, F>,
+  options?: OptionsAlone,
+): TaskChain<A, F>;
+export function chain<A, B, C, D, E, F, G>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  c: WorkflowPart<C, D>,
+  d: WorkflowPart<D, E>,
+  e: WorkflowPart<E, F>,
+  f: WorkflowPart<F, G>,
+  options?: OptionsAlone,
+): TaskChain<A, G>;
+export function chain<A, B, C, D, E, F, G, H>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  c: WorkflowPart<C, D>,
+  d: WorkflowPart<D, E>,
+  e: WorkflowPart<E, F>,
+  f: WorkflowPart<F, G>,
+  g: WorkflowPart<G, H>,
+  options?: OptionsAlone,
+): TaskChain<A, H>;
+export function chain<A, B, C, D, E, F, G, H, I>(
+  a: WorkflowPart<A, B>,
+  b: WorkflowPart<B, C>,
+  c: WorkflowPart<C, D>,
+  d: WorkflowPart<D, E>,
+  e: WorkflowPart<E, F>,
+  f: WorkflowPart<F, G>,
+  g: WorkflowPart<G, H>,
+  h: WorkflowPart<H, I>,
+  options?: OptionsAlone,
+): TaskChain<A, I>;
+/** Of more steps than eight, types say nothing. */
+export function chain(
+  ...stepsAndOptions: [
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    AnyPart,
+    ...(AnyPart | ChainOptions)[],
+  ]
+): TaskChain<unknown, unknown>;
+export function chain(...given: readonly (AnyPart | ChainOptions | undefined)[]): TaskChain<any, any> {
+  // oxlint-disable-line typescript/no-explicit-any -- one of the above
   const last = given.at(-1);
   const hasOptions = typeof last === "object" && last !== null && !(last instanceof WorkflowPart);
   const steps = (hasOptions ? given.slice(0, -1) : given) as readonly AnyPart[];

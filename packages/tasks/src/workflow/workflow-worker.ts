@@ -4,7 +4,7 @@ import type { TaskDispatcher } from "../dispatch/task-dispatcher.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import { DiscardTask } from "../retry/control-flow.ts";
 import type { TaskContext } from "../worker/task-context.ts";
-import { cancelChildren, collect } from "./children.ts";
+import { cancelFrame, collect } from "./children.ts";
 import { advance, begin, childrenOf, type Ended, type FrameEnd, type Move } from "./frame.ts";
 import { fanOut, queuesOf } from "./fan-out.ts";
 import { type FrameNode, type Given, nodeAt } from "./plan-place.ts";
@@ -182,7 +182,7 @@ export class WorkflowWorker {
     await fanOut({ dispatcher, run, path, record, children, home: plan.home, signal: context.signal });
     const root = await store.read(run);
     if (root === undefined || isEnded(root.state.status))
-      await cancelChildren(run, path, children, this.#services.dispatcher);
+      await cancelFrame(run, path, record, children, this.#services.dispatcher);
   }
 
   async #finish(
@@ -257,7 +257,7 @@ export class WorkflowWorker {
     for await (const [path, record] of records.frames(run)) {
       const fan = record.fan === undefined ? [] : await records.kept(record.fan);
       const children = childrenOf(nodeAt(plan.plan, path), record.position, fan);
-      await cancelChildren(run, path, children, dispatcher);
+      await cancelFrame(run, path, record, children, dispatcher);
     }
     await records.sweep(run);
   }

@@ -1,6 +1,7 @@
 import { describe, expectTypeOf, test } from "vitest";
 import {
   branch,
+  type BranchStep,
   chain,
   chord,
   each,
@@ -31,21 +32,20 @@ describe("workflows", () => {
     expectTypeOf(group(each(length))).toEqualTypeOf<TaskGroup<readonly string[], number[]>>();
     const sum = step("sum", (list: readonly number[]) => list.length);
     expectTypeOf(chord(each(length), sum)).toEqualTypeOf<TaskChord<readonly string[], number>>();
-    expectTypeOf(branch((n: number) => n > 1, double, shout).execute)
-      .parameter(0)
-      .toEqualTypeOf<number | undefined>();
+    expectTypeOf(branch((n: number) => n > 1, double, shout)).toEqualTypeOf<
+      BranchStep<number, number | string>
+    >();
   });
 
   test("are refused when what a step gives is not what the next takes", () => {
+    expectTypeOf(length).not.toEqualTypeOf(double);
     // @ts-expect-error -- a number is given where a text is taken
     chain(double, length);
     // @ts-expect-error -- the same, appended
     chain(double).then(length);
+    const sum = step("sum", (list: readonly number[]) => list.length);
     // @ts-expect-error -- a list of texts is given where numbers are taken
-    chord(
-      [shout],
-      step("sum", (list: readonly number[]) => list.length),
-    );
+    chord([shout], sum);
   });
 
   test("give what they gave when they are started", () => {

@@ -7,7 +7,7 @@ import { partOf } from "./workflow-subject.ts";
 
 const once = { maxRetries: 0 } as const;
 const tasks = {
-  add: task({ name: "add", input: type<number>(), ...once }, (n) => Number(n) + 1),
+  add: task({ name: "add", input: type<number>(), ...once }, (n) => JSON.stringify(n ?? null).length),
   // Fails unless it is given a list.
   sum: task({ name: "sum", input: type<readonly number[]>(), ...once }, (list) =>
     list.reduce((a, b) => a + (b ?? 1_000), 0),
@@ -25,7 +25,7 @@ const tasks = {
 const stepOf = ({ task: name, onError, ...own }: StepShape) =>
   step.task(tasks[name] as typeof tasks.add, {
     ...own,
-    ...(onError === undefined ? {} : { onError: tasks.mend as never }),
+    ...(onError === undefined ? {} : { onError: tasks.mend }),
   });
 
 const named = (shapes: readonly WorkflowShape[]): WorkflowShape[] =>

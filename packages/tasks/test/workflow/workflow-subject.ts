@@ -19,7 +19,6 @@ import {
   TaskChord,
   TaskDispatcher,
   TaskGroup,
-  type TaskRef,
   TaskWorker,
   TaskWorkflows,
   type,
@@ -107,9 +106,9 @@ export function workflowProcess(backend: () => TaskBackend): WorkflowHarness["pr
       : undefined;
     await worker?.start();
     const stepOf = ({ task: name, onError, ...own }: StepShape): Part =>
-      step.task(tasks[name] as TaskRef<unknown, unknown>, {
+      step.task(tasks[name] as typeof tasks.add, {
         ...own,
-        ...(onError === undefined ? {} : { onError: tasks[onError] as never }),
+        ...(onError === undefined ? {} : { onError: tasks[onError] }),
       });
     return {
       async start(shape, input, workflowId) {
