@@ -110,6 +110,11 @@ export class CircuitBreaker implements PermitUser {
     return leftMs > 0 ? leftMs : Math.min(1_000, this.#parts.rule.resetMs);
   }
 
+  /** The same, where the compiler would take it for what it was before a wait. */
+  #statusNow(): BreakerStatus {
+    return this.status;
+  }
+
   /** Begins to hear of changes. */
   start(): void {
     if (this.#listening !== undefined) return;
@@ -171,7 +176,7 @@ export class CircuitBreaker implements PermitUser {
     const granted = await this.probes.want(1, () => this.#probing++);
     if (granted === 0) return undefined;
     // Another probe may have ended while this one waited for its turn.
-    if (this.status === "open") {
+    if (this.#statusNow() === "open") {
       this.#probing--;
       this.probes.freed();
       return undefined;

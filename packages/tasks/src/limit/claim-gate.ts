@@ -38,12 +38,14 @@ export class ClaimGate implements PermitUser {
   #stopped = false;
   #timer: Timer | undefined;
   readonly #probes: PermitUser;
+  readonly #watch: Disposable | undefined;
 
   constructor(parts: ClaimGateParts) {
     this.#parts = parts;
     for (const hand of parts.tolls?.permits ?? []) hand.add(this);
     this.#probes = { used: () => (parts.breaker?.status === "half-open" ? this.#spoken : 0) };
     parts.breaker?.probes.add(this.#probes);
+    this.#watch = parts.breaker?.onChange(() => this.#changed());
   }
 
   used(): number {
@@ -100,10 +102,19 @@ export class ClaimGate implements PermitUser {
 
   stop(): void {
     this.#stopped = true;
+    this.#watch?.[Symbol.dispose]();
     this.#timer?.cancel();
     this.#timer = undefined;
     for (const hand of this.#parts.tolls?.permits ?? []) hand.remove(this);
     this.#parts.breaker?.probes.remove(this.#probes);
+  }
+
+  /** The breaker stands elsewhere: there is no need to wait any longer. */
+  #changed(): void {
+    if (this.#stopped) return;
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#parts.onReady();
   }
 
   #ask(wanted: number): void {

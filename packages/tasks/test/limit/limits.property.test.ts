@@ -112,7 +112,7 @@ describe("limits", () => {
           const spans: { readonly key: string; readonly from: number; to: number; readonly n: number }[] = [];
           shop.define(
             "work",
-            async (input, { job }) => {
+            async (input, { attempt }) => {
               const { key, lastsMs, fails, n } = input as {
                 key: string;
                 lastsMs: number;
@@ -123,7 +123,7 @@ describe("limits", () => {
               spans.push(span);
               await new Promise<void>((resolve) => shop.clock.setTimer(resolve, lastsMs));
               span.to = shop.clock.monotonic();
-              if (fails && job.attempt === 1) throw new Error("once");
+              if (fails && attempt === 1) throw new Error("once");
             },
             { retry: { strategy: "fixed", baseDelay: 30, jitter: 0 } },
           );
