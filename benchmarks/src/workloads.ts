@@ -391,11 +391,14 @@ export const WORKLOADS: readonly Workload[] = [
     sizes: { memory: [50_000, 50_000], server: [30_000, 5_000] },
     needs: [],
     run: enqueueOnly(async (open, { n, gauge }) => {
-      const { usedBytes } = gauge;
-      if (usedBytes === undefined) throw new Error("the store does not tell what it keeps");
-      const before = await usedBytes();
+      const used = async (): Promise<number> => {
+        const bytes = await gauge.usedBytes?.();
+        if (bytes === undefined) throw new Error("the store does not tell what it keeps");
+        return bytes;
+      };
+      const before = await used();
       await fill(open, n);
-      return { bytesPerJob: ((await usedBytes()) - before) / n };
+      return { bytesPerJob: ((await used()) - before) / n };
     }),
   },
   {

@@ -57,8 +57,14 @@ describe("figures", () => {
   test("count the enqueues that were under way at a fault, and no others", () => {
     const books = booksOf({
       "producer-1.log": [
-        ...["asked before 1", "accepted before 9", "asked within 5", "accepted within 30"],
-        ...["asked beside 11", "accepted beside 12", "asked after 25", "accepted after 26"],
+        "asked before 1",
+        "accepted before 9",
+        "asked within 5",
+        "accepted within 30",
+        "asked beside 11",
+        "accepted beside 12",
+        "asked after 25",
+        "accepted after 26",
       ],
     });
     const faults = [strike({ at: 10, reachableAt: 20 })];

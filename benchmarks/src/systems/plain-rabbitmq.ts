@@ -36,7 +36,7 @@ export const plainRabbitmq = (type: "quorum" | "classic"): Subject => ({
       enqueue: (n) =>
         new Promise<void>((resolve, reject) => {
           channel.sendToQueue(queue, bodyOf(n), { persistent: true }, (error: unknown) =>
-            error === null ? resolve() : reject(error as Error),
+            error === null ? resolve() : reject(error),
           );
         }),
       enqueueMany: (first, count) =>
@@ -105,7 +105,7 @@ async function caller(channel: ConfirmChannel, queue: string): Promise<(n: numbe
         bodyOf(n),
         { persistent: true, replyTo: REPLIES, correlationId },
         (error: unknown) => {
-          if (error !== null) reject(error as Error);
+          if (error !== null) reject(error);
         },
       );
     });

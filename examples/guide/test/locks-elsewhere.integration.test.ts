@@ -60,7 +60,7 @@ function harness(): LockHarness {
       };
     },
     locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }) as never,
+    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
     submissions({ queue, state }, clock) {
       const binding: QueueBinding = {
         name: queue.name,
@@ -87,7 +87,7 @@ function harness(): LockHarness {
 
 describe("locks and idempotency of queues on RabbitMQ, with state in Redis", { timeout: 60_000 }, () => {
   for (const c of lockCases)
-    test(title(c), async ({ skip }) => {
+    test(`${title(c)}`, async ({ skip }) => {
       const report = await judgeLockCase(c, harness);
       if (report.outcome === "skipped") skip(report.reason);
       expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");

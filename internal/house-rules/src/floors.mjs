@@ -98,6 +98,8 @@ export const taskRooms = {
       "testing.ts",
       "testing/**",
       "dispatch/backend-registry.ts",
+      "breaker/circuit-breakers.ts",
+      "limit/rate-limiters.ts",
       "schedule/in-memory-scheduler-store.ts",
       "workflow/in-memory-workflow-state-store.ts",
     ],

@@ -286,6 +286,7 @@ export type {
   BackendSelection,
   DeadLetterOptions,
   ErrorRecordOptions,
+  GlobalRateOptions,
   NamedBackendOptions,
   PayloadOptions,
   ResultRetention,

@@ -1,4 +1,4 @@
-import { setTimeout as wait } from "node:timers/promises";
+import { systemClock } from "@lexigram/contracts";
 import { aJob, uniqueName } from "../build/job.ts";
 import { overriding } from "../liars/overriding.ts";
 import { LawBrokenError } from "./case.ts";
@@ -36,7 +36,7 @@ export class LimitEnv {
   }
 
   get nowMs(): number {
-    return performance.now();
+    return systemClock.monotonic();
   }
 
   name(prefix: string): string {
@@ -71,7 +71,7 @@ export class LimitEnv {
 
   /** Lets the time of the stores pass. */
   async pass(ms: number): Promise<void> {
-    await wait(ms);
+    await new Promise<void>((resolve) => systemClock.setTimer(resolve, ms));
   }
 
   /** Waits until something is so. @throws LawBrokenError when it is not in a long time. */
@@ -86,7 +86,7 @@ export class LimitEnv {
           seed: this.seed,
           cause: `it is not so after ${LONGEST_WAIT_MS} ms`,
         });
-      await wait(LOOK_MS);
+      await this.pass(LOOK_MS);
     }
   }
 }

@@ -46,7 +46,7 @@ describe("locks over postgres", () => {
       };
     },
     locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }) as never,
+    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
     submissions({ queue, state }, clock) {
       const binding: QueueBinding = {
         name: queue.name,
@@ -68,7 +68,7 @@ describe("locks over postgres", () => {
   };
 
   for (const c of lockCases)
-    test(title(c), async ({ expect }) => {
+    test(`${title(c)}`, async ({ expect }) => {
       const report = await judgeLockCase(c, harness);
       expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");
     });

@@ -40,7 +40,7 @@ describe.concurrent("locks over redis", () => {
       };
     },
     locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }) as never,
+    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
     submissions({ queue, state }, clock) {
       const binding: QueueBinding = {
         name: queue.name,
@@ -62,7 +62,7 @@ describe.concurrent("locks over redis", () => {
   };
 
   for (const c of lockCases)
-    test(title(c), async ({ expect }) => {
+    test(`${title(c)}`, async ({ expect }) => {
       const report = await judgeLockCase(c, harness);
       expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");
     });

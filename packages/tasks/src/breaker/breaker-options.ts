@@ -26,7 +26,7 @@ export interface BreakerRule {
   readonly isFailure: ((error: unknown) => boolean) | undefined;
 }
 
-export const BREAKER_KEYS = ["failures", "resetTimeout", "halfOpenProbes", "isFailure"] as const;
+const BREAKER_KEYS = ["failures", "resetTimeout", "halfOpenProbes", "isFailure"] as const;
 
 /** @throws TaskConfigError naming the option of `owner` that is unknown or out of range. */
 export function breakerRule(owner: string, path: string, options: CircuitBreakerOptions): BreakerRule {

@@ -4,7 +4,7 @@ import { bucketFrom } from "./queue-policy-options.ts";
 import type { TaskConfigOptions } from "./task-config-options.ts";
 
 /** The name of the limit that `rateLimit` sets over all queues. */
-export const GLOBAL_LIMIT = "tasks";
+const GLOBAL_LIMIT = "tasks";
 const DEFAULT_RATE = 100;
 
 /**

@@ -24,6 +24,7 @@ import {
 import { JobIds } from "../job/job-id.ts";
 import { LockHold } from "../lock/lock-hold.ts";
 import { ttlOption } from "../lock/state-lock.ts";
+import { dateOf } from "../schedule/instant.ts";
 import { digestOf } from "./canonical-json.ts";
 import {
   type FoundIdempotency,
@@ -353,7 +354,7 @@ function recordOf(key: string, stored: StoredIdempotency): IdempotencyRecord {
   return {
     key,
     status,
-    createdAt: new Date(createdAt),
+    createdAt: dateOf(createdAt),
     ...(result === undefined ? {} : { result }),
     ...(error === undefined ? {} : { error }),
     ...(job === undefined ? {} : { job: { queue: job.queue, id: job.id } }),

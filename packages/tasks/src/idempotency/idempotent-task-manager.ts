@@ -23,6 +23,7 @@ import type { TaskHandle } from "../dispatch/task-handle.ts";
 import { CodecRegistry } from "../job/codec-registry.ts";
 import { JobIds } from "../job/job-id.ts";
 import { sharedStateOf } from "../lock/shared-state.ts";
+import { dateOf } from "../schedule/instant.ts";
 import { digestOf } from "./canonical-json.ts";
 import { checkIdempotencyKey } from "./idempotency-manager.ts";
 import { IdempotencyStore, type StoredIdempotency } from "./idempotency-store.ts";
@@ -277,7 +278,7 @@ export class IdempotentTaskManager {
       taskId: id,
       idempotencyKey: key,
       status: completed ? "completed" : status,
-      createdAt: new Date(stored.createdAt),
+      createdAt: dateOf(stored.createdAt),
       ...(completed ? { result: resultOfRecord(stored, this.#codecs) } : {}),
       handle: new RecordedHandle(this.#dispatcher.handle(name, id), outcome, key, store, this.#codecs),
     };

@@ -62,7 +62,8 @@ export class SubmittedAttempts {
     await using _held = lock;
     // It may have been completed between the look and the lock.
     const since = await this.#completedBefore(store, key);
-    return since === undefined ? this.#completed(store, key, attempt.jobId, await work()) : since.value;
+    if (since !== undefined) return since.value;
+    return await this.#completed(store, key, attempt.jobId, await work());
   }
 
   async close(): Promise<void> {

@@ -12,7 +12,7 @@ export class TaskRules {
   constructor(runtime: TaskRuntime) {
     this.#runtime = runtime;
     runtime.keep(
-      runtime.handlers.onRegister((task) => void this.#late(task)),
+      runtime.handlers.onRegister((task) => this.#late(task)),
       runtime.queues.onAdded((binding) => this.#soon(binding)),
     );
   }

@@ -17,7 +17,7 @@ export interface RateOptions {
   readonly burst?: number;
 }
 
-export const RATE_KEYS = ["rate", "per", "burst"] as const;
+const RATE_KEYS = ["rate", "per", "burst"] as const;
 
 /** A rate as the store takes it, without a check. */
 export function bucketOf(options: RateOptions, perMs: number): Bucket {

@@ -34,7 +34,7 @@ export interface Tolls {
 }
 
 /** The key of a shared limit's bucket. */
-export const sharedBucketKey = (name: string): string => `rate-limits:all:${name}`;
+const sharedBucketKey = (name: string): string => `rate-limits:all:${name}`;
 
 /** The limits over several queues of one process, and what it holds of them. */
 export class SharedLimits {

@@ -29,14 +29,11 @@ function sorted(value: unknown): unknown {
  * @throws TaskConfigError when two tasks say different things of the keys, whose rate is one for the whole queue; when
  *   a task without one would fall under another's.
  */
-export function withTaskLimits(
-  queue: string,
-  policy: QueuePolicy,
-  tasks: readonly RegisteredTask[],
-): QueuePolicy {
-  let { perTask, perKey } = policy;
-  const keyed = tasks.filter(({ policy: { limits } }) => limits?.keyRate !== undefined);
-  const [first] = keyed;
+function withTaskLimits(queue: string, policy: QueuePolicy, tasks: readonly RegisteredTask[]): QueuePolicy {
+  const { perTask } = policy;
+  let { perKey } = policy;
+  const said: Record<string, NonNullable<QueuePolicy["perTask"]>[string]> = {};
+  const first = tasks.find(({ policy: { limits } }) => limits?.keyRate !== undefined);
   const keyRate = first?.policy.limits?.keyRate;
   for (const other of tasks) {
     if (first === undefined || perKey?.rate !== undefined) break;
@@ -53,16 +50,15 @@ export function withTaskLimits(
   for (const { name, policy: own } of tasks) {
     const { concurrency, rate } = own.limits ?? {};
     if (concurrency === undefined && rate === undefined) continue;
-    const said = {
+    said[name] = {
       ...(concurrency === undefined ? {} : { concurrency }),
       ...(rate === undefined ? {} : { rate }),
       ...perTask?.[name],
     };
-    perTask = { ...perTask, [name]: said };
   }
   return {
     ...policy,
-    ...(perTask === undefined ? {} : { perTask }),
+    ...(perTask === undefined && Object.keys(said).length === 0 ? {} : { perTask: { ...perTask, ...said } }),
     ...(perKey === undefined ? {} : { perKey }),
   };
 }

@@ -24,7 +24,7 @@ export interface StateLockParts extends Omit<HoldParts, "onOver" | "store"> {
   readonly onHeld: (lock: StateLock, held: boolean) => void;
 }
 
-export const WAIT_KEYS = ["waitTimeout", "signal"] as const;
+const WAIT_KEYS = ["waitTimeout", "signal"] as const;
 const SHORTEST_TTL_MS = 100;
 
 /** @throws TaskConfigError for a time shorter than 100 ms. */

@@ -98,7 +98,7 @@ export class UniqueTask<T extends TaskRef<unknown, unknown>, C extends UniqueCon
         { path: waitTimeout === undefined ? "signal" : "waitTimeout" },
         { hint: 'say onConflict: "wait", or leave it out' },
       );
-    const key = compileKey(owner, "key", options.key as string | ((input: never) => string));
+    const key = compileKey(owner, "key", options.key);
     if (key === undefined)
       throw new TaskConfigError(
         `key of ${owner} is missing`,

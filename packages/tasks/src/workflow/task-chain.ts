@@ -147,8 +147,8 @@ export function chain(
     ...(AnyPart | ChainOptions)[],
   ]
 ): TaskChain<unknown, unknown>;
+// oxlint-disable-next-line typescript/no-explicit-any -- one of the above
 export function chain(...given: readonly (AnyPart | ChainOptions | undefined)[]): TaskChain<any, any> {
-  // oxlint-disable-line typescript/no-explicit-any -- one of the above
   const last = given.at(-1);
   const hasOptions = typeof last === "object" && last !== null && !(last instanceof WorkflowPart);
   const steps = (hasOptions ? given.slice(0, -1) : given) as readonly AnyPart[];

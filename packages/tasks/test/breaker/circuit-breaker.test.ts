@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type CircuitBreakerOptions, RetryTask, task, TaskProvider, type TaskRef } from "../../src/index.ts";
 import { createTestApp, type TestApp } from "../../src/testing.ts";
 
-let fails: unknown;
+let fails: Error | undefined;
 let ran = 0;
 let running = 0;
 let most = 0;

@@ -35,7 +35,7 @@ import { createTestApp, type TestApp, TestClock, type TestMode } from "../../src
 
 const machine = vi.hoisted(() => ({ load: 0.5 }));
 vi.mock("node:os", async (original) => ({
-  ...(await original<typeof import("node:os")>()),
+  ...(await original<object>()),
   loadavg: () => [machine.load, 0, 0],
   availableParallelism: () => 4,
 }));
@@ -287,7 +287,7 @@ async function busyStarts(worker: TaskConfigOptions["worker"], load: number, lag
     setTimer: (callback, delayMs) => base.setTimer(callback, delayMs),
   };
   try {
-    await using app = await started({ ...(worker === undefined ? {} : { worker }) }, clock);
+    await using app = await started(worker === undefined ? {} : { worker }, clock);
     let ran = 0;
     const tasks = app.get(TaskDispatcher);
     tasks.on("task.started", () => void ran++);
@@ -307,7 +307,7 @@ async function busyStarts(worker: TaskConfigOptions["worker"], load: number, lag
 /** The exit code of an application that has stopped by itself, and after how many milliseconds; -1: not in an hour. */
 async function recycled(worker: TaskConfigOptions["worker"]): Promise<[number | undefined, number]> {
   const clock = new TestClock();
-  await using app = await started({ ...(worker === undefined ? {} : { worker }) }, clock);
+  await using app = await started(worker === undefined ? {} : { worker }, clock);
   for (let ms = 0; ms < 3_600_000; ms += 60_000) {
     await clock.advance(60_000);
     if (app.state !== "running") return [app.exitCode, ms + 60_000];

@@ -35,7 +35,7 @@ function memoryLockHarness(): LockHarness {
       });
     },
     locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }) as never,
+    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
     submissions({ queue, state }, clock) {
       const queues = new QueueSet([bindingOf(backend, queue, { state })]);
       return new IdempotentTaskManager({ dispatcher: new TaskDispatcher({ queues }), queues, clock });
@@ -47,7 +47,7 @@ function memoryLockHarness(): LockHarness {
 
 describe.concurrent("locks over memory", () => {
   for (const c of lockCases)
-    test(title(c), async ({ expect }) => {
+    test(`${title(c)}`, async ({ expect }) => {
       const report = await judgeLockCase(c, memoryLockHarness);
       expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");
     });

@@ -33,7 +33,7 @@ describe("a key", () => {
     const all = await Promise.all([one.acquire("pay:7"), two.acquire("pay:7"), two.acquire("pay:7")]);
     expect(all.map(({ acquired }) => acquired)).toEqual([true, false, false]);
     expect(all[1]).toMatchObject({ record: { key: "pay:7", status: "in_progress" } });
-    const claim = all[0]!.acquired ? all[0]!.claim : undefined;
+    const claim = all[0].acquired ? all[0].claim : undefined;
     expect(await one.complete(claim!, { charged: 5 })).toBe(true);
     expect(await two.acquire("pay:7")).toMatchObject({
       acquired: false,

@@ -62,7 +62,7 @@ describe("distributedLock", () => {
     const numbers = await Promise.all(handles.map((handle) => handle.result()));
     expect(most).toBe(1);
     expect(new Set(numbers).size).toBe(5);
-    expect(Math.min(...(numbers as number[]))).toBeGreaterThan(0);
+    expect(Math.min(...numbers)).toBeGreaterThan(0);
   });
 
   test("makes a function wait for the locks of the one running application", async () => {
@@ -100,7 +100,7 @@ describe("an application whose primary queue has no state of its own", () => {
       modules: [TasksModule.configure({ backends: [{ name: "q", backend: stateless() }] })],
       configFile: false,
       env: {},
-      config: { logging: { level: "silent" } } as never,
+      config: { logging: { level: "silent" } },
     });
     const refusal = await app
       .get(LockManager)

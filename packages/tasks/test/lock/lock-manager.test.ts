@@ -1,4 +1,5 @@
 import {
+  type Clock,
   LockLostError,
   LockTimeoutError,
   type StateStoreProtocol,
@@ -184,8 +185,12 @@ describe("a lock", () => {
     const locks = new Locks();
     // The holder's time stands still for all it knows; its timers fire late.
     const late = new ManualClock();
-    const clock = { ...late, now: () => locks.clock.now(), monotonic: () => locks.clock.monotonic() };
-    const frozen = locks.manager({}, { clock: { ...clock, setTimer: late.setTimer.bind(late) } });
+    const clock: Clock = {
+      now: () => locks.clock.now(),
+      monotonic: () => locks.clock.monotonic(),
+      setTimer: late.setTimer.bind(late),
+    };
+    const frozen = locks.manager({}, { clock });
     const held = await frozen.acquire("report", { ttl: "10s" });
     await locks.clock.advance(10_000);
     const next = await locks.manager().tryAcquire("report");
