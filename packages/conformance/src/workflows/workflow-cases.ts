@@ -39,24 +39,35 @@ function ended({ status, finalResult }: WorkflowEnd): readonly [string, unknown]
 const gone = (): Error =>
   new QueueUnavailableError({ queue: "conformance", retryable: false, accepted: "unknown", ids: [] });
 
-/** Fails the n-th call once, before or after it was done. */
-function failingOnce(n: number, when: "before" | "after"): WorkflowFaults {
-  let calls = 0;
-  const around = async <T>(call: () => Promise<T>): Promise<T> => {
-    const isIt = calls++ === n;
-    if (isIt && when === "before") throw gone();
+/** Fails one call, before or after it was done: the n-th since it was armed. */
+class OneFailure {
+  readonly #when: "before" | "after";
+  #left = Infinity;
+
+  constructor(when: "before" | "after") {
+    this.#when = when;
+  }
+
+  arm(n: number): void {
+    this.#left = n;
+  }
+
+  readonly faults: WorkflowFaults = {
+    queue: (queue) => ({
+      enqueueMany: (jobs, options) => this.#around(() => queue.enqueueMany(jobs, options)),
+    }),
+    state: (state) => ({
+      put: (key, value, options) => this.#around(() => state.put(key, value, options)),
+    }),
+  };
+
+  async #around<T>(call: () => Promise<T>): Promise<T> {
+    const isIt = this.#left-- === 0;
+    if (isIt && this.#when === "before") throw gone();
     const answer = await call();
     if (isIt) throw gone();
     return answer;
-  };
-  return {
-    queue: (queue) => ({
-      enqueueMany: (jobs, options) => around(() => queue.enqueueMany(jobs, options)),
-    }),
-    state: (state) => ({
-      put: (key, value, options) => around(() => state.put(key, value, options)),
-    }),
-  };
+  }
 }
 
 /** How many writes of a run are looked at, one by one. */
@@ -64,14 +75,15 @@ const STEPS = 24;
 
 async function survives(env: WorkflowEnv, when: "before" | "after"): Promise<void> {
   const starter = await env.starter();
+  const failure = new OneFailure(when);
+  await env.worker(failure.faults);
   for (let n = 0; n < STEPS; n++) {
     env.ran.length = 0;
-    const worker = await env.worker(failingOnce(n, when));
     const id = env.name();
+    failure.arm(n);
     await starter.start(EVERYTHING, 1, id);
     same(ended(await starter.end(id)), ["completed", 18], `the end when call ${n} fails ${when} it is done`);
     same(inOrder(env.ran), EVERYTHING_RAN, `what ran when call ${n} fails ${when} it is done`);
-    await worker.stop();
   }
 }
 

@@ -20,7 +20,6 @@ describe("workflows over postgres", { timeout: 120_000 }, () => {
     server = await sharedPostgres();
   });
   afterAll(async () => {
-    for (const backend of opened) await backend.close();
     await server.end();
   });
 
@@ -44,12 +43,15 @@ describe("workflows over postgres", { timeout: 120_000 }, () => {
       };
     },
     process: workflowProcess(() => opened[0] as TaskBackend),
-    dispose: async () => {},
+    // Each has links of its own, of which a server has not many.
+    dispose: async () => {
+      for (const backend of opened.splice(0)) await backend.close();
+    },
   };
 
   for (const c of workflowCases)
     test(`${title(c)}`, async ({ expect }) => {
-      const report = await judgeWorkflowCase(c, harness);
+      const report = await judgeWorkflowCase(c, async () => harness);
       expect(report.outcome === "failed" ? report.error.message : report.outcome).toBe("passed");
     });
 });
