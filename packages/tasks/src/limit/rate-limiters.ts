@@ -124,17 +124,17 @@ export class QueueRateLimiter {
   constructor(options: QueueRateLimiterOptions = {}) {
     const owner = "QueueRateLimiter";
     refuseUnknownOptions(owner, options, ["state", "clock", "global"]);
-    const { global } = options;
-    if (global !== undefined && !(global instanceof GlobalRateLimiter))
+    const { global: shared } = options;
+    if (shared !== undefined && !(shared instanceof GlobalRateLimiter))
       throw new TaskConfigError(
         `global of ${owner} must be a GlobalRateLimiter`,
         { path: "global" },
         { hint: "pass new GlobalRateLimiter({ rate, state })" },
       );
-    this.#global = global;
+    this.#global = shared;
     this.#services =
-      global !== undefined && options.state === undefined ? global.services : servicesOf(owner, options);
-    if (global !== undefined && global.services.state !== this.#services.state)
+      shared !== undefined && options.state === undefined ? shared.services : servicesOf(owner, options);
+    if (shared !== undefined && shared.services.state !== this.#services.state)
       throw new TaskConfigError(
         `global of ${owner} counts in another state store, so what one refuses could not be given back to the other`,
         { path: "global" },
