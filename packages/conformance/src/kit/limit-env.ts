@@ -48,6 +48,18 @@ export class LimitEnv {
     return this.#connect();
   }
 
+  /** A connection as of another process, which notes when its state store gave tokens. */
+  async timed(seen: Instant[]): Promise<LimitStores> {
+    const { queues, state } = await this.#connect();
+    const takeTokens: LimitStores["state"]["takeTokens"] = async (buckets, n) => {
+      const fromMs = this.nowMs;
+      const outcome = await state.takeTokens(buckets, n);
+      for (let i = 0; i < outcome.granted; i++) seen.push({ fromMs, toMs: this.nowMs });
+      return outcome;
+    };
+    return { queues, state: overriding(state, { takeTokens }) };
+  }
+
   /** Workers as of another process, at work. @param state laid over the calls of their state store. */
   async crew(settings: CrewSettings, state?: Partial<LimitStores["state"]>): Promise<CrewSubject> {
     const stores = await this.#connect();

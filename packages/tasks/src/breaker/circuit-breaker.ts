@@ -96,9 +96,9 @@ export class CircuitBreaker implements PermitUser {
     return this.#parts.clock.monotonic() < this.#openUntil ? "open" : "half-open";
   }
 
-  /** Attempts that may begin now; more than none without asking the store. */
+  /** Attempts that may begin without asking the store; none where what is known of it is too old. */
   get allowance(): number {
-    if (this.#parts.clock.monotonic() - this.#seenAt > FRESH_MS) void this.#lookQuietly();
+    if (this.#parts.clock.monotonic() - this.#seenAt > FRESH_MS) return 0;
     const { status } = this;
     if (status === "closed") return Infinity;
     return status === "open" ? 0 : Math.max(0, this.probes.free);

@@ -143,7 +143,7 @@ describe("the configuration of tasks", () => {
       /there are maxBytes, maxDepth/,
     ],
     ["a key of scheduling", { scheduler: { interval: 1 } }, "tasks.scheduler.interval", /is no option/],
-    ["a key of rate limits", { rateLimit: {} }, "tasks.rateLimit", /is no option/],
+    ["a key that the rate has not", { rateLimit: { brust: 1 } }, "tasks.rateLimit.brust", /"burst"/],
     ["a bad duration", { worker: { lease: "5 minutes" } }, "tasks.worker.lease", /"30s"/],
     ["a negative number", { worker: { workerCount: -1 } }, "tasks.worker.workerCount", /0 or more/],
     ["half a worker", { worker: { workerCount: "1.5" } }, "tasks.worker.workerCount", /whole number/],

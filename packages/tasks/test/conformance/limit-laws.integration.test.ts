@@ -118,7 +118,7 @@ describe.concurrent("limits over memory", () => {
     });
 });
 
-describe.concurrent("a state store under limits", () => {
+describe("a state store under limits", () => {
   for (const liar of limitLiars)
     test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async ({ expect }) => {
       const reports = await Promise.all(
