@@ -73,6 +73,8 @@ export class LockEnv {
 
   async #stores(faults: LockFaults): Promise<SchedulerStores> {
     const { queue, state } = await this.#connect();
+    // What a first call has to set up must not take from the time of a hold.
+    await state.get(this.name("first"));
     return {
       queue: faults.queue === undefined ? queue : overriding(queue, faults.queue(queue)),
       state: faults.state === undefined ? state : overriding(state, faults.state(state)),

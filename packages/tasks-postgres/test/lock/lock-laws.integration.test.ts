@@ -13,9 +13,9 @@ import { postgresBackend } from "../../src/index.ts";
 import { type PostgresServer, sharedPostgres } from "../postgres-server.ts";
 import { ownSchema } from "../state/postgres-state-harness.ts";
 
-vi.setConfig({ testTimeout: 30_000 });
+vi.setConfig({ maxConcurrency: 4, testTimeout: 60_000 });
 
-describe("locks over postgres", () => {
+describe.concurrent("locks over postgres", () => {
   let server: PostgresServer;
   const opened: TaskBackend[] = [];
   beforeAll(async () => {
@@ -28,6 +28,7 @@ describe("locks over postgres", () => {
 
   const harness: LockHarness = {
     name: "postgres",
+    unitMs: 600,
     async open() {
       const schema = ownSchema("locks");
       const name = uniqueName("queue");
