@@ -81,6 +81,16 @@ export class ChannelKeeper<C extends Channel> {
     }
   }
 
+  /** Leaves the present channel; the next call opens another. */
+  renew(): void {
+    const channel = this.#channel;
+    if (channel === undefined) return;
+    this.#end(channel, new Error("the channel was left for another"));
+    channel.close().catch(() => {
+      // It ended by itself.
+    });
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     const channel = this.#channel;

@@ -20,6 +20,8 @@ export type Fate = "stored" | "refused" | "unroutable" | "unknown";
 
 /** Messages under way at once, at most; so many lie in this process's memory. */
 const WINDOW = 2_000;
+/** A channel on which the server refuses messages is left for another, at most this often. Milliseconds. */
+const RENEWED_EVERY_MS = 1_000;
 
 export interface PublisherParts {
   readonly link: Link;
@@ -41,6 +43,8 @@ export class Publisher {
   readonly #keeper: ChannelKeeper<ConfirmChannel>;
   readonly #sent = new Set<Sent>();
   readonly #stopListening: () => void;
+  #wasRefused = false;
+  #renewedAt = -Infinity;
 
   constructor(parts: PublisherParts) {
     const { link, clock, callTimeoutMs, subject } = parts;
@@ -100,6 +104,18 @@ export class Publisher {
     return this.#keeper.close();
   }
 
+  /**
+   * A channel keeps to the leader of a queue that it met first: when that one's node dies before it is known who leads
+   * instead, the server refuses whatever comes on this channel for ever, which nothing tells from a queue that is full.
+   */
+  #renew(): void {
+    const now = this.#parts.clock.monotonic();
+    if (now - this.#renewedAt < RENEWED_EVERY_MS) return;
+    this.#wasRefused = false;
+    this.#renewedAt = now;
+    this.#keeper.renew();
+  }
+
   #refuseWhileBlocked(): void {
     const { link, subject } = this.#parts;
     const { blockedBy } = link;
@@ -127,6 +143,8 @@ export class Publisher {
           over: (fate) => {
             if (!this.#sent.delete(sent)) return;
             tell(i, fate);
+            if (fate === "refused") this.#wasRefused = true;
+            if (this.#wasRefused && this.#sent.size === 0) this.#renew();
             if (--left > 0) return;
             timer.cancel();
             resolve();

@@ -190,7 +190,8 @@ export class Topology {
         ...(this.type === "quorum" ? { "x-delivery-limit": this.#parts.deliveryLimit } : {}),
         ...(maxSize === undefined ? {} : { "x-max-length": maxSize, "x-overflow": "reject-publish" }),
       });
-    await this.#assert(channel, names.workers, { "x-queue-type": "classic" });
+    // A classic queue lies on one node: while that is away nothing could be declared, and so nothing be done.
+    await this.#assert(channel, names.workers, this.#queueType());
     this.#declared = generation;
   }
 
