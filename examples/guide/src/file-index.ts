@@ -29,9 +29,8 @@ class FileIndex {
 }
 
 const [, , folder = ".", flag = "--memory", url = ""] = process.argv; // <folder> --redis <url>
-const addresses = { "--redis": "redisUrl", "--postgres": "postgresDsn", "--rabbitmq": "amqpUrl" };
-const address = Object.entries(addresses).flatMap(([name, option]) => (name === flag ? [[option, url]] : []));
-const files = { name: "files", type: flag.slice(2), ...Object.fromEntries(address) };
+const option = { redis: "redisUrl", postgres: "postgresDsn", rabbitmq: "amqpUrl" }[flag.slice(2)];
+const files = { name: "files", type: flag.slice(2), ...(option && { [option]: url }) };
 const queues = TasksModule.configure({ workerCount: 2, backends: [files] });
 @module({ imports: [queues, TasksModule.scope(hashFile)], providers: [FileIndex] })
 class App {}
