@@ -61,7 +61,7 @@ const program = `
       TasksModule.configure({
         enableScheduler: false,
         backends: [{ name: "work", backend }],
-        config: { worker: { lease: "1s", maxConcurrentTasks: 100 } },
+        config: { worker: { lease: "3s", maxConcurrentTasks: 100 } },
       }),
       TasksModule.scope(add, sum),
     ],
@@ -98,7 +98,7 @@ async function application(finished: Finished, namespace: string, workerCount: n
         workerCount,
         enableScheduler: false,
         backends: [entry],
-        config: { worker: { lease: "1s", maxConcurrentTasks: 100 } },
+        config: { worker: { lease: "3s", maxConcurrentTasks: 100 } },
         middleware: [
           async (context, next) => {
             if (context.phase !== "enqueue" && context.taskName !== "lexigram.workflow")
@@ -136,11 +136,11 @@ async function survived(
     child.kill("SIGKILL");
   });
   const killed = once(child, "exit").then(([, signal]) => signal as string);
-  const over = run.result({ timeout: "30s" }).then(() => "over");
+  const over = run.result({ timeout: "90s" }).then(() => "over");
   const first = await Promise.race([killed, over]);
   const heir: string[] = [];
   if (first === "SIGKILL") await application(finished, namespace, 1, heir);
-  return { first, heir, result: await run.result({ timeout: "30s" }) };
+  return { first, heir, result: await run.result({ timeout: "90s" }) };
 }
 
 /** Before the first call, and after each; what is before the others is after the ones before them. */
@@ -149,9 +149,12 @@ const MOMENTS = [
   ...Array.from({ length: 15 }, (_, n) => ({ n, when: "after" }) as const),
 ] as const;
 
+/** Before the first child, among the children, after the last one. */
+const LARGE_AT: ReadonlySet<number> = new Set([2, 7, 12]);
+
 vi.setConfig({ maxConcurrency: 3 });
 
-describe.concurrent("a process that is killed while it carries on", { timeout: 120_000 }, () => {
+describe.concurrent("a process that is killed while it carries on", { timeout: 200_000 }, () => {
   // What a process does for it: three writes and two enqueues to begin, four calls for each step, three to end.
   test.for(MOMENTS)(
     "a chain, $when its call $n, changes nothing about the end",
@@ -166,10 +169,13 @@ describe.concurrent("a process that is killed while it carries on", { timeout: 1
     },
   );
 
-  test.for(MOMENTS)(
-    "a chord of 1,000, $when its call $n, changes nothing about the end",
-    async (dies, { expect, onTestFinished }) => {
-      const items = Array.from({ length: 1_000 }, (_, i) => i);
+  // A thousand children take the server seconds, so it has so many at one moment of each kind.
+  const chords = MOMENTS.map((dies) => ({ ...dies, count: LARGE_AT.has(dies.n) ? 1_000 : 100 }));
+  // A hundred take fewer calls.
+  test.for(chords.filter(({ count, n }) => count === 1_000 || n < 10))(
+    "a chord of $count, $when its call $n, changes nothing about the end",
+    async ({ count, ...dies }, { expect, onTestFinished }) => {
+      const items = Array.from({ length: count }, (_, i) => i);
       const { first, heir, result } = await survived(
         onTestFinished,
         chord(each(step.task(add)), step.task(sum)),
@@ -177,8 +183,8 @@ describe.concurrent("a process that is killed while it carries on", { timeout: 1
         dies,
       );
       expect(first).toBe("SIGKILL");
-      expect(result).toMatchObject({ status: "completed", finalResult: 500_500 });
-      expect(result.steps).toHaveLength(1_001);
+      expect(result).toMatchObject({ status: "completed", finalResult: (count * (count + 1)) / 2 });
+      expect(result.steps).toHaveLength(count + 1);
       expect(result.steps.every(({ success }) => success)).toBe(true);
       expect(heir.length).toBe(new Set(heir).size);
     },
