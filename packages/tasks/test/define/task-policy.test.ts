@@ -36,7 +36,11 @@ describe("the policy of a task", () => {
       ackMode: "after",
       labels: {},
       unique: undefined,
+      constantKey: false,
       key: undefined,
+      limits: undefined,
+      calmMs: undefined,
+      breaker: undefined,
     });
     const retry = { baseDelay: "2s", jitter: false, retryOn: [Error], inPlaceUpTo: "50ms" } as const;
     expect(
