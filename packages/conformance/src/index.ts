@@ -93,10 +93,11 @@ export { parseManifests } from "./laws/manifest-table.ts";
 export { type QueueLiar, type StateLiar, lyingQueueHarness, lyingStateHarness } from "./liars/overriding.ts";
 export { queueLiars } from "./liars/queue-liars.ts";
 export { stateLiars } from "./liars/state-liars.ts";
-export { type LimitLiar, limitLiars, lyingLimitHarness } from "./liars/limit-liars.ts";
-export { type LockLiar, lockLiars, lyingLockHarness } from "./liars/lock-liars.ts";
-export { lyingScheduleHarness, type ScheduleLiar, scheduleLiars } from "./liars/schedule-liars.ts";
-export { lyingWorkflowHarness, type WorkflowLiar, workflowLiars } from "./liars/workflow-liars.ts";
+export { limitLiars } from "./liars/limit-liars.ts";
+export { lockLiars } from "./liars/lock-liars.ts";
+export { scheduleLiars } from "./liars/schedule-liars.ts";
+export { workflowLiars } from "./liars/workflow-liars.ts";
+export { lyingStoresHarness, type StoreLiar } from "./liars/store-liars.ts";
 
 // Many callers at once, and what they were told held against what is stored
 export type { StormQueue } from "./storm/storm-caller.ts";

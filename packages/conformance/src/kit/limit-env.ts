@@ -4,7 +4,7 @@ import { overriding } from "../liars/overriding.ts";
 import { LawBrokenError } from "./case.ts";
 import type { CrewSettings, CrewSubject, LimitHarness, LimitStores } from "./limit-harness.ts";
 
-const LONGEST_WAIT_MS = 20_000;
+const PATIENCE_MS = 20_000;
 const LOOK_MS = 5;
 
 /** When something happened: not before, and not after. Milliseconds of one clock. */
@@ -88,7 +88,8 @@ export class LimitEnv {
 
   /** Waits until something is so. @throws LawBrokenError when it is not in a long time. */
   async until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
-    const end = this.nowMs + LONGEST_WAIT_MS;
+    const { patienceMs = PATIENCE_MS } = this.harness;
+    const end = this.nowMs + patienceMs;
     while (!(await isSo())) {
       if (this.nowMs > end)
         throw new LawBrokenError({
@@ -96,7 +97,7 @@ export class LimitEnv {
           name: what,
           harness: this.harness.name,
           seed: this.seed,
-          cause: `it is not so after ${LONGEST_WAIT_MS} ms`,
+          cause: `it is not so after ${patienceMs} ms`,
         });
       await this.pass(LOOK_MS);
     }

@@ -60,9 +60,9 @@ export class WorkflowEnv {
     return this.#process(faults, true);
   }
 
-  /** Looks again and again. @throws when it is not so within a quarter of a minute. */
+  /** Looks again and again. @throws when it is not so in a long time. */
   async until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-    const until = systemClock.monotonic() + PATIENCE_MS;
+    const until = systemClock.monotonic() + (this.harness.patienceMs ?? PATIENCE_MS);
     while (!(await isSo())) {
       if (systemClock.monotonic() > until) throw new Error(`waited in vain: ${what}`);
       await new Promise<void>((resolve) => void systemClock.setTimer(resolve, LOOK_MS));

@@ -70,6 +70,8 @@ export interface WorkflowSubject {
 export interface WorkflowHarness {
   /** Names the configuration under test in reports. */
   readonly name: string;
+  /** Milliseconds after which a case stops waiting for what should come. Default: as long as a busy machine takes. */
+  readonly patienceMs?: number;
   /** @returns how to connect to fresh, empty stores; each call is a connection of its own, which the harness ends. */
   open(): Promise<() => Promise<WorkflowStores>>;
   /**

@@ -1,20 +1,7 @@
 import type { PutOptions, StateStoreProtocol } from "@lexigram/contracts";
 import type { LockLaw } from "../kit/case.ts";
-import type { LockHarness } from "../kit/lock-harness.ts";
 import type { SchedulerStores } from "../kit/schedule-harness.ts";
-import { overriding } from "./overriding.ts";
-
-/** Stores that are broken in one way, under locks that are not. */
-export interface LockLiar {
-  readonly name: string;
-  readonly breaks: readonly LockLaw[];
-  lie(stores: SchedulerStores): SchedulerStores;
-}
-
-const withState = (
-  stores: SchedulerStores,
-  own: (state: StateStoreProtocol) => Partial<StateStoreProtocol>,
-): SchedulerStores => ({ ...stores, state: overriding(stores.state, own(stores.state)) });
+import { type StoreLiar, withState } from "./store-liars.ts";
 
 /** Of the entries that one prefix names, and honest of all others. */
 const puts =
@@ -25,7 +12,8 @@ const puts =
 
 const withoutCondition = ({ ifAbsent: _absent, ...rest }: PutOptions = {}): PutOptions => rest;
 
-export const lockLiars: readonly LockLiar[] = [
+/** Stores that are broken in one way, under locks that are not. */
+export const lockLiars: readonly StoreLiar<LockLaw, SchedulerStores>[] = [
   {
     name: "says that it publishes",
     breaks: ["K-04"],
@@ -62,15 +50,3 @@ export const lockLiars: readonly LockLiar[] = [
       ),
   },
 ];
-
-/** A harness whose stores lie. */
-export function lyingLockHarness(liar: LockLiar, honest: LockHarness): LockHarness {
-  return {
-    ...honest,
-    name: `${honest.name} that ${liar.name}`,
-    open: async () => {
-      const connect = await honest.open();
-      return async () => liar.lie(await connect());
-    },
-  };
-}

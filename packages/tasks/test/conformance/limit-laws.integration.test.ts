@@ -7,7 +7,7 @@ import {
   type LimitHarness,
   limitLiars,
   type LimitStores,
-  lyingLimitHarness,
+  lyingStoresHarness,
   title,
   uniqueName,
 } from "@lexigram/conformance";
@@ -122,7 +122,9 @@ describe("a state store under limits", () => {
   for (const liar of limitLiars)
     test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async ({ expect }) => {
       const reports = await Promise.all(
-        limitCases.map((c) => judgeLimitCase(c, () => lyingLimitHarness(liar, memoryLimitHarness()))),
+        limitCases.map((c) =>
+          judgeLimitCase(c, () => lyingStoresHarness(liar, { ...memoryLimitHarness(), patienceMs: 10_000 })),
+        ),
       );
       const broken = reports.flatMap((report) => (report.outcome === "failed" ? [report.law] : []));
       expect([...new Set(broken)]).toEqual(liar.breaks);

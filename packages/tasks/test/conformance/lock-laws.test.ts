@@ -3,7 +3,7 @@ import {
   lockCases,
   type LockHarness,
   lockLiars,
-  lyingLockHarness,
+  lyingStoresHarness,
   title,
   uniqueName,
 } from "@lexigram/conformance";
@@ -57,7 +57,7 @@ describe.concurrent("a store under locks", () => {
   for (const liar of lockLiars)
     test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async ({ expect }) => {
       const reports = await Promise.all(
-        lockCases.map((c) => judgeLockCase(c, () => lyingLockHarness(liar, memoryLockHarness()))),
+        lockCases.map((c) => judgeLockCase(c, () => lyingStoresHarness(liar, memoryLockHarness()))),
       );
       const broken = reports.filter(({ outcome }) => outcome === "failed").map(({ law }) => law);
       expect([...new Set(broken)]).toEqual(liar.breaks);

@@ -1,6 +1,6 @@
 import {
   judgeScheduleCase,
-  lyingScheduleHarness,
+  lyingStoresHarness,
   scheduleCases,
   type ScheduleHarness,
   scheduleLiars,
@@ -55,7 +55,7 @@ describe("a store under schedulers", () => {
     test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async () => {
       const broken = new Set<string>();
       for (const c of scheduleCases) {
-        const report = await judgeScheduleCase(c, () => lyingScheduleHarness(liar, memoryScheduleHarness()));
+        const report = await judgeScheduleCase(c, () => lyingStoresHarness(liar, memoryScheduleHarness()));
         if (report.outcome === "failed") broken.add(report.law);
       }
       expect([...broken]).toEqual(liar.breaks);

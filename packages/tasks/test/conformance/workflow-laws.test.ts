@@ -1,6 +1,6 @@
 import {
   judgeWorkflowCase,
-  lyingWorkflowHarness,
+  lyingStoresHarness,
   title,
   uniqueName,
   workflowCases,
@@ -44,7 +44,9 @@ describe("a store under workflows", { timeout: 120_000 }, () => {
     test(`that ${liar.name} breaks ${liar.breaks.join(", ")} and nothing else`, async () => {
       const broken = new Set<string>();
       for (const c of workflowCases) {
-        const report = await judgeWorkflowCase(c, () => lyingWorkflowHarness(liar, memoryWorkflowHarness()));
+        const report = await judgeWorkflowCase(c, () =>
+          lyingStoresHarness(liar, { ...memoryWorkflowHarness(), patienceMs: 4_000 }),
+        );
         if (report.outcome === "failed") broken.add(report.law);
       }
       expect([...broken]).toEqual(liar.breaks);
