@@ -15,6 +15,8 @@ const BUSY_MS = 60_000;
 
 export default defineConfig({
   test: {
+    // Most of the time goes into waiting for servers and processes, so a machine of two cores runs two files at once.
+    maxWorkers: 2,
     projects: [
       {
         ...base,

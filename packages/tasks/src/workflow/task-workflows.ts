@@ -23,17 +23,20 @@ import { given } from "./plan-place.ts";
 import { asJson, partsOf } from "./plan.ts";
 import { Workflow } from "./workflow.ts";
 import { requireQueues } from "./workflow-abilities.ts";
-import { asPayload, once, tickId, WORKFLOW_SPEC, WORKFLOW_TASK, type WorkflowJob } from "./workflow-jobs.ts";
+import {
+  asPayload,
+  once,
+  runName,
+  tickId,
+  WORKFLOW_SPEC,
+  WORKFLOW_TASK,
+  type WorkflowJob,
+} from "./workflow-jobs.ts";
 import { planPart } from "./workflow-part.ts";
 import { type StoredPlan, WorkflowRecords } from "./workflow-records.ts";
 import { WorkflowRun } from "./workflow-run.ts";
 import { type WorkflowServices, WorkflowWorker } from "./workflow-worker.ts";
-import {
-  checkWorkflowId,
-  type WorkflowState,
-  WorkflowStateStore,
-  type WorkflowSummary,
-} from "./workflow-state-store.ts";
+import { checkWorkflowId, WorkflowStateStore, type WorkflowSummary } from "./workflow-state-store.ts";
 
 export interface TaskWorkflowsOptions {
   readonly dispatcher: TaskDispatcher;
@@ -125,10 +128,10 @@ export class TaskWorkflows {
     requireQueues([...queues], this.#services.queues, this.#judged, this.#eager);
     const value = input === undefined ? undefined : asJson(input);
     const wanted: StoredPlan = { plan, input: given(value), home, retentionMs: milliseconds(retention) };
-    await this.#begin(id, workflow, wanted);
-    const job: WorkflowJob = { op: "tick", run: id, ...WorkflowWorker.firstInput(wanted.input) };
+    const run = await this.#begin(id, workflow, wanted);
+    const job: WorkflowJob = { op: "tick", run, ...WorkflowWorker.firstInput(wanted.input) };
     const [first] = await this.#services.dispatcher.enqueueMany([
-      { task: WORKFLOW_TASK, input: asPayload(job), options: once(tickId(id, "", 0, 0), home) },
+      { task: WORKFLOW_TASK, input: asPayload(job), options: once(tickId(run, "", 0, 0), home) },
     ]);
     // A duplicate is what an earlier start of the same id has enqueued.
     if (!first.ok && first.error.code !== "LEX_ERR_TASK_DUPLICATE") throw first.error;
@@ -160,32 +163,39 @@ export class TaskWorkflows {
         { workflowId },
         { hint: "cancel it first: workflows.run(id).cancel()" },
       );
-    await this.#services.records.sweep(workflowId);
+    if (state.run !== undefined) await this.#services.records.sweep(state.run);
     return this.store.deleteState(workflowId);
   }
 
-  async #begin(id: string, { kind, name }: Workflow<never, unknown>, wanted: StoredPlan): Promise<void> {
+  /** Stores a workflow, or finds it stored. @returns how its run is called. */
+  async #begin(id: string, { kind, name }: Workflow<never, unknown>, wanted: StoredPlan): Promise<string> {
     const { records, clock } = this.#services;
-    const known = await this.store.loadState(id);
     const now = clock.now();
-    if (known === undefined) {
-      const plan = await records.putPlan(id, wanted);
+    const known =
+      (await this.store.loadState(id)) ??
+      (
+        await this.store.begin({
+          v: 1,
+          workflowId: id,
+          kind,
+          name,
+          status: "pending",
+          startedAt: now,
+          updatedAt: now,
+          steps: {},
+          home: wanted.home,
+          run: runName(id, randomName(this.#random)),
+        })
+      ).state;
+    const { run } = known;
+    if (run === undefined || known.kind !== kind || known.name !== name || known.home !== wanted.home)
+      throw taken(id, known.name);
+    // Nothing runs before its plan is there; who began it may have died in between.
+    if (known.status === "pending") {
+      const plan = await records.putPlan(run, wanted);
       if (!isDeepStrictEqual(plan, asJson(wanted))) throw taken(id, name);
-      const fresh: WorkflowState = {
-        v: 1,
-        workflowId: id,
-        kind,
-        name,
-        status: "pending",
-        startedAt: now,
-        updatedAt: now,
-        steps: {},
-        home: wanted.home,
-      };
-      await this.store.begin(fresh);
-      return;
     }
-    if (known.kind !== kind || known.name !== name || known.home !== wanted.home) throw taken(id, known.name);
+    return run;
   }
 }
 

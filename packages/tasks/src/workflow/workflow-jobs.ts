@@ -53,11 +53,26 @@ export type WorkflowJob =
   | { readonly op: "refused"; readonly run: string; readonly reason: string }
   | { readonly op: "cancel"; readonly run: string };
 
+/** Ids of workflows have no such sign. */
+const SIGN = "~";
+
+/**
+ * Names one time that a workflow is carried out. Its records and jobs are called by it, so an id that was deleted may be
+ * used again, and what is still under way of the old one is not taken for the new one's.
+ */
+export function runName(workflowId: string, mark: string): string {
+  return workflowId + SIGN + mark;
+}
+
+export function workflowIdOf(run: string): string {
+  return run.slice(0, run.lastIndexOf(SIGN));
+}
+
 export function asPayload(job: WorkflowJob): JsonValue {
   return job as unknown as JsonValue;
 }
 
-/** The job that looks at a frame. */
+/** The job that looks at a frame. @param run as {@link runName} has it, here and below. */
 export function tickId(run: string, path: string, tick: number, k: number): JobId {
   return `${run}/${path}#${tick}.${k}`;
 }

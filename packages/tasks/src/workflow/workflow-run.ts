@@ -16,6 +16,7 @@ import { nodeAt } from "./plan-place.ts";
 import { asPayload, once, WORKFLOW_TASK } from "./workflow-jobs.ts";
 import { CANCELLED, isEnded, type WorkflowResult, type WorkflowStatus } from "./workflow-result.ts";
 import type { WorkflowState } from "./workflow-state-store.ts";
+import type { StoredPlan, WorkflowRecords } from "./workflow-records.ts";
 import type { RunOutcome, WorkflowServices } from "./workflow-worker.ts";
 
 /** How far a workflow has come: the steps of the workflow itself, not of those inside it. */
@@ -95,11 +96,10 @@ export class WorkflowRun<O = unknown> {
       const { state, version } = stored;
       if (state.home === undefined || isEnded(state.status)) {
         // A cancel whose process died before it enqueued is made up for.
-        if (state.status !== "cancelled" || state.home === undefined) return "finished";
-        await this.#enqueueCancel(state.home);
+        if (state.status === "cancelled") await this.#enqueueCancel(state);
         return "finished";
       }
-      const plan = await records.plan(this.id);
+      const plan = await planOf(records, state);
       const now = clock.now();
       const outcome = {
         end: { status: "cancelled", error: CANCELLED },
@@ -119,7 +119,7 @@ export class WorkflowRun<O = unknown> {
       });
       if (saved === undefined) continue;
       records.announce(this.id);
-      await this.#enqueueCancel(state.home);
+      await this.#enqueueCancel(state);
       return "cancelled";
     }
   }
@@ -131,13 +131,10 @@ export class WorkflowRun<O = unknown> {
    */
   async progress(): Promise<WorkflowProgress> {
     const { store, records, queues } = this.#services;
-    const [root, plan, frame] = await Promise.all([
-      store.loadState(this.id),
-      records.plan(this.id),
-      records.frame(this.id, ""),
-    ]);
+    const root = await store.loadState(this.id);
     if (root === undefined) throw unknown(this.id);
-    const { status } = root;
+    const { status, run = "" } = root;
+    const [plan, frame] = await Promise.all([planOf(records, root), records.frame(run, "")]);
     const outcome = root.outcome as unknown as RunOutcome | undefined;
     if (outcome !== undefined) {
       const fan = outcome.fan === undefined ? [] : await records.kept(outcome.fan);
@@ -155,7 +152,7 @@ export class WorkflowRun<O = unknown> {
     const children = childrenOf(node, position, fan);
     let done = 0;
     for (const queue of frame.record.queues) {
-      const ids = idsOf(this.id, "", children, queue, plan.home);
+      const ids = idsOf(run, "", children, queue, plan.home);
       for (let from = 0; from < ids.length; from += 1_000) {
         const outcomes = await queues.get(queue).queue.results(ids.slice(from, from + 1_000));
         for (const { status: its } of outcomes) if (its !== "unknown" && isTerminal(its)) done++;
@@ -164,12 +161,13 @@ export class WorkflowRun<O = unknown> {
     return { status, done, total: children.length + after };
   }
 
-  async #enqueueCancel(home: string): Promise<void> {
+  async #enqueueCancel({ home, run }: WorkflowState): Promise<void> {
+    if (home === undefined || run === undefined) return;
     await this.#services.dispatcher.enqueueMany([
       {
         task: WORKFLOW_TASK,
-        input: asPayload({ op: "cancel", run: this.id }),
-        options: once(`${this.id}/!`, home),
+        input: asPayload({ op: "cancel", run }),
+        options: once(`${run}/!`, home),
       },
     ]);
   }
@@ -223,6 +221,10 @@ export class WorkflowRun<O = unknown> {
       ...(error === undefined ? {} : { error }),
     };
   }
+}
+
+async function planOf(records: WorkflowRecords, { run }: WorkflowState): Promise<StoredPlan | undefined> {
+  return run === undefined ? undefined : records.plan(run);
 }
 
 const unknown = (workflowId: string): WorkflowError =>

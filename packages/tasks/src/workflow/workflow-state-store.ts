@@ -18,6 +18,8 @@ export interface WorkflowState {
   readonly error?: SerializedError;
   /** Of a workflow that lives on queues: where it is carried on, and what came of it. */
   readonly home?: string;
+  /** What its jobs and records are called by. */
+  readonly run?: string;
   readonly outcome?: JsonValue;
 }
 

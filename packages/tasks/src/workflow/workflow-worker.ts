@@ -9,7 +9,7 @@ import { advance, begin, childrenOf, type Ended, type FrameEnd, type Move } from
 import { fanOut, queuesOf } from "./fan-out.ts";
 import { type FrameNode, type Given, nodeAt } from "./plan-place.ts";
 import { asJson } from "./plan.ts";
-import { asPayload, endId, once, type WorkflowJob, WORKFLOW_TASK } from "./workflow-jobs.ts";
+import { asPayload, endId, once, type WorkflowJob, workflowIdOf, WORKFLOW_TASK } from "./workflow-jobs.ts";
 import type { FrameRecord, StoredFrame, StoredPlan, WorkflowRecords } from "./workflow-records.ts";
 import { isEnded, type StepResult } from "./workflow-result.ts";
 import type { StoredWorkflow, WorkflowStateStore } from "./workflow-state-store.ts";
@@ -62,9 +62,10 @@ export class WorkflowWorker {
 
   async #tick(job: Tick, context: TaskContext): Promise<void> {
     const { store, records } = this.#services;
-    const root = await store.read(job.run);
+    const root = await store.read(workflowIdOf(job.run));
+    if (root?.state.run !== job.run) return;
     const plan = await records.plan(job.run);
-    if (root === undefined || plan === undefined) return;
+    if (plan === undefined) return;
     // The sweep may not have been done.
     if (isEnded(root.state.status)) return job.path === "" ? this.#swept(root, plan) : undefined;
     const node = nodeAt(plan.plan, job.path);
@@ -180,8 +181,8 @@ export class WorkflowWorker {
     const children = childrenOf(node, record.position, fan);
     const dispatcher = this.#services.dispatcher.within(context);
     await fanOut({ dispatcher, run, path, record, children, home: plan.home, signal: context.signal });
-    const root = await store.read(run);
-    if (root === undefined || isEnded(root.state.status))
+    const root = await store.read(workflowIdOf(run));
+    if (root?.state.run !== run || isEnded(root.state.status))
       await cancelFrame(run, path, record, children, this.#services.dispatcher);
   }
 
@@ -209,8 +210,8 @@ export class WorkflowWorker {
       return;
     }
     for (;;) {
-      const root = await store.read(run);
-      if (root === undefined) return;
+      const root = await store.read(workflowIdOf(run));
+      if (root?.state.run !== run) return;
       if (isEnded(root.state.status)) return this.#swept(root, plan);
       const now = clock.now();
       const totalDurationMs = Math.max(0, now - root.state.startedAt);
@@ -247,7 +248,8 @@ export class WorkflowWorker {
     const outcome = state.outcome as unknown as RunOutcome | undefined;
     records.announce(state.workflowId);
     // Jobs that are to be cancelled are found by the frames.
-    if (state.status !== "cancelled") await records.sweep(state.workflowId, outcome?.fan, plan.retentionMs);
+    if (state.status !== "cancelled" && state.run !== undefined)
+      await records.sweep(state.run, outcome?.fan, plan.retentionMs);
   }
 
   async #cancel(run: string): Promise<void> {

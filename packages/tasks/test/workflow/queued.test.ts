@@ -193,6 +193,27 @@ describe("a workflow on queues", () => {
     await expect(workflows.start(group([one("a")]), 1, { workflowId: "w" })).rejects.toThrow(WorkflowError);
   });
 
+  test("begins anew under an id that was deleted, whatever jobs of the old one are still to come", async () => {
+    const { test, workflows } = await app();
+    const first = await workflows.start(chain(one("a"), one("b")), 1, { workflowId: "w" });
+    await test.drain();
+    expect(await first.result()).toMatchObject({ finalResult: 3 });
+    expect(await workflows.delete("w")).toBe(true);
+    const cancelled = await workflows.start(chain(step.task(add, { name: "a", delay: "1h" }), one("b")), 5, {
+      workflowId: "w",
+    });
+    await test.drain();
+    await cancelled.cancel();
+    expect(await workflows.delete("w")).toBe(true);
+    const second = await workflows.start(group([one("a"), one("c")]), 7, { workflowId: "w" });
+    await test.drain();
+    expect(await second.result({ timeout: "1s" })).toMatchObject({
+      status: "completed",
+      finalResult: [8, 8],
+    });
+    expect(ran).toEqual(["add 1", "add 2", "add 7", "add 7"]);
+  });
+
   test("is cancelled as a whole", async () => {
     const { test, workflows } = await app();
     const run = await workflows.start(
