@@ -18,8 +18,16 @@ const program = `
   const { url, namespace, ttl, waits } = JSON.parse(process.argv[1]);
   process.once("disconnect", () => process.exit(1));
   const tell = (what, more) => process.send({ what, ...more });
-  const locks = new LockManager({ state: redisBackend({ url, namespace }).state });
-  if (waits) setTimeout(() => tell("waiting"), 300);
+  const { state } = redisBackend({ url, namespace });
+  const put = state.put.bind(state);
+  // A waiter has its place in the line once the store has it.
+  if (waits)
+    state.put = async (key, ...more) => {
+      const outcome = await put(key, ...more);
+      if (key.startsWith("lock-line:")) tell("waiting");
+      return outcome;
+    };
+  const locks = new LockManager({ state });
   const lock = await locks.acquire("report", { ttl });
   lock.signal.addEventListener("abort", () =>
     tell("aborted", { held: lock.held, code: lock.signal.reason.code }),

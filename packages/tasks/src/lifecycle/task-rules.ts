@@ -2,7 +2,11 @@ import { serializeError } from "@lexigram/contracts";
 import type { RegisteredTask } from "../define/registered-task.ts";
 import type { QueueBinding } from "../dispatch/queue-binding.ts";
 import { applyTaskLimits } from "../limit/task-limits.ts";
+import { LockManager } from "../lock/lock-manager.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
+
+/** A process that died while it wrote is not waited for in vain. */
+const RULES_LOCK = { ttl: "5s", waitTimeout: "15s" } as const;
 
 /** Sees to it that queues keep what the tasks of this process say of their limits, also of tasks and queues that come late. */
 export class TaskRules {
@@ -44,8 +48,22 @@ export class TaskRules {
       .names()
       .map((name) => handlers.require(name))
       .filter((task) => this.#isOf(task, binding));
-    const changed = await applyTaskLimits(binding, tasks);
+    if (!tasks.some(({ policy }) => policy.limits !== undefined)) return;
+    const changed = await this.#alone(binding, () => applyTaskLimits(binding, tasks));
     if (changed !== undefined) emitter.emit("queue.policy", { queueName: binding.name });
+  }
+
+  /** Processes that boot at once and know different tasks read the same rules, and the later would undo the earlier's. */
+  async #alone<T>(binding: QueueBinding, work: () => Promise<T>): Promise<T> {
+    // A queue that cannot limit refuses, and may have nowhere to keep a lock.
+    if (!binding.queue.capabilities.limits) return work();
+    const { clock, logger } = this.#runtime;
+    const locks = new LockManager({ state: binding.state, clock, logger });
+    try {
+      return await locks.withLock(`queue-rules:${binding.queue.name}`, work, RULES_LOCK);
+    } finally {
+      await locks.close();
+    }
   }
 
   #isOf({ policy: { queue } }: RegisteredTask, binding: QueueBinding): boolean {

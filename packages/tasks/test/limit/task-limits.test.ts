@@ -76,6 +76,29 @@ describe("what a task says of its limits", () => {
     });
   });
 
+  test("is kept of all, when processes that know different tasks boot at once", async () => {
+    const inner = memoryBackend();
+    let reads = 0;
+    const getPolicy = async () => {
+      const rules = await inner.queue("q").getPolicy();
+      // Time for others to read the same.
+      if (++reads === 1) for (let turn = 0; turn < 100; turn++) await new Promise(setImmediate);
+      return rules;
+    };
+    const backend: TaskBackend = {
+      ...inner,
+      state: inner.state!,
+      queue: (name, options) => Object.assign(inner.queue(name, options), { getPolicy }),
+    };
+    const other = task({ name: "other", concurrency: 2 }, () => undefined);
+    const apps = await Promise.all([booted([mail], { backend }), booted([other], { backend })]);
+    expect(Object.keys((await inner.queue("q").getPolicy()).perTask ?? {}).toSorted()).toEqual([
+      "mail",
+      "other",
+    ]);
+    for (const app of apps) await app.close();
+  });
+
   test("is kept of a task that is registered late", async () => {
     await using t = await createTestApp({ tasks: [plain] });
     expect(await t.queue().getPolicy()).toEqual({});
