@@ -2,21 +2,13 @@ import { judgeLockCase, lockCases, type LockHarness, title, uniqueName } from "@
 import type { TaskBackend } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
 import { privateRedis, type PrivateServer, sharedServers } from "@lexigram/services";
-import {
-  IdempotencyManager,
-  IdempotentTaskManager,
-  LockManager,
-  type QueueBinding,
-  QueueSet,
-  task,
-  TaskDispatcher,
-  TasksModule,
-  unique,
-} from "@lexigram/tasks";
+import { IdempotentTaskManager, task, TaskDispatcher, TasksModule, unique } from "@lexigram/tasks";
 import { rabbitmqBackend } from "@lexigram/tasks-rabbitmq";
 import { redisBackend } from "@lexigram/tasks-redis";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+// oxlint-disable-next-line no-restricted-imports -- a process of the product, which the tests of all backends share
+import { lockProcess } from "../../../packages/tasks/test/lock/lock-subject.ts";
 
 const PARTS = ["critical", "high", "normal", "low", "dead", "workers"];
 
@@ -59,25 +51,7 @@ function harness(): LockHarness {
         return { queue: backend.queue(name), state: stateOf(namespace).state! };
       };
     },
-    locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
-    submissions({ queue, state }, clock) {
-      const binding: QueueBinding = {
-        name: queue.name,
-        primary: true,
-        queue,
-        backend: brokers[0]!,
-        state,
-        defaults: { priority: undefined, maxRetries: undefined, timeoutMs: undefined, backoff: undefined },
-        consume: false,
-        concurrency: undefined,
-        weight: 1,
-        policy: undefined,
-      };
-      const queues = new QueueSet([binding]);
-      return new IdempotentTaskManager({ dispatcher: new TaskDispatcher({ queues }), queues, clock });
-    },
-    waiting: ({ queue }) => queue.getTaskCount(),
+    ...lockProcess(() => brokers[0]!),
     async dispose() {
       for (const backend of brokers) await backend.close();
       await removed(namespace, name);

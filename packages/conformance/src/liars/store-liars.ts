@@ -14,7 +14,7 @@ export interface StoreLiar<Law extends string, S> {
   lie(stores: S): S;
 }
 
-export function withQueue<S extends Pick<Stores, "queue">>(stores: S, own: Partial<TaskQueueProtocol>): S {
+function withQueue<S extends Pick<Stores, "queue">>(stores: S, own: Partial<TaskQueueProtocol>): S {
   return { ...stores, queue: overriding(stores.queue, own) };
 }
 

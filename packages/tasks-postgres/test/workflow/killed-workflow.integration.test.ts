@@ -1,73 +1,15 @@
-import { execFileSync, spawn } from "node:child_process";
-import { once } from "node:events";
+import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { uniqueName } from "@lexigram/conformance";
-import { Application } from "@lexigram/kernel";
-import {
-  chord,
-  each,
-  type NamedBackendOptions,
-  step,
-  task,
-  TaskChain,
-  TasksModule,
-  TaskWorkflows,
-  type,
-  type Workflow,
-} from "@lexigram/tasks";
-import { afterAll, beforeAll, describe, test, vi } from "vitest";
+import { afterAll, beforeAll, vi } from "vitest";
+// oxlint-disable-next-line no-restricted-imports -- the tests of all backends share it
+import { describeKilledWorkflows } from "../../../tasks/test/workflow/killed-workflow.ts";
 import { type PostgresServer, sharedPostgres } from "../postgres-server.ts";
+import { ownSchema } from "../state/postgres-state-harness.ts";
 
 const home = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A process that works until, for the n-th time, a call that carries workflows on is to be done or was done. */
-const program = `
-  import { Application } from "@lexigram/kernel";
-  import { task, TasksModule, type } from "@lexigram/tasks";
-  import { postgresBackend } from "@lexigram/tasks-postgres";
-  const { url, namespace, n, when } = JSON.parse(process.argv[1]);
-  process.once("disconnect", () => process.exit(1));
-  const over = (inner, own) => new Proxy(inner, {
-    get(target, name) {
-      if (Object.hasOwn(own, name)) return own[name];
-      const value = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-  let calls = 0;
-  const around = async (call) => {
-    const isIt = calls++ === n;
-    if (isIt && when === "before") process.kill(process.pid, "SIGKILL");
-    const answer = await call();
-    if (isIt) process.kill(process.pid, "SIGKILL");
-    return answer;
-  };
-  const inner = postgresBackend({ dsn: url, schema: namespace });
-  const backend = over(inner, {
-    queue(name, options) {
-      const queue = inner.queue(name, options);
-      return over(queue, { enqueueMany: (jobs, call) => around(() => queue.enqueueMany(jobs, call)) });
-    },
-    state: over(inner.state, {
-      put: (key, value, options) =>
-        key.startsWith("workflow") ? around(() => inner.state.put(key, value, options)) : inner.state.put(key, value, options),
-    }),
-  });
-  const add = task({ name: "add", input: type() }, (k) => k + 1);
-  const sum = task({ name: "sum", input: type() }, (list) => list.reduce((a, b) => a + b, 0));
-  await Application.boot({
-    modules: [
-      TasksModule.configure({
-        enableScheduler: false,
-        backends: [{ name: "work", backend }],
-        config: { worker: { lease: "3s", maxConcurrentTasks: 100 } },
-      }),
-      TasksModule.scope(add, sum),
-    ],
-    config: { logging: { level: "error" } },
-  });
-`;
+vi.setConfig({ maxConcurrency: 3 });
 
 let server: PostgresServer;
 
@@ -78,115 +20,19 @@ beforeAll(async () => {
 }, 600_000);
 afterAll(() => server.end());
 
-const add = task({ name: "add", input: type<number>() }, (k) => k + 1);
-const sum = task({ name: "sum", input: type<readonly number[]>() }, (list) =>
-  list.reduce((a, b) => a + b, 0),
-);
-
-type Finished = (what: () => void | Promise<void>) => void;
-
-async function application(finished: Finished, namespace: string, workerCount: number, ran: string[] = []) {
-  const entry: NamedBackendOptions = {
-    name: "work",
-    type: "postgres",
-    postgresDsn: server.url,
-    extra: { schema: namespace },
-  };
-  const app = await Application.boot({
-    modules: [
-      TasksModule.configure({
-        workerCount,
-        enableScheduler: false,
-        backends: [entry],
-        config: { worker: { lease: "3s", maxConcurrentTasks: 100 } },
-        middleware: [
-          async (context, next) => {
-            if (context.phase !== "enqueue" && context.taskName !== "lexigram.workflow")
-              ran.push(context.jobId);
-            return next();
-          },
-        ],
-      }),
-      TasksModule.scope(add, sum),
-    ],
-    config: { logging: { level: "error" } },
-  });
-  finished(() => app.stop());
-  return app.get(TaskWorkflows);
-}
-
-/** Starts a workflow, lets a process carry it on that dies, and another one that does the rest. */
-async function survived(
-  finished: Finished,
-  workflow: Workflow<never, number>,
-  input: unknown,
-  dies: { readonly n: number; readonly when: "before" | "after" },
-) {
-  const namespace = uniqueName("flow")
-    .toLowerCase()
-    .replaceAll(/[^a-z0-9]/g, "_");
-  const starter = await application(finished, namespace, 0);
-  const run = await starter.start(workflow, input as never, { workflowId: "w" });
-  const settings = JSON.stringify({ url: server.url, namespace, ...dies });
-  const child = spawn(process.execPath, ["--input-type=module", "-e", program, settings], {
-    cwd: home,
-    stdio: ["ignore", "inherit", "inherit", "ipc"],
-  });
-  finished(() => {
-    child.kill("SIGKILL");
-  });
-  const killed = once(child, "exit").then(([, signal]) => signal as string);
-  const over = run.result({ timeout: "90s" }).then(() => "over");
-  const first = await Promise.race([killed, over]);
-  const heir: string[] = [];
-  if (first === "SIGKILL") await application(finished, namespace, 1, heir);
-  return { first, heir, result: await run.result({ timeout: "90s" }) };
-}
-
-/** Before the first call, and after each; what is before the others is after the ones before them. */
-const MOMENTS = [
-  { n: 0, when: "before" },
-  ...Array.from({ length: 15 }, (_, n) => ({ n, when: "after" }) as const),
-] as const;
-
-/** Before the first child, among the children, after the last one. */
+/** A thousand children take the server seconds: before the first child, among the children, after the last one. */
 const LARGE_AT: ReadonlySet<number> = new Set([2, 7, 12]);
 
-vi.setConfig({ maxConcurrency: 3 });
-
-describe.concurrent("a process that is killed while it carries on", { timeout: 200_000 }, () => {
-  // What a process does for it: three writes and two enqueues to begin, four calls for each step, three to end.
-  test.for(MOMENTS)(
-    "a chain, $when its call $n, changes nothing about the end",
-    async (dies, { expect, onTestFinished }) => {
-      const steps = ["a", "b", "c"].map((name) => step.task(add, { name }));
-      const workflow = new TaskChain<number, number>(steps);
-      const { first, heir, result } = await survived(onTestFinished, workflow, 1, dies);
-      expect(first).toBe("SIGKILL");
-      expect(result).toMatchObject({ status: "completed", finalResult: 4 });
-      expect(result.steps.map(({ data }) => data)).toEqual([2, 3, 4]);
-      expect(heir.length).toBe(new Set(heir).size);
-    },
-  );
-
-  // A thousand children take the server seconds, so it has so many at one moment of each kind.
-  const chords = MOMENTS.map((dies) => ({ ...dies, count: LARGE_AT.has(dies.n) ? 1_000 : 100 }));
-  // A hundred take fewer calls.
-  test.for(chords.filter(({ count, n }) => count === 1_000 || n < 10))(
-    "a chord of $count, $when its call $n, changes nothing about the end",
-    async ({ count, ...dies }, { expect, onTestFinished }) => {
-      const items = Array.from({ length: count }, (_, i) => i);
-      const { first, heir, result } = await survived(
-        onTestFinished,
-        chord(each(step.task(add)), step.task(sum)),
-        items,
-        dies,
-      );
-      expect(first).toBe("SIGKILL");
-      expect(result).toMatchObject({ status: "completed", finalResult: (count * (count + 1)) / 2 });
-      expect(result.steps).toHaveLength(count + 1);
-      expect(result.steps.every(({ success }) => success)).toBe(true);
-      expect(heir.length).toBe(new Set(heir).size);
-    },
-  );
+describeKilledWorkflows({
+  home,
+  open: `async ({ dsn, schema }) => (await import("@lexigram/tasks-postgres")).postgresBackend({ dsn, schema })`,
+  lease: "3s",
+  place: () => {
+    const schema = ownSchema("flow").name;
+    return {
+      where: { dsn: server.url, schema },
+      entry: { name: "work", type: "postgres", postgresDsn: server.url, extra: { schema } },
+    };
+  },
+  isLarge: (n) => LARGE_AT.has(n),
 });

@@ -1,15 +1,9 @@
 import { judgeLockCase, lockCases, type LockHarness, title, uniqueName } from "@lexigram/conformance";
 import type { TaskBackend } from "@lexigram/contracts";
 import { type PrivateServer, privateRedis } from "@lexigram/services";
-import {
-  IdempotencyManager,
-  IdempotentTaskManager,
-  LockManager,
-  type QueueBinding,
-  QueueSet,
-  TaskDispatcher,
-} from "@lexigram/tasks";
 import { afterAll, beforeAll, describe, test, vi } from "vitest";
+// oxlint-disable-next-line no-restricted-imports -- a process of the product, which the tests of all backends share
+import { lockProcess } from "../../../tasks/test/lock/lock-subject.ts";
 import { redisBackend } from "../../src/index.ts";
 
 vi.setConfig({ maxConcurrency: 20, testTimeout: 30_000 });
@@ -39,25 +33,7 @@ describe.concurrent("locks over redis", () => {
         return { queue: backend.queue(name), state };
       };
     },
-    locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
-    submissions({ queue, state }, clock) {
-      const binding: QueueBinding = {
-        name: queue.name,
-        primary: true,
-        queue,
-        backend: opened[0] as TaskBackend,
-        state,
-        defaults: { priority: undefined, maxRetries: undefined, timeoutMs: undefined, backoff: undefined },
-        consume: false,
-        concurrency: undefined,
-        weight: 1,
-        policy: undefined,
-      };
-      const queues = new QueueSet([binding]);
-      return new IdempotentTaskManager({ dispatcher: new TaskDispatcher({ queues }), queues, clock });
-    },
-    waiting: ({ queue }) => queue.getTaskCount(),
+    ...lockProcess(() => opened[0] as TaskBackend),
     dispose: async () => {},
   };
 

@@ -1,95 +1,19 @@
 import {
-  type CrewSettings,
-  type CrewSubject,
   judgeLimitCase,
   limitCases,
-  type LimiterSettings,
   type LimitHarness,
   limitLiars,
-  type LimitStores,
   lyingStoresHarness,
   title,
   uniqueName,
 } from "@lexigram/conformance";
-import { silentLogger, systemClock, type TaskBackend } from "@lexigram/contracts";
+import { systemClock } from "@lexigram/contracts";
 import { describe, test, vi } from "vitest";
-import {
-  GlobalRateLimiter,
-  HandlerRegistry,
-  MemoryStateStore,
-  type QueueBinding,
-  QueueRateLimiter,
-  QueueSet,
-  type RateOptions,
-  SharedLimits,
-  WorkerPool,
-} from "../../src/index.ts";
+import { MemoryStateStore } from "../../src/index.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
+import { crewOn, limiters } from "../limit/limit-subject.ts";
 
 vi.setConfig({ maxConcurrency: 20, testTimeout: 60_000 });
-
-const bucketOf = ({ rate, perMs, burst }: LimiterSettings): RateOptions => ({ rate, per: perMs, burst });
-
-/** A process's limiters. */
-const limiters: Pick<LimitHarness, "limiter" | "limiterUnder"> = {
-  limiter({ state }, settings) {
-    const limiter = new GlobalRateLimiter({ ...bucketOf(settings), name: settings.name, state });
-    return {
-      acquire: (signal) => limiter.acquire({ signal }),
-      tryAcquire: () => limiter.tryAcquire(),
-    };
-  },
-  limiterUnder({ state }, own, all) {
-    const limiter = new QueueRateLimiter({
-      global: new GlobalRateLimiter({ ...bucketOf(all), name: all.name, state }),
-    });
-    limiter.addLimit(own.name, bucketOf(own));
-    return {
-      acquire: (signal) => limiter.acquire(own.name, { signal }),
-      tryAcquire: () => limiter.tryAcquire(own.name),
-    };
-  },
-};
-
-/** The workers of a process. */
-function crewOn(
-  { queues, state }: LimitStores,
-  { limit, breaker, slots, leaseMs, work }: CrewSettings,
-  backend: TaskBackend,
-): CrewSubject {
-  const bindings = queues.map((queue, i): QueueBinding => ({
-    name: queue.name,
-    primary: i === 0,
-    queue,
-    backend,
-    state,
-    defaults: { priority: undefined, maxRetries: 0, timeoutMs: undefined, backoff: undefined },
-    consume: true,
-    concurrency: undefined,
-    weight: 1,
-    policy: undefined,
-    breaker: breaker === undefined || i > 0 ? undefined : { ...breaker, isFailure: undefined },
-  }));
-  const handlers = new HandlerRegistry();
-  handlers.register("work", work);
-  const { name = "", concurrency, rate } = limit ?? {};
-  return new WorkerPool({
-    queues: new QueueSet(bindings),
-    handlers,
-    maxConcurrentTasks: slots,
-    settings: { leaseMs, pollIntervalMs: 20 },
-    services: {
-      sharedLimits: new SharedLimits({
-        limits: limit === undefined ? [] : [{ name, queues: undefined, rate, concurrency }],
-        state,
-        clock: systemClock,
-        logger: silentLogger,
-        holder: uniqueName("process"),
-        leaseMs,
-      }),
-    },
-  });
-}
 
 /** Queue objects and stores over the same data are to each other what connections to one server are. */
 function memoryLimitHarness(): LimitHarness {

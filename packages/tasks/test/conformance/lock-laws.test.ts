@@ -9,23 +9,16 @@ import {
 } from "@lexigram/conformance";
 import { systemClock } from "@lexigram/contracts";
 import { describe, test } from "vitest";
-import {
-  IdempotencyManager,
-  IdempotentTaskManager,
-  LockManager,
-  MemoryStateStore,
-  QueueSet,
-  TaskDispatcher,
-} from "../../src/index.ts";
+import { MemoryStateStore } from "../../src/index.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
-import { bindingOf } from "../dispatch/producer.ts";
+import { lockProcess } from "../lock/lock-subject.ts";
 
 /** Queue objects and stores over the same data are to each other what connections to one server are. */
 function memoryLockHarness(): LockHarness {
   const backend = memoryBackend({ clock: systemClock });
   return {
     name: "memory",
-    unitMs: 100,
+    unitMs: 300,
     async open() {
       const name = uniqueName("queue");
       const { data } = backend.state as MemoryStateStore;
@@ -34,12 +27,7 @@ function memoryLockHarness(): LockHarness {
         state: new MemoryStateStore({ clock: systemClock, data }),
       });
     },
-    locks: ({ state }, clock, pollMs) => new LockManager({ state, clock, pollInterval: pollMs }),
-    idempotency: ({ state }, clock) => new IdempotencyManager({ state, clock }),
-    submissions({ queue, state }, clock) {
-      const queues = new QueueSet([bindingOf(backend, queue, { state })]);
-      return new IdempotentTaskManager({ dispatcher: new TaskDispatcher({ queues }), queues, clock });
-    },
+    ...lockProcess(() => backend),
     waiting: ({ queue }) => queue.count("pending"),
     dispose: async () => {},
   };
