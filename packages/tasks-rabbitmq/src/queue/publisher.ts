@@ -43,6 +43,8 @@ export class Publisher {
   readonly #keeper: ChannelKeeper<ConfirmChannel>;
   readonly #sent = new Set<Sent>();
   readonly #stopListening: () => void;
+  /** Calls whose messages are being written or waited for. */
+  #windows = 0;
   #wasRefused = false;
   #renewedAt = -Infinity;
 
@@ -129,6 +131,7 @@ export class Publisher {
     tell: (i: number, fate: Fate) => void,
   ): Promise<void> {
     const { clock, callTimeoutMs } = this.#parts;
+    this.#windows++;
     return new Promise<void>((resolve) => {
       let left = part.length;
       const mine: Sent[] = [];
@@ -144,9 +147,10 @@ export class Publisher {
             if (!this.#sent.delete(sent)) return;
             tell(i, fate);
             if (fate === "refused") this.#wasRefused = true;
-            if (this.#wasRefused && this.#sent.size === 0) this.#renew();
             if (--left > 0) return;
             timer.cancel();
+            // Not sooner: what is yet to be written needs the channel.
+            if (--this.#windows === 0 && this.#wasRefused) this.#renew();
             resolve();
           },
         };

@@ -55,7 +55,7 @@ export interface TaskWorkflowsOptions {
 const OPTION_KEYS = ["dispatcher", "queues", "registry", "state", "codecs", "clock", "random", "eager"];
 
 export interface StartOptions {
-  /** 1 to 64 letters, digits, or `._:-`. A second start under it changes nothing. Default: made up. */
+  /** 1 to 64 letters, digits, or `._:-`. A second start under it changes nothing; after `delete` it begins anew. Default: made up. */
   readonly workflowId?: string;
   /** The queue, by its name in the application, of the jobs that begin it and carry on what is inside it. Default `"default"`. */
   readonly queue?: string;
