@@ -54,6 +54,7 @@ export async function rabbitServer(url: string = sharedServers.rabbitmq): Promis
     remover ??= admin();
     const channel = await remover;
     for (const name of allOf(names)) await channel.deleteQueue(name);
+    await channel.deleteExchange(names.mark);
   };
   return {
     namespace,

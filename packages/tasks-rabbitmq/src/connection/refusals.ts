@@ -9,6 +9,7 @@ export interface Fate {
 
 const ACCESS_REFUSED = 403;
 const NOT_FOUND = 404;
+const RESOURCE_LOCKED = 405;
 const PRECONDITION_FAILED = 406;
 const NOT_ALLOWED = 530;
 
@@ -27,6 +28,9 @@ export function isRefusedEntry(error: unknown): boolean {
 }
 
 export const isNotFound = (error: unknown): boolean => replyCodeOf(error) === NOT_FOUND;
+
+/** Whether another connection has an exclusive queue of that name. */
+export const isResourceLocked = (error: unknown): boolean => replyCodeOf(error) === RESOURCE_LOCKED;
 
 export const isPreconditionFailed = (error: unknown): boolean => replyCodeOf(error) === PRECONDITION_FAILED;
 

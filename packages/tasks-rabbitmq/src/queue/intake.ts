@@ -53,6 +53,8 @@ export class Intake {
   readonly #buffer = new ReadyBuffer();
   readonly #waits = new Set<Wait>();
   readonly #consumers: Consumers;
+  /** Bands that something went back to since they were last fetched from. */
+  readonly #returned = new Set<Band>();
   #ledger: AckLedger | undefined;
   #hold: Timer | undefined;
   #askedAt = -Infinity;
@@ -133,6 +135,7 @@ export class Intake {
   giveBack(message: ReadyMessage, noted: boolean): void {
     if (!this.isCurrent(message)) return;
     if (noted) this.#handBacks.note(message.facts.id);
+    this.#returned.add(message.band);
     this.#ledger?.giveBack(message.tag);
   }
 
@@ -212,6 +215,7 @@ export class Intake {
     let most = FIRST_FETCH;
     for (let fetched = 0; taken.wantsMore && fetched < MOST_FETCHED; most *= 2) {
       const channel = await this.#keeper.ready();
+      const isGuess = this.#returned.size > 0;
       const wanted = await this.#wanted(channel, Math.min(most, taken.room(), MOST_FETCHED - fetched));
       // What was sent meanwhile is older.
       this.#buffer.take(taken);
@@ -219,11 +223,14 @@ export class Intake {
       const got = await this.#got(channel, taken.wantsMore ? wanted : []);
       fetched += got;
       this.#buffer.take(taken);
-      if (got === 0) return;
+      if (got === 0 && !isGuess) return;
     }
   }
 
-  /** The bands of the messages to fetch, `most` at most, the most urgent first. */
+  /**
+   * The bands of the messages to fetch, `most` at most, the most urgent first. A quorum queue counts what goes back to it
+   * when that is on its disk, but serves what is asked for after it in order.
+   */
   async #wanted(channel: Channel, most: number): Promise<Band[]> {
     const { names } = this.#parts.topology;
     const counts = await Promise.all(
@@ -231,9 +238,12 @@ export class Intake {
         this.#keeper.answered(channel, channel.checkQueue(names.band(band)), "the look at a queue"),
       ),
     );
-    return BANDS.flatMap((band, i) =>
-      new Array<Band>(Math.min(most, counts[i]?.messageCount ?? 0)).fill(band),
-    ).slice(0, most);
+    const wanted = BANDS.flatMap((band, i) => {
+      const count = Math.max(counts[i]?.messageCount ?? 0, this.#returned.has(band) ? 1 : 0);
+      return new Array<Band>(Math.min(most, count)).fill(band);
+    }).slice(0, most);
+    for (const band of wanted) this.#returned.delete(band);
+    return wanted;
   }
 
   /** @returns how many were there. */
@@ -332,6 +342,7 @@ export class Intake {
   #lost(): void {
     this.#ledger = undefined;
     this.#buffer.clear();
+    this.#returned.clear();
     this.#consumers.lost();
     this.#hold?.cancel();
     this.#hold = undefined;

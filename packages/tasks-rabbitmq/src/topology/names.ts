@@ -19,12 +19,18 @@ export class QueueNames {
   readonly dead: string;
   /** Has a consumer for each session that is at work, and no messages. */
   readonly workers: string;
+  /** An exchange that is there when all these queues were made. */
+  readonly mark: string;
+  /** Whose connection has it makes them. */
+  readonly turn: string;
 
   constructor(namespace: string, name: string) {
     this.#prefix = `${namespace}.${name}`;
     this.bands = BANDS.map((band) => this.band(band));
     this.dead = `${this.#prefix}.dead`;
     this.workers = `${this.#prefix}.workers`;
+    this.mark = `${this.#prefix}.declared`;
+    this.turn = `${this.#prefix}.declaring`;
   }
 
   band(band: Band): string {

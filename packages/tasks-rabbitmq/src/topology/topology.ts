@@ -3,6 +3,7 @@ import type { Channel, ChannelModel, Options, Replies } from "amqplib";
 import { ChannelKeeper } from "../connection/channel-keeper.ts";
 import type { Link } from "../connection/link.ts";
 import { isNotFound, isPreconditionFailed, shownError, unavailable } from "../connection/refusals.ts";
+import { declareInTurn } from "./declaration-turn.ts";
 import type { QueueNames } from "./names.ts";
 
 export type QueueType = "quorum" | "classic";
@@ -171,7 +172,12 @@ export class Topology {
     return looked;
   }
 
-  async #declare(): Promise<void> {
+  #declare(): Promise<void> {
+    if (this.type === "classic") return this.#declareAll();
+    return declareInTurn(this.#parts, () => this.#declareAll());
+  }
+
+  async #declareAll(): Promise<void> {
     const channel = await this.#keeper.ready();
     const { generation } = this.#parts.link;
     const { names } = this;

@@ -1,3 +1,4 @@
+import { aJob, Session, uniqueName } from "@lexigram/conformance";
 import type { Delivery } from "@lexigram/contracts";
 import { describe, expect, test, vi } from "vitest";
 import { workedQueue } from "./worked-queue.ts";
@@ -61,6 +62,32 @@ describe("a message that is only held ready", () => {
       { timeout: 10_000 },
     );
     expect(again?.attempt).toBe(1);
+  });
+});
+
+describe("a job that is handed back", () => {
+  test("comes with the claim behind it, however long the server takes to write that down", async () => {
+    const { put, peer, server } = await workedQueue();
+    const [id] = await put({});
+    let isOver = false;
+    // What others publish keeps the server at its disk.
+    const busy = Array.from({ length: 4 }, async () => {
+      const { session } = await workedQueue({ server });
+      while (!isOver) await session.enqueue(Array.from({ length: 50 }, () => aJob()));
+    });
+    for (let i = 0; i < 30; i++) {
+      // Whoever claims often has messages sent instead.
+      const queue = peer();
+      const session = new Session(queue, uniqueName("session"), 600_000);
+      const [delivery] = (await session.exchange({ slots: 1 })).deliveries;
+      expect(delivery?.job.id).toBe(id);
+      const settle = [{ receipt: delivery!.receipt, kind: "release", delayMs: 0 }] as const;
+      const { deliveries } = await session.exchange({ settle, slots: 1 });
+      expect(deliveries.map(({ job }) => job.id)).toEqual([id]);
+      await queue.close();
+    }
+    isOver = true;
+    await Promise.all(busy);
   });
 });
 

@@ -1,7 +1,10 @@
 import { aJob } from "@lexigram/conformance";
+import { type Clock, systemClock } from "@lexigram/contracts";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
+import { BrokerQueue } from "../../src/queue/broker-queue.ts";
 import { RabbitMQTaskQueue, type RabbitMQTaskQueueOptions } from "../../src/index.ts";
-import { serverOfTest } from "../rabbit-server.ts";
+import type { QueueNames } from "../../src/topology/names.ts";
+import { type RabbitServer, serverOfTest } from "../rabbit-server.ts";
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -55,5 +58,71 @@ describe("queues of the server", () => {
       fields: { capability: "aging" },
     });
     await queue.setPolicy({ keepCompleted: 0, perKey: { order: "any", fair: false } });
+  });
+
+  describe("that nobody has made yet", () => {
+    /** Has the turn to make them. @returns how to end it. */
+    async function turnOfAnother(server: RabbitServer, { turn }: QueueNames): Promise<() => Promise<void>> {
+      const channel = await server.admin();
+      await channel.assertQueue(turn, { exclusive: true });
+      return async () => {
+        await channel.deleteQueue(turn);
+      };
+    }
+
+    const apart = async (extra: { readonly callTimeoutMs?: number } = {}) => {
+      const server = await serverOfTest();
+      let tell = (): void => {};
+      const asksAgain = new Promise<void>((resolve) => (tell = resolve));
+      const clock: Clock = {
+        ...systemClock,
+        setTimer(run, ms, options) {
+          // The second pause.
+          if (ms === 40) tell();
+          return systemClock.setTimer(run, ms, options);
+        },
+      };
+      const [name, broker] = ["default", server.connect({ ...extra, clock })];
+      const { namespace } = server;
+      const queue = new BrokerQueue({ name, namespace, broker, type: "quorum", onClose: () => {} });
+      onTestFinished(() => queue.close());
+      return { server, queue, names: server.names(name), asksAgain };
+    };
+
+    // A server lets others have what it still makes, and closes the connection of who consumes from that.
+    test("are left to whoever makes them now", async () => {
+      const { server, queue, names, asksAgain } = await apart();
+      const end = await turnOfAnother(server, names);
+      let isStored = false;
+      const stored = queue.enqueue(aJob()).then(({ ok }) => (isStored = ok));
+      await asksAgain;
+      expect(await queue.getTaskCount()).toBe(0);
+      expect(isStored).toBe(false);
+      await end();
+      expect(await stored).toBe(true);
+      expect(await queue.getTaskCount()).toBe(1);
+    });
+
+    test("are made in the end, when another one keeps the turn", async () => {
+      const { server, queue, names } = await apart({ callTimeoutMs: 500 });
+      const end = await turnOfAnother(server, names);
+      expect((await queue.enqueue(aJob())).ok).toBe(true);
+      await end();
+    });
+
+    test("are made in turns by the objects of one connection too", async () => {
+      const { server, queue, names } = await apart();
+      const others = Array.from(
+        { length: 6 },
+        () => new RabbitMQTaskQueue({ url: server.url, namespace: server.namespace }),
+      );
+      for (const other of others) onTestFinished(() => other.close());
+      await Promise.all([queue, ...others].map((each) => each.dequeue()));
+      const channel = await server.admin();
+      await expect(channel.checkExchange(names.mark)).resolves.toBeDefined();
+      // Nobody kept it.
+      const end = await turnOfAnother(server, names);
+      await end();
+    });
   });
 });

@@ -22,6 +22,7 @@ export interface KilledWorkflows {
   readonly home: string;
   /** Text of a function that a process gives {@link KilledPlace.where} to get its backend. */
   readonly open: string;
+  /** Of the process that dies: so long the other one waits for what it held. */
   readonly lease: Duration;
   /** Somewhere that nobody else uses. */
   readonly place: () => KilledPlace;
@@ -88,10 +89,12 @@ const sum = task({ name: "sum", input: type<readonly number[]>() }, (list) =>
 
 type Finished = (what: () => void | Promise<void>) => void;
 
+/** Of who lives on. A machine that stands still for seconds takes none of it away, so whatever runs twice is a defect. */
+const HEIR_LEASE = "90s";
+
 async function application(
   finished: Finished,
   entry: NamedBackendOptions,
-  lease: Duration,
   workerCount: number,
   ran: string[] = [],
 ) {
@@ -101,7 +104,7 @@ async function application(
         workerCount,
         enableScheduler: false,
         backends: [entry],
-        config: { worker: { lease, maxConcurrentTasks: 100 } },
+        config: { worker: { lease: HEIR_LEASE, maxConcurrentTasks: 100 } },
         middleware: [
           async (context, next) => {
             if (context.phase !== "enqueue" && context.taskName !== "lexigram.workflow")
@@ -126,9 +129,9 @@ async function survived(
   input: unknown,
   dies: { readonly n: number; readonly when: "before" | "after" },
 ) {
-  const { home, lease, place } = given;
+  const { home, place } = given;
   const { where, entry } = place();
-  const starter = await application(finished, entry, lease, 0);
+  const starter = await application(finished, entry, 0);
   const run = await starter.start(workflow, input as never, { workflowId: "w" });
   const settings = JSON.stringify({ ...where, ...dies });
   const child = spawn(process.execPath, ["--input-type=module", "-e", programOf(given), settings], {
@@ -142,7 +145,7 @@ async function survived(
   const over = run.result({ timeout: "90s" }).then(() => "over");
   const first = await Promise.race([killed, over]);
   const heir: string[] = [];
-  if (first === "SIGKILL") await application(finished, entry, lease, 1, heir);
+  if (first === "SIGKILL") await application(finished, entry, 1, heir);
   return { first, heir, result: await run.result({ timeout: "90s" }) };
 }
 
