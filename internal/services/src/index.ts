@@ -1,3 +1,4 @@
+export { ownCertificate, type OwnCertificate } from "./certificates.ts";
 export { privatePgBouncer } from "./pgbouncer.ts";
 export { PrivateServer, freePort, privatePostgres } from "./private-servers.ts";
 export { PrivateRabbit, privateRabbit, privateRabbitCluster, RabbitCluster } from "./rabbit-servers.ts";

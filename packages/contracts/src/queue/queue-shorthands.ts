@@ -71,13 +71,14 @@ export async function resending<T>(
   const { clock, timeoutMs, giveUp } = options;
   const deadline = clock.monotonic() + timeoutMs;
   let waitMs = FIRST_RESEND_MS;
+  let refused: QueueUnavailableError | undefined;
   for (let left = timeoutMs; ; left = deadline - clock.monotonic()) {
     try {
       return await within(left, call(), clock);
     } catch (error) {
-      if (error instanceof Unanswered)
-        throw giveUp(new Error(`the store gave no answer within ${timeoutMs} ms`));
+      if (error instanceof Unanswered) throw giveUp(unanswered(timeoutMs, refused));
       if (!(error instanceof QueueUnavailableError) || !error.fields.retryable) throw error;
+      refused = error;
       left = deadline - clock.monotonic();
       if (left <= 0 || options.stopped?.() === true) throw giveUp(error);
       await new Promise<void>((resolve) => clock.setTimer(resolve, Math.min(waitMs, left)));
@@ -87,6 +88,12 @@ export async function resending<T>(
 }
 
 class Unanswered extends Error {}
+
+/** Why there was none is what an earlier try was refused with. */
+function unanswered(timeoutMs: number, refused: QueueUnavailableError | undefined): Error {
+  const cause = refused?.cause ?? refused;
+  return new Error(`the store gave no answer within ${timeoutMs} ms`, cause === undefined ? {} : { cause });
+}
 
 /** The call's outcome, if it comes in time. */
 function within<T>(ms: number, call: Promise<T>, clock: Clock): Promise<T> {

@@ -150,6 +150,21 @@ describe("enqueue", () => {
     expect(store.batches).toHaveLength(1);
   });
 
+  test("says what the calls before were refused with, when the last one is not answered", async () => {
+    const store = new Store();
+    const cause = new Error("certificate has expired");
+    let calls = 0;
+    store.enqueueMany = async () => {
+      if (calls++ > 0) return new Promise(() => {});
+      throw new QueueUnavailableError({ queue: "q", retryable: true, accepted: "no", ids: [] }, { cause });
+    };
+    const error: unknown = await over(store, eagerClock(), 5_000)
+      .enqueue(job("a"))
+      .catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ cause: { message: expect.stringContaining("5000 ms"), cause } });
+    expect(calls).toBe(2);
+  });
+
   test("is refused after close", async () => {
     const queue = over(new Store());
     await queue.close();
