@@ -8,6 +8,7 @@ import type { Scenario } from "../scenario.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
+import { clusterFailover } from "./redis-cluster.ts";
 import { failoverScenario } from "./redis-failover.ts";
 import type { ChaosStore } from "./store.ts";
 
@@ -137,6 +138,7 @@ export const redis: ChaosStore = {
       waitReplicas: 1,
       bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS },
     }),
+    clusterFailover(ALWAYS, { safe: true, duplicates: "in flight", resumeMs: RESUME_MS }),
     restart(
       "restart-everysec",
       "SIGKILL of a server with appendfsync everysec: its loss is measured",
