@@ -85,6 +85,7 @@ export { ScheduleEnv, type SchedulerFaults } from "./kit/schedule-env.ts";
 export { WorkflowEnv, type WorkflowFaults } from "./kit/workflow-env.ts";
 export { type ExchangePart, Session } from "./kit/session.ts";
 export { Time } from "./kit/time.ts";
+export { IdleClock } from "./clock/idle-clock.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
 export { aBody, aJob, anError, uniqueName } from "./build/job.ts";
 export { parseManifests } from "./laws/manifest-table.ts";

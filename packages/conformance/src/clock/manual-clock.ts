@@ -64,14 +64,19 @@ export class ManualClock implements Clock {
     if (!(spanMs >= 0 && spanMs < Infinity)) throw new RangeError(`time cannot be moved by ${spanMs} ms`);
     const target = this.#now + spanMs;
     await letRun();
-    for (let next = this.#nextUntil(target); next !== undefined; next = this.#nextUntil(target)) {
-      this.#timers.delete(next);
-      this.#now = Math.max(this.#now, next.at);
-      next.callback();
-      await letRun();
-    }
+    while (this.fireNext(target)) await letRun();
     this.#now = Math.max(this.#now, target);
     await letRun();
+  }
+
+  /** Moves to the next timer and fires it, when it is due by `target`, in epoch milliseconds. @returns whether there was one. */
+  protected fireNext(target: number = Infinity): boolean {
+    const next = this.#nextUntil(target);
+    if (next === undefined) return false;
+    this.#timers.delete(next);
+    this.#now = Math.max(this.#now, next.at);
+    next.callback();
+    return true;
   }
 
   #nextUntil(target: number): ManualTimer | undefined {

@@ -21,17 +21,19 @@ export interface LockFaults {
 const DEFAULT_UNIT_MS = 300;
 const POLL_MS = 100;
 
-/** What a case of locks works with: fresh stores, processes on connections of their own, and the machine's time. */
+/** What a case of locks works with: fresh stores, processes on connections of their own, and time. */
 export class LockEnv {
   readonly harness: LockHarness;
   /** Part of every name that this case gives. */
   readonly seed = uniqueName("k");
   readonly #connect: () => Promise<SchedulerStores>;
+  readonly #clock: Clock;
   #names = 0;
 
   private constructor(harness: LockHarness, connect: () => Promise<SchedulerStores>) {
     this.harness = harness;
     this.#connect = connect;
+    this.#clock = harness.clock ?? systemClock;
   }
 
   static async open(harness: LockHarness): Promise<LockEnv> {
@@ -47,20 +49,20 @@ export class LockEnv {
   }
 
   async pass(units: number): Promise<void> {
-    await new Promise<void>((resolve) => systemClock.setTimer(resolve, this.span(units)));
+    await new Promise<void>((resolve) => this.#clock.setTimer(resolve, this.span(units)));
   }
 
   /** The locks of another process. @param pollMs how often its waiters look by themselves. */
   async locks(faults: LockFaults = {}, pollMs: number = POLL_MS): Promise<LockSubject> {
-    return this.harness.locks(await this.#stores(faults), clockOf(faults), pollMs);
+    return this.harness.locks(await this.#stores(faults), this.#clockOf(faults), pollMs);
   }
 
   async idempotency(faults: LockFaults = {}): Promise<IdempotencySubject> {
-    return this.harness.idempotency(await this.#stores(faults), clockOf(faults));
+    return this.harness.idempotency(await this.#stores(faults), this.#clockOf(faults));
   }
 
   async submissions(faults: LockFaults = {}): Promise<SubmissionSubject> {
-    return this.harness.submissions(await this.#stores(faults), clockOf(faults));
+    return this.harness.submissions(await this.#stores(faults), this.#clockOf(faults));
   }
 
   async capabilities(): Promise<QueueCapabilities> {
@@ -80,10 +82,10 @@ export class LockEnv {
       state: faults.state === undefined ? state : overriding(state, faults.state(state)),
     };
   }
-}
 
-function clockOf({ still = false }: LockFaults): Clock {
-  if (!still) return systemClock;
-  const [now, monotonic] = [systemClock.now(), systemClock.monotonic()];
-  return { now: () => now, monotonic: () => monotonic, setTimer: () => ({ cancel: () => undefined }) };
+  #clockOf({ still = false }: LockFaults): Clock {
+    if (!still) return this.#clock;
+    const [now, monotonic] = [this.#clock.now(), this.#clock.monotonic()];
+    return { now: () => now, monotonic: () => monotonic, setTimer: () => ({ cancel: () => undefined }) };
+  }
 }

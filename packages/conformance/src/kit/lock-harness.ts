@@ -66,6 +66,8 @@ export interface LockHarness {
   waiting(stores: SchedulerStores): Promise<number>;
   /** The milliseconds of one unit of waiting, 100 at least and well above the store's latency. Default 300. */
   readonly unitMs?: number;
+  /** The time of stores and processes. Default: the machine's. */
+  readonly clock?: Clock;
   /** Lets go of everything, and removes what was stored. */
   dispose(): Promise<void>;
 }

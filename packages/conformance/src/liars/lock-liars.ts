@@ -12,8 +12,57 @@ const puts =
 
 const withoutCondition = ({ ifAbsent: _absent, ...rest }: PutOptions = {}): PutOptions => rest;
 
+/** Looks whether an entry is there, and writes it a little later. */
+const inTwoSteps = (state: StateStoreProtocol): Partial<StateStoreProtocol> => ({
+  async put(key, value, { ifAbsent, ...rest } = {}) {
+    if (ifAbsent !== true || !key.startsWith("locks:"))
+      return state.put(key, value, { ...rest, ...(ifAbsent && { ifAbsent }) });
+    const current = await state.get(key);
+    if (current !== undefined) return { stored: false, current };
+    await Promise.resolve();
+    return state.put(key, value, rest);
+  },
+});
+
+const HIGHEST = 2 ** 40;
+const mirrored = (version: number): number => HIGHEST - version;
+
+/** Tells versions apart, and counts those of locks down. */
+const downwards = (state: StateStoreProtocol): Partial<StateStoreProtocol> => {
+  const shown = <T extends { readonly version: number }>(key: string, entry: T): T =>
+    key.startsWith("locks:") ? { ...entry, version: mirrored(entry.version) } : entry;
+  const meant = <O extends { readonly ifVersion?: number }>(key: string, options: O): O =>
+    options.ifVersion === undefined || !key.startsWith("locks:")
+      ? options
+      : { ...options, ifVersion: mirrored(options.ifVersion) };
+  return {
+    async get(key) {
+      const entry = await state.get(key);
+      return entry === undefined ? undefined : shown(key, entry);
+    },
+    async put(key, value, options = {}) {
+      const outcome = await state.put(key, value, meant(key, options));
+      if (outcome.stored) return shown(key, outcome);
+      const { current } = outcome;
+      return current === undefined ? outcome : { ...outcome, current: shown(key, current) };
+    },
+    touch: (key, options) => state.touch(key, meant(key, options)),
+    delete: (key, options = {}) => state.delete(key, meant(key, options)),
+  };
+};
+
 /** Stores that are broken in one way, under locks that are not. */
 export const lockLiars: readonly StoreLiar<LockLaw, SchedulerStores>[] = [
+  {
+    name: "looks first and writes then",
+    breaks: ["K-01"],
+    lie: (stores) => withState(stores, inTwoSteps),
+  },
+  {
+    name: "counts versions down",
+    breaks: ["K-02", "K-06"],
+    lie: (stores) => withState(stores, downwards),
+  },
   {
     name: "says that it publishes",
     breaks: ["K-04"],

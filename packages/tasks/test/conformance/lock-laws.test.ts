@@ -1,4 +1,5 @@
 import {
+  IdleClock,
   judgeLockCase,
   lockCases,
   type LockHarness,
@@ -7,7 +8,6 @@ import {
   title,
   uniqueName,
 } from "@lexigram/conformance";
-import { systemClock } from "@lexigram/contracts";
 import { describe, test } from "vitest";
 import { MemoryStateStore } from "../../src/index.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
@@ -15,21 +15,22 @@ import { lockProcess } from "../lock/lock-subject.ts";
 
 /** Queue objects and stores over the same data are to each other what connections to one server are. */
 function memoryLockHarness(): LockHarness {
-  const backend = memoryBackend({ clock: systemClock });
+  const clock = new IdleClock();
+  const backend = memoryBackend({ clock });
   return {
     name: "memory",
-    unitMs: 300,
+    clock,
     async open() {
       const name = uniqueName("queue");
       const { data } = backend.state as MemoryStateStore;
       return async () => ({
         queue: backend.queue(name),
-        state: new MemoryStateStore({ clock: systemClock, data }),
+        state: new MemoryStateStore({ clock, data }),
       });
     },
     ...lockProcess(() => backend),
     waiting: ({ queue }) => queue.count("pending"),
-    dispose: async () => {},
+    dispose: async () => clock.stop(),
   };
 }
 
