@@ -2,7 +2,7 @@ import type { Timer } from "@lexigram/contracts";
 import { ManualClock } from "./manual-clock.ts";
 
 /** Turns of the event loop in which nothing sets a timer or takes one back: then nothing else is under way. */
-const IDLE_TURNS = 5;
+const IDLE_TURNS = 30;
 
 /**
  * A clock that jumps to its next timer whenever nothing is left to run until then, for subjects that wait on nothing outside

@@ -1,4 +1,4 @@
-import { systemClock } from "@lexigram/contracts";
+import { type Clock, systemClock } from "@lexigram/contracts";
 import { aJob, uniqueName } from "../build/job.ts";
 import { overriding } from "../liars/overriding.ts";
 import { LawBrokenError } from "./case.ts";
@@ -19,12 +19,14 @@ export class LimitEnv {
   /** Part of every name that this case gives. */
   readonly seed = uniqueName("c");
   readonly #connect: () => Promise<LimitStores>;
+  readonly #clock: Clock;
   readonly #crews: CrewSubject[] = [];
   #names = 0;
 
   private constructor(harness: LimitHarness, connect: () => Promise<LimitStores>) {
     this.harness = harness;
     this.#connect = connect;
+    this.#clock = harness.clock ?? systemClock;
   }
 
   static async open(harness: LimitHarness): Promise<LimitEnv> {
@@ -36,7 +38,7 @@ export class LimitEnv {
   }
 
   get nowMs(): number {
-    return systemClock.monotonic();
+    return this.#clock.monotonic();
   }
 
   name(prefix: string): string {
@@ -83,7 +85,7 @@ export class LimitEnv {
 
   /** Lets the time of the stores pass. */
   async pass(ms: number): Promise<void> {
-    await new Promise<void>((resolve) => systemClock.setTimer(resolve, ms));
+    await new Promise<void>((resolve) => this.#clock.setTimer(resolve, ms));
   }
 
   /** Waits until something is so. @throws LawBrokenError when it is not in a long time. */

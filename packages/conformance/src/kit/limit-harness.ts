@@ -1,4 +1,4 @@
-import type { StateStoreProtocol, TaskQueueProtocol } from "@lexigram/contracts";
+import type { Clock, StateStoreProtocol, TaskQueueProtocol } from "@lexigram/contracts";
 
 /** What processes under limits work on: one connection to two queues and a state store. */
 export interface LimitStores {
@@ -49,6 +49,8 @@ export interface LimitHarness {
   readonly name: string;
   /** Milliseconds after which a case stops waiting for what should come. Default: as long as a busy machine takes. */
   readonly patienceMs?: number;
+  /** The time of stores and processes. Default: the machine's. */
+  readonly clock?: Clock;
   /** @returns how to connect to fresh, empty stores; each call is a connection of its own, which the harness ends. */
   open(): Promise<() => Promise<LimitStores>>;
   /** A limiter as of a process of its own. */

@@ -1,4 +1,9 @@
-import { type StateStoreProtocol, systemClock, type TaskQueueProtocol } from "@lexigram/contracts";
+import {
+  type Clock,
+  type StateStoreProtocol,
+  systemClock,
+  type TaskQueueProtocol,
+} from "@lexigram/contracts";
 import { uniqueName } from "../build/job.ts";
 import { overriding } from "../liars/overriding.ts";
 import type { WorkflowHarness, WorkflowStores, WorkflowSubject } from "./workflow-harness.ts";
@@ -22,6 +27,7 @@ export class WorkflowEnv {
   /** What ran, in whatever process: task and input. */
   readonly ran: string[] = [];
   readonly #connect: () => Promise<WorkflowStores>;
+  readonly #clock: Clock;
   readonly #processes: WorkflowSubject[] = [];
   #names = 0;
 
@@ -32,6 +38,7 @@ export class WorkflowEnv {
   ) {
     this.harness = harness;
     this.#connect = connect;
+    this.#clock = harness.clock ?? systemClock;
     this.queue = queue;
     this.state = state;
   }
@@ -62,10 +69,10 @@ export class WorkflowEnv {
 
   /** Looks again and again. @throws when it is not so in a long time. */
   async until(what: string, isSo: () => Promise<boolean> | boolean): Promise<void> {
-    const until = systemClock.monotonic() + (this.harness.patienceMs ?? PATIENCE_MS);
+    const until = this.#clock.monotonic() + (this.harness.patienceMs ?? PATIENCE_MS);
     while (!(await isSo())) {
-      if (systemClock.monotonic() > until) throw new Error(`waited in vain: ${what}`);
-      await new Promise<void>((resolve) => void systemClock.setTimer(resolve, LOOK_MS));
+      if (this.#clock.monotonic() > until) throw new Error(`waited in vain: ${what}`);
+      await new Promise<void>((resolve) => void this.#clock.setTimer(resolve, LOOK_MS));
     }
   }
 

@@ -1,4 +1,4 @@
-import type { JsonValue } from "@lexigram/contracts";
+import type { Clock, JsonValue } from "@lexigram/contracts";
 import type { SchedulerStores } from "./schedule-harness.ts";
 
 /** What a workflow queues and keeps: one connection to a queue and a state store. */
@@ -72,6 +72,8 @@ export interface WorkflowHarness {
   readonly name: string;
   /** Milliseconds after which a case stops waiting for what should come. Default: as long as a busy machine takes. */
   readonly patienceMs?: number;
+  /** The time of stores and processes. Default: the machine's. */
+  readonly clock?: Clock;
   /** @returns how to connect to fresh, empty stores; each call is a connection of its own, which the harness ends. */
   open(): Promise<() => Promise<WorkflowStores>>;
   /**

@@ -1,4 +1,5 @@
 import {
+  IdleClock,
   judgeWorkflowCase,
   lyingStoresHarness,
   title,
@@ -7,7 +8,6 @@ import {
   type WorkflowHarness,
   workflowLiars,
 } from "@lexigram/conformance";
-import { systemClock } from "@lexigram/contracts";
 import { describe, expect, test } from "vitest";
 import { MemoryStateStore } from "../../src/index.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
@@ -15,19 +15,24 @@ import { workflowProcess } from "../workflow/workflow-subject.ts";
 
 /** Queue objects and stores over the same data are to each other what connections to one server are. */
 function memoryWorkflowHarness(): WorkflowHarness {
-  const backend = memoryBackend({ clock: systemClock });
+  const clock = new IdleClock();
+  const backend = memoryBackend({ clock });
   return {
     name: "memory",
+    clock,
     async open() {
       const name = uniqueName("queue");
       const { data } = backend.state as MemoryStateStore;
       return async () => ({
         queue: backend.queue(name),
-        state: new MemoryStateStore({ clock: systemClock, data }),
+        state: new MemoryStateStore({ clock, data }),
       });
     },
-    process: workflowProcess(() => backend),
-    dispose: () => backend.close(),
+    process: workflowProcess(() => backend, clock),
+    async dispose() {
+      await backend.close();
+      clock.stop();
+    },
   };
 }
 

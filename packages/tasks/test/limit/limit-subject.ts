@@ -6,7 +6,7 @@ import {
   type LimitStores,
   uniqueName,
 } from "@lexigram/conformance";
-import { silentLogger, systemClock, type TaskBackend } from "@lexigram/contracts";
+import { type Clock, silentLogger, systemClock, type TaskBackend } from "@lexigram/contracts";
 import {
   GlobalRateLimiter,
   HandlerRegistry,
@@ -21,9 +21,9 @@ import {
 const bucketOf = ({ rate, perMs, burst }: LimiterSettings): RateOptions => ({ rate, per: perMs, burst });
 
 /** The limiters of a process of the product, which the tests of all backends share. */
-export const limiters: Pick<LimitHarness, "limiter" | "limiterUnder"> = {
+export const limitersOn = (clock: Clock): Pick<LimitHarness, "limiter" | "limiterUnder"> => ({
   limiter({ state }, settings) {
-    const limiter = new GlobalRateLimiter({ ...bucketOf(settings), name: settings.name, state });
+    const limiter = new GlobalRateLimiter({ ...bucketOf(settings), name: settings.name, state, clock });
     return {
       acquire: (signal) => limiter.acquire({ signal }),
       tryAcquire: () => limiter.tryAcquire(),
@@ -31,7 +31,8 @@ export const limiters: Pick<LimitHarness, "limiter" | "limiterUnder"> = {
   },
   limiterUnder({ state }, own, all) {
     const limiter = new QueueRateLimiter({
-      global: new GlobalRateLimiter({ ...bucketOf(all), name: all.name, state }),
+      global: new GlobalRateLimiter({ ...bucketOf(all), name: all.name, state, clock }),
+      clock,
     });
     limiter.addLimit(own.name, bucketOf(own));
     return {
@@ -39,13 +40,16 @@ export const limiters: Pick<LimitHarness, "limiter" | "limiterUnder"> = {
       tryAcquire: () => limiter.tryAcquire(own.name),
     };
   },
-};
+});
+
+export const limiters = limitersOn(systemClock);
 
 /** The workers of a process. */
 export function crewOn(
   { queues, state }: LimitStores,
   { limit, breaker, slots, leaseMs, work }: CrewSettings,
   backend: TaskBackend,
+  clock: Clock = systemClock,
 ): CrewSubject {
   const bindings = queues.map((queue, i): QueueBinding => ({
     name: queue.name,
@@ -69,10 +73,11 @@ export function crewOn(
     maxConcurrentTasks: slots,
     settings: { leaseMs, pollIntervalMs: 20 },
     services: {
+      clock,
       sharedLimits: new SharedLimits({
         limits: limit === undefined ? [] : [{ name, queues: undefined, rate, concurrency }],
         state,
-        clock: systemClock,
+        clock,
         logger: silentLogger,
         holder: uniqueName("process"),
         leaseMs,

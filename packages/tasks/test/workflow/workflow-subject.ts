@@ -5,7 +5,7 @@ import type {
   WorkflowShape,
   WorkflowSubject,
 } from "@lexigram/conformance";
-import type { TaskBackend } from "@lexigram/contracts";
+import { type Clock, systemClock, type TaskBackend } from "@lexigram/contracts";
 import {
   BranchStep,
   each,
@@ -76,7 +76,10 @@ export function partOf(shape: WorkflowShape, stepOf: (shape: StepShape) => Part)
 }
 
 /** One process: a dispatcher, workflows, and a worker when it works. */
-export function workflowProcess(backend: () => TaskBackend): WorkflowHarness["process"] {
+export function workflowProcess(
+  backend: () => TaskBackend,
+  clock: Clock = systemClock,
+): WorkflowHarness["process"] {
   return async ({ queue, state }, works, ran): Promise<WorkflowSubject> => {
     const tasks = kitTasks(ran);
     const binding: QueueBinding = {
@@ -94,14 +97,15 @@ export function workflowProcess(backend: () => TaskBackend): WorkflowHarness["pr
     const queues = new QueueSet([binding]);
     const registry = new HandlerRegistry();
     for (const definition of Object.values(tasks)) registry.register(definition as never);
-    const dispatcher = new TaskDispatcher({ queues, registry, enqueueTimeoutMs: 5_000 });
-    const workflows = new TaskWorkflows({ dispatcher, queues, registry, state });
+    const dispatcher = new TaskDispatcher({ queues, registry, clock, enqueueTimeoutMs: 5_000 });
+    const workflows = new TaskWorkflows({ dispatcher, queues, registry, state, clock });
     const worker = works
       ? new TaskWorker({
           queue,
           handlers: registry,
           maxConcurrentTasks: 3,
           settings: { leaseMs: 5_000, pollIntervalMs: 50 },
+          services: { clock },
         })
       : undefined;
     await worker?.start();

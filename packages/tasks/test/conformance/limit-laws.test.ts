@@ -1,4 +1,5 @@
 import {
+  IdleClock,
   judgeLimitCase,
   limitCases,
   type LimitHarness,
@@ -7,30 +8,31 @@ import {
   title,
   uniqueName,
 } from "@lexigram/conformance";
-import { systemClock } from "@lexigram/contracts";
 import { describe, test, vi } from "vitest";
 import { MemoryStateStore } from "../../src/index.ts";
 import { memoryBackend } from "../../src/memory/memory-backend.ts";
-import { crewOn, limiters } from "../limit/limit-subject.ts";
+import { crewOn, limitersOn } from "../limit/limit-subject.ts";
 
 vi.setConfig({ maxConcurrency: 20, testTimeout: 60_000 });
 
 /** Queue objects and stores over the same data are to each other what connections to one server are. */
 function memoryLimitHarness(): LimitHarness {
+  const clock = new IdleClock();
   return {
     name: "memory",
+    clock,
     async open() {
-      const backend = memoryBackend({ clock: systemClock });
+      const backend = memoryBackend({ clock });
       const [a, b] = [uniqueName("a"), uniqueName("b")];
       const { data } = backend.state as MemoryStateStore;
       return async () => ({
         queues: [backend.queue(a), backend.queue(b)],
-        state: new MemoryStateStore({ clock: systemClock, data }),
+        state: new MemoryStateStore({ clock, data }),
       });
     },
-    ...limiters,
-    crew: (stores, settings) => crewOn(stores, settings, memoryBackend()),
-    dispose: async () => {},
+    ...limitersOn(clock),
+    crew: (stores, settings) => crewOn(stores, settings, memoryBackend({ clock }), clock),
+    dispose: async () => clock.stop(),
   };
 }
 
