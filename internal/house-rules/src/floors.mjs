@@ -150,6 +150,7 @@ export const openings = [
   // The system's randomness is what everybody else injects.
   { file: "packages/contracts/src/random.ts", properties: ["Math.random"] },
   // The clock that tests move starts at a date, and lets the loop turn between two of its timers.
+  { file: "packages/conformance/src/clock/idle-clock.ts", globals: ["setImmediate"] },
   { file: "packages/conformance/src/clock/manual-clock.ts", globals: ["Date", "setImmediate"] },
   // The logger of an application that brings none.
   { file: "packages/kernel/src/console-logger.ts", globals: ["console"] },
