@@ -34,6 +34,11 @@ export interface ProducerSettings extends AppSettings {
 /** What a producer process is asked: to enqueue, to stop for now, to stop for good. */
 export type ProducerOrder = "flow" | "hold" | "finish";
 
+/** What a worker process is asked: that its next handler blocks the event loop for so long. */
+export interface WorkerOrder {
+  readonly blockMs: number;
+}
+
 /** What a process tells its parent: that it is up, or what it met that nobody expects. */
 export type ProcessReport = { readonly ready: true } | { readonly problem: string };
 

@@ -4,15 +4,35 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { runApplication } from "@lexigram/kernel";
 import { task, TaskEmitter } from "@lexigram/tasks";
 import { HandlerLedger, ledgerName } from "../accounts/ledger.ts";
-import { bootApp, givenSettings, jobOptions, leave, report, type WorkerSettings } from "./chaos-app.ts";
+import { now } from "../moment.ts";
+import {
+  bootApp,
+  givenSettings,
+  jobOptions,
+  leave,
+  report,
+  type WorkerOrder,
+  type WorkerSettings,
+} from "./chaos-app.ts";
 
 const settings = givenSettings<WorkerSettings>();
+let blockMs = 0;
+process.on("message", (order: WorkerOrder) => (blockMs = order.blockMs));
+
+/** Blocks the loop as a handler does that computes, when the parent has asked for it. */
+function blockIfAsked(): void {
+  const until = now() + blockMs;
+  blockMs = 0;
+  while (now() < until);
+}
+
 const ledger = new HandlerLedger(join(settings.ledgers, ledgerName("handler", process.pid)));
 
 // It does not look at its signal: a handler that goes on after its lease has ended is the harder case.
 const work = task(jobOptions(settings), async ({ ms }, ctx) => {
   const { id } = ctx.job;
   ledger.started(id, ctx.attempt);
+  blockIfAsked();
   await sleep(ms);
   ledger.ended(id);
 });

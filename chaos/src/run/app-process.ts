@@ -8,6 +8,7 @@ import type {
   ProcessReport,
   ProducerOrder,
   ProducerSettings,
+  WorkerOrder,
   WorkerSettings,
 } from "../processes/chaos-app.ts";
 
@@ -108,7 +109,7 @@ export class AppProcess {
     return readFileSync(this.#log, "utf8").slice(-2_000);
   }
 
-  order(order: ProducerOrder): void {
+  order(order: ProducerOrder | WorkerOrder): void {
     if (this.#child.connected) this.#child.send(order);
   }
 

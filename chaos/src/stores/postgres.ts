@@ -1,6 +1,7 @@
 import { now } from "../moment.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario, Scene, Stage } from "../scenario.ts";
+import { blockedLoop } from "../scenarios/blocked-loop.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import type { Fault } from "../accounts/figures.ts";
@@ -90,6 +91,7 @@ export const postgres: ChaosStore = {
   safeSettings: "the server's defaults: fsync on, synchronous_commit on",
   scenarios: [
     ...workerScenarios(open),
+    blockedLoop(open),
     ...serverScenarios,
     halfOpen(open),
     {

@@ -5,6 +5,7 @@ import type { NamedBackendOptions } from "@lexigram/tasks";
 import { now } from "../moment.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario } from "../scenario.ts";
+import { blockedLoop } from "../scenarios/blocked-loop.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
@@ -124,6 +125,7 @@ export const redis: ChaosStore = {
   safeSettings: "appendfsync always; with replicas waitReplicas: 1",
   scenarios: [
     ...workerScenarios(standalone(ALWAYS)),
+    blockedLoop(standalone(ALWAYS)),
     restart("server-restart", "SIGKILL of the server every few seconds, down for up to 2 s", ALWAYS, {
       safe: true,
       duplicates: "in flight",

@@ -158,6 +158,8 @@ export const openings = [
   { file: "packages/tasks/src/job/payload-data.ts", globals: ["Date"] },
   // Turns counted instants into those that the API shows, and back.
   { file: "packages/tasks/src/schedule/instant.ts", globals: ["Date"] },
+  // Threads have origins of their own for every other clock that does not jump.
+  { file: "packages/tasks/src/keeper/shared-time.ts", properties: ["process.hrtime"] },
   // The one place where the memory queue gives way to I/O.
   { file: "packages/tasks/src/memory/enqueue-turns.ts", globals: ["setImmediate"] },
   // The one place where the worker does.

@@ -1,16 +1,38 @@
 import type { Clock } from "./clock.ts";
 import type { HealthCheckResult } from "./health.ts";
+import type { Receipt } from "./job/delivery.ts";
 import type { Logger } from "./logger.ts";
 import type { OutboxProtocol } from "./queue/outbox.ts";
-import type { TaskQueueProtocol } from "./queue/task-queue.ts";
+import type { ExtendReply, TaskQueueProtocol } from "./queue/task-queue.ts";
 import type { Random } from "./random.ts";
 import type { StateStoreProtocol } from "./state-store.ts";
 
-/** How a side thread may renew leases: a module to import there and data to hand to it. */
+/**
+ * How a thread beside the event loop may renew leases. Holds what it takes to connect, so it is handed to that thread and
+ * to nobody else: never logged, never part of an error.
+ */
 export interface KeeperSpec {
+  /** The URL of a module that exports a {@link LeaseExtenderFactory} as `leaseExtender`. */
   readonly module: string;
+  /** What the factory is given. Must survive a structured clone. */
   readonly data: unknown;
 }
+
+/** Renews leases from another thread, through a connection of its own, which it opens when it is first asked. */
+export interface LeaseExtender {
+  /**
+   * As `TaskQueueProtocol.extend` of a queue.
+   *
+   * @param queue its name in the store.
+   * @throws as `extend` does. May be called for several queues at once, for one queue one call at a time.
+   */
+  extend(queue: string, receipts: readonly Receipt[], leaseMs: number): Promise<ExtendReply>;
+  /** Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Makes an extender of the `data` of a {@link KeeperSpec}. Connects lazily. */
+export type LeaseExtenderFactory = (data: unknown) => LeaseExtender;
 
 export interface QueueOptions {
   /** Milliseconds after which an unconfirmed enqueue is given up. Default 10,000. */
@@ -29,6 +51,7 @@ export interface TaskBackend {
    * `transactions`.
    */
   outbox?(name: string): OutboxProtocol;
+  /** Absent: leases are renewed by the event loop alone, as with a client of the caller's, which cannot leave its thread. */
   keeper?(): KeeperSpec;
   /** Never rejects, and holds no secrets. */
   health(): Promise<HealthCheckResult>;

@@ -98,6 +98,20 @@ export interface WorkerLoadHook {
   readonly value: number;
   readonly limit: number;
 }
+/** The event loop of this process turns again, after it stood still for more than a third of a lease. */
+export interface WorkerBlockedHook {
+  readonly blockedMs: number;
+  /** Whose handler did it, where that is known: code after an `await` cannot be told apart. */
+  readonly taskName?: string;
+  readonly jobId?: JobId;
+  /** Tasks that ran meanwhile, up to 20. */
+  readonly tasks: readonly string[];
+  /**
+   * `kept`: all were renewed from a side thread as long as the loop stood still; `given-up`: until the blocking attempt was
+   * past its time limit and grace; `at-risk`: some were not.
+   */
+  readonly leases: "kept" | "given-up" | "at-risk";
+}
 /** The workers of this process have run for as long as they may; the application stops. */
 export interface WorkerRecycledHook {
   readonly ranMs: number;
@@ -125,6 +139,7 @@ export interface TaskEvents {
   "queue.availability": QueueAvailabilityHook;
   "worker.paused": WorkerLoadHook;
   "worker.resumed": WorkerLoadHook;
+  "worker.blocked": WorkerBlockedHook;
   "worker.recycled": WorkerRecycledHook;
   "queue.policy": QueuePolicyHook;
   "circuit.opened": CircuitHook;

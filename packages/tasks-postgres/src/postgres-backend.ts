@@ -16,6 +16,7 @@ import type { DatabaseHealth, SharedDatabase } from "./connection/database.ts";
 import { openDatabase } from "./connection/open-database.ts";
 import { StoredSchema } from "./migrations/stored-schema.ts";
 import { outboxHealth, type OutboxHealth, outboxWarnings } from "./outbox/outbox-health.ts";
+import { keeperOf } from "./lease-keeping.ts";
 import {
   connectionOptions,
   type PostgresBackendOptions,
@@ -116,6 +117,7 @@ export function assemblePostgresBackend(
   const outboxes = new Set<OutboxProtocol>();
   const opened = { stored, backend: options };
   const state = parts.state(opened);
+  const keeper = keeperOf(checked, schema);
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
@@ -137,6 +139,7 @@ export function assemblePostgresBackend(
   return {
     type: "postgres",
     state,
+    ...(keeper === undefined ? {} : { keeper }),
     outbox(name) {
       checkName(name);
       const outbox = parts.outbox(name, { ...opened, onClose: (closed) => outboxes.delete(closed) });

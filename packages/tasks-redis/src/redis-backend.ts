@@ -13,6 +13,7 @@ import {
 } from "@lexigram/contracts";
 import { openConnection } from "./connection/open-connection.ts";
 import type { ConnectionHealth, RedisConnection } from "./connection/redis-connection.ts";
+import { keeperOf } from "./lease-keeping.ts";
 import {
   connectionOptions,
   namespaceOf,
@@ -99,6 +100,7 @@ export function assembleRedisBackend(
   const open = new Set<TaskQueueProtocol>();
   const opened = { connection, namespace, backend: options };
   const state = parts.state(opened);
+  const keeper = keeperOf(checked, namespace);
   let closing: Promise<void> | undefined;
 
   async function close(): Promise<void> {
@@ -110,6 +112,7 @@ export function assembleRedisBackend(
   return {
     type: "redis",
     state,
+    ...(keeper === undefined ? {} : { keeper }),
     queue(name, queueOptions = {}) {
       if (closing !== undefined) throw new ClosedError({ resource: "redis backend" });
       if (!QUEUE_NAME.test(name))

@@ -112,8 +112,17 @@ export interface WorkerOptions {
   readonly requeueFloor?: Duration;
   /** Between two signs of life of a worker. Default `"5s"`. */
   readonly heartbeat?: Duration;
-  /** What to do when the event loop was blocked so long that leases are in danger. Default `"warn"`. */
-  readonly onBlocked?: "warn" | "ignore";
+  /**
+   * Whether a side thread renews leases while the event loop is blocked, through a connection of its own to each backend
+   * that can. Default true.
+   */
+  readonly keeper?: boolean;
+  /**
+   * When the event loop was blocked for more than a third of the lease. `"warn"` (default) says so once it turns again,
+   * `"ignore"` does not. `"exit"` says so too, and ends the process by SIGKILL while it is still blocked, once the blocking
+   * attempt is past its time limit and grace; needs `keeper`.
+   */
+  readonly onBlocked?: "warn" | "ignore" | "exit";
   /** Claims nothing while the machine's load average of a minute is above this; -1: its number of CPUs. Default: no limit. */
   readonly maxLoad?: number;
   /** Claims nothing while the event loop is later than this. Default: no limit. */

@@ -134,7 +134,8 @@ const workerFields = {
   }).optional(),
   requeueFloor: duration().optional(),
   heartbeat: duration(100).optional(),
-  onBlocked: oneOf("warn", "ignore").optional(),
+  keeper: flag.optional(),
+  onBlocked: oneOf("warn", "ignore", "exit").optional(),
   maxLoad: numeric(
     "a number of 0 or more, or -1 for the number of CPUs",
     (n) => n >= 0 || n === -1,

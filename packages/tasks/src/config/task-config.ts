@@ -39,7 +39,8 @@ export interface WorkerConfig {
   };
   readonly requeueFloorMs: number;
   readonly heartbeatMs: number;
-  readonly onBlocked: "warn" | "ignore";
+  readonly keeper: boolean;
+  readonly onBlocked: "warn" | "ignore" | "exit";
   /** `null`: no limit. */
   readonly maxLoad: number | null;
   readonly maxLagMs: number | null;
@@ -272,6 +273,7 @@ function workerConfig(given: TaskConfigOptions): WorkerConfig {
     },
     requeueFloorMs: span(worker.requeueFloor, 1_000),
     heartbeatMs: span(worker.heartbeat, 5_000),
+    keeper: worker.keeper ?? true,
     onBlocked: worker.onBlocked ?? "warn",
     maxLoad: worker.maxLoad === -1 ? availableParallelism() : (worker.maxLoad ?? null),
     maxLagMs: spanOrNone(worker.maxLag ?? null, 0),

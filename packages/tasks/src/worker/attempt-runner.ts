@@ -48,7 +48,7 @@ export class AttemptRunner {
   }
 
   #begin(attempt: Attempt, now: number): void {
-    const { handlers, services, wheel } = this.#parts;
+    const { handlers, services } = this.#parts;
     const { job } = attempt.delivery;
     attempt.stage = Stage.Running;
     attempt.startedAt = now;
@@ -72,14 +72,19 @@ export class AttemptRunner {
       return this.#fail(attempt, "invalid", error);
     }
     if (left <= 0) return this.#fail(attempt, "deadline", deadlineError(attempt));
-    const limit = Math.min(attempt.timeoutMs, left);
-    if (limit !== Infinity) wheel.set(attempt, now + limit);
+    this.#limit(attempt, now, Math.min(attempt.timeoutMs, left));
     if (!(input instanceof Promise)) return this.#ready(attempt, input);
     attempt.handlerRuns = true;
     input.then(
       (parsed: unknown) => this.#parsed(attempt, () => this.#ready(attempt, parsed)),
       (error: unknown) => this.#parsed(attempt, () => this.#fail(attempt, "invalid", error)),
     );
+  }
+
+  /** From now on a time limit runs, and behind it the grace period. */
+  #limit(attempt: Attempt, now: number, ms: number, graceMs = this.#parts.settings.graceMs): void {
+    if (ms !== Infinity) this.#parts.wheel.set(attempt, now + ms);
+    attempt.consumer.side?.runsUntil(attempt, now + ms + graceMs, now);
   }
 
   /** A time limit ran out, or the grace period after one. */
@@ -97,11 +102,11 @@ export class AttemptRunner {
 
   /** Decides the end of a running attempt; its handler has the grace period to come back. */
   stop(attempt: Attempt, error: Error): void {
-    const { services, settings, wheel } = this.#parts;
+    const { services, settings } = this.#parts;
     attempt.stage = Stage.Stopping;
     attempt.decided = error;
     attempt.abort(error);
-    wheel.set(attempt, services.clock.monotonic() + settings.graceMs);
+    this.#limit(attempt, services.clock.monotonic(), settings.graceMs, 0);
     if (attempt.repeat !== undefined) this.#stopped(attempt);
   }
 
@@ -346,10 +351,9 @@ export class AttemptRunner {
 
   /** Calls the handler with a time limit that begins now. */
   #restart(attempt: Attempt, limitMs: number): void {
-    const { services, wheel } = this.#parts;
     try {
-      attempt.startedAt = services.clock.monotonic();
-      if (limitMs !== Infinity) wheel.set(attempt, attempt.startedAt + limitMs);
+      attempt.startedAt = this.#parts.services.clock.monotonic();
+      this.#limit(attempt, attempt.startedAt, limitMs);
       this.#call(attempt);
     } catch (error) {
       attempt.handlerRuns = false;

@@ -9,6 +9,8 @@ import {
   type Timer,
 } from "@lexigram/contracts";
 import type { JobPolicy } from "../job/envelope.ts";
+import { NO_PLACE } from "../keeper/held-leases.ts";
+import type { KeptLease } from "../keeper/side-keeper.ts";
 import type { BreakerPass } from "../breaker/circuit-breaker.ts";
 import type { ExecutionFacts } from "../middleware/execution-context.ts";
 import type { RetryFacts } from "../retry/retry-options.ts";
@@ -48,7 +50,7 @@ export interface AttemptOutcome {
 const COMPLETED: AttemptOutcome = { kind: "completed" };
 
 /** One delivery in this process: from the claim until its settlement is stored, and as long as its handler runs. */
-export class Attempt extends WheelTimer implements ExecutionFacts {
+export class Attempt extends WheelTimer implements ExecutionFacts, KeptLease {
   readonly delivery: Delivery;
   readonly consumer: QueueConsumer;
   stage: Stage = Stage.Held;
@@ -106,6 +108,8 @@ export class Attempt extends WheelTimer implements ExecutionFacts {
   leasePrevious: Attempt | undefined = undefined;
   /** Monotonic milliseconds: when the latest claim or successful renewal was sent. */
   leaseSentAt: number;
+  /** Owned by the keeper that a side thread reads from. */
+  place = NO_PLACE;
 
   constructor(delivery: Delivery, consumer: QueueConsumer, leaseSentAt: number) {
     super();

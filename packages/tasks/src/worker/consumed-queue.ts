@@ -7,7 +7,7 @@ export type ConsumedQueue = Pick<
   QueueBinding,
   "name" | "queue" | "defaults" | "consume" | "concurrency" | "weight" | "policy"
 > &
-  Partial<Pick<QueueBinding, "state" | "breaker">>;
+  Partial<Pick<QueueBinding, "state" | "breaker" | "backend">>;
 
 const NO_DEFAULTS: QueueBinding["defaults"] = {
   priority: undefined,

@@ -1,3 +1,4 @@
+import type { SideKeeper } from "../keeper/side-keeper.ts";
 import type { Activity } from "./activity.ts";
 import type { AttemptEvents } from "./attempt-events.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";
@@ -17,4 +18,6 @@ export interface ConsumerParts {
   readonly events: AttemptEvents;
   readonly activity: Activity;
   readonly host: ConsumerHost;
+  /** Renews leases while the event loop stands still. Absent: nobody does. */
+  readonly side: SideKeeper | undefined;
 }

@@ -14,6 +14,8 @@ export function engineHealth(engine: WorkerEngine, clock: Clock): HealthCheckRes
     unavailable: away,
   };
   if (!engine.running) return { ...facts, status: "starting", message: "the workers do not run", details };
+  const { loopHealth } = engine;
+  if (loopHealth !== undefined) return { ...facts, ...loopHealth, details };
   if (away.length === 0) return { ...facts, status: "healthy", details };
   return {
     ...facts,

@@ -2,17 +2,21 @@ import {
   ClosedError,
   type Clock,
   serializeError,
+  systemClock,
   type TaskQueueProtocol,
   type WorkerLoadHook,
 } from "@lexigram/contracts";
 import type { TaskLookup } from "../define/registered-task.ts";
 import type { QueueSet } from "../dispatch/queue-set.ts";
 import { AttemptEvents } from "./attempt-events.ts";
+import { requireMortal } from "../keeper/mortal-process.ts";
+import { type BlockReport, SideKeeper } from "../keeper/side-keeper.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Moment } from "../observability/moment.ts";
 import { Activity } from "./activity.ts";
 import type { Attempt } from "./attempt.ts";
 import { AttemptRunner } from "./attempt-runner.ts";
+import { BlockedLoop } from "./blocked-loop.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { type ConsumedQueue, isSingleQueue, standaloneQueue } from "./consumed-queue.ts";
 import { abortRunning, handBackRunning } from "./consumer-ending.ts";
@@ -67,6 +71,8 @@ export class WorkerEngine implements ConsumerHost {
   readonly #turn: LoopTurn;
   readonly #watch: LoopWatch;
   readonly #load: LoadWatch;
+  readonly #loop: BlockedLoop;
+  #side: SideKeeper | undefined;
   #paused = false;
   #listeners: Disposable[] = [];
   #consumers: QueueConsumer[] = [];
@@ -94,14 +100,17 @@ export class WorkerEngine implements ConsumerHost {
       logger.error("a timer of the worker failed", { error: serializeError(error) }),
     );
     const events = (this.#events = new AttemptEvents(services.emitter, processId, settings.errors));
-    this.#report = new OutcomeReport(events, services, settings);
+    this.#loop = new BlockedLoop(services, settings);
+    this.#report = new OutcomeReport(events, services, settings, this.#loop);
     this.#runner = new AttemptRunner({ handlers, pipeline, settings, services, wheel: this.#wheel, events });
     this.#turn = new LoopTurn(() => {
       this.#endedThisTurn = 0;
       this.pump();
     }, this.activity);
     this.#load = new LoadWatch(clock, settings, services.load, (isOver, facts) => this.#pause(isOver, facts));
-    this.#watch = new LoopWatch(clock, settings.heartbeatMs, (lagMs) => this.#report.beat(lagMs, this));
+    this.#watch = new LoopWatch(clock, settings.heartbeatMs, (lagMs) =>
+      this.#report.beat(lagMs, this, this.#side?.watches === true),
+    );
   }
 
   get consumers(): readonly QueueConsumer[] {
@@ -110,6 +119,11 @@ export class WorkerEngine implements ConsumerHost {
 
   get running(): boolean {
     return this.#running;
+  }
+
+  /** Of the event loop that it runs on: nothing while that is well. */
+  get loopHealth(): ReturnType<BlockedLoop["health"]> {
+    return this.#loop.health();
   }
 
   get processId(): string {
@@ -209,6 +223,7 @@ export class WorkerEngine implements ConsumerHost {
 
   #start(): void {
     if (this.#running) return;
+    this.#side = this.#sideKeeper();
     this.#running = true;
     this.#options.services.sharedLimits?.start();
     this.#hurried = false;
@@ -229,6 +244,19 @@ export class WorkerEngine implements ConsumerHost {
     this.pump();
   }
 
+  /** A test's clock is none that a thread could read. */
+  #sideKeeper(): SideKeeper | undefined {
+    const { settings, services } = this.#options;
+    const { keeper, onBlocked, leaseMs, defaultTimeoutMs, graceMs } = settings;
+    if (!keeper || this.#clock !== systemClock) return undefined;
+    const { clock, logger } = services;
+    const exits = onBlocked === "exit";
+    if (exits) requireMortal(process.pid);
+    const onReport = (report: BlockReport): void => this.#loop.report(report, this.#consumers);
+    const times = { leaseMs, defaultTimeoutMs, graceMs };
+    return new SideKeeper({ ...times, exits, clock, logger, onBlocked: onReport });
+  }
+
   #open(binding: ConsumedQueue): void {
     if (!binding.consume) return;
     const { settings, services, processId } = this.#options;
@@ -241,6 +269,7 @@ export class WorkerEngine implements ConsumerHost {
       events: this.#events,
       activity: this.activity,
       host: this,
+      side: this.#side,
     });
     this.#consumers.push(consumer);
     if (this.#paused) consumer.pause(true);
@@ -283,6 +312,8 @@ export class WorkerEngine implements ConsumerHost {
     }
     this.#consumers = [];
     this.#wheel.clear();
+    await this.#side?.stop();
+    this.#side = undefined;
     this.#running = false;
   }
 

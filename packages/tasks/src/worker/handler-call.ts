@@ -16,8 +16,18 @@ function invokeHandler(attempt: Attempt, context: TaskContext, services: WorkerS
   return Promise.resolve(result);
 }
 
-/** As {@link invokeHandler}, but what was submitted under a key runs to its end once. */
+/**
+ * As {@link invokeHandler}, but what was submitted under a key runs to its end once, and who renews leases while the event
+ * loop stands still knows whose handler has it.
+ */
 export function runHandler(attempt: Attempt, context: TaskContext, services: WorkerServices): unknown {
+  const { side } = attempt.consumer;
+  return side === undefined
+    ? onceHandler(attempt, context, services)
+    : side.run(attempt, () => onceHandler(attempt, context, services));
+}
+
+function onceHandler(attempt: Attempt, context: TaskContext, services: WorkerServices): unknown {
   const { submissions } = services;
   const key = submissions === undefined ? undefined : attempt.headers[IDEMPOTENCY_HEADER];
   return key === undefined

@@ -1,4 +1,5 @@
 import type { Receipt } from "@lexigram/contracts";
+import type { QueueLeases } from "../keeper/side-keeper.ts";
 import { type Attempt, Stage } from "./attempt.ts";
 import { type TimerWheel, WheelTimer } from "./timer-wheel.ts";
 
@@ -8,6 +9,8 @@ const MAX_BATCH = 500;
 /** What the keeper needs of its queue's consumer. */
 export interface LeaseHost {
   readonly leaseMs: number;
+  /** Renews while the event loop stands still. Absent: nobody does. */
+  readonly side: QueueLeases | undefined;
   now(): number;
   /** Sends one renewal. `undefined`: the store could not be reached, or refused. */
   extend(
@@ -53,6 +56,27 @@ export class LeaseKeeper extends WheelTimer {
   }
 
   add(attempt: Attempt): void {
+    this.#host.side?.add(attempt);
+    this.#link(attempt);
+    if (this.wheelTick < 0) this.#schedule();
+  }
+
+  remove(attempt: Attempt): void {
+    if (!attempt.leased) return;
+    this.#host.side?.remove(attempt);
+    this.#unlink(attempt);
+  }
+
+  /** Whether a lease is over, also by what was renewed while the event loop stood still. @param now the present. */
+  isOver(attempt: Attempt, now: number): boolean {
+    if (attempt.leaseDeadline > now) return false;
+    const sentAt = this.#host.side?.latest(attempt, now) ?? attempt.leaseSentAt;
+    if (sentAt <= attempt.leaseSentAt) return true;
+    this.#touch(attempt, sentAt);
+    return attempt.leaseDeadline <= now;
+  }
+
+  #link(attempt: Attempt): void {
     // Claims come in the order in which they were sent, but for resends and a second session.
     let before = this.#last;
     while (before !== undefined && before.leaseSentAt > attempt.leaseSentAt) before = before.leasePrevious;
@@ -65,11 +89,9 @@ export class LeaseKeeper extends WheelTimer {
     else after.leasePrevious = attempt;
     attempt.leased = true;
     this.#size++;
-    if (this.wheelTick < 0) this.#schedule();
   }
 
-  remove(attempt: Attempt): void {
-    if (!attempt.leased) return;
+  #unlink(attempt: Attempt): void {
     const { leasePrevious: before, leaseNext: after } = attempt;
     if (before === undefined) this.#first = after;
     else before.leaseNext = after;
@@ -113,6 +135,7 @@ export class LeaseKeeper extends WheelTimer {
   #expire(now: number): void {
     for (const attempt of this) {
       if (attempt.leaseDeadline > now) break;
+      if (!this.isOver(attempt, now)) continue;
       if (attempt.stage !== Stage.Settling && !attempt.sent) this.#host.leaseLost(attempt);
     }
   }
@@ -165,9 +188,10 @@ export class LeaseKeeper extends WheelTimer {
   }
 
   #touch(attempt: Attempt, sentAt: number): void {
-    this.remove(attempt);
+    this.#unlink(attempt);
     attempt.leaseSentAt = sentAt;
-    this.add(attempt);
+    this.#host.side?.renewed(attempt);
+    this.#link(attempt);
   }
 
   #schedule(): void {

@@ -2,6 +2,7 @@ import { serializeError } from "@lexigram/contracts";
 import type { Moment } from "../observability/moment.ts";
 import type { AttemptEvents } from "./attempt-events.ts";
 import type { Attempt } from "./attempt.ts";
+import type { BlockedLoop } from "./blocked-loop.ts";
 import type { Crew } from "./crew.ts";
 import type { QueueConsumer } from "./queue-consumer.ts";
 import type { WorkerServices } from "./worker-services.ts";
@@ -13,21 +14,18 @@ export interface Beating {
   readonly consumers: readonly QueueConsumer[];
 }
 
-/** Task names in one warning, at most. */
-const MAX_NAMES = 20;
-
 /** Tells the rest of the application what became of attempts, once it is stored, and that the workers live. */
 export class OutcomeReport {
   readonly #events: AttemptEvents;
   readonly #services: WorkerServices;
   readonly #settings: WorkerSettings;
-  /** Tasks whose attempts ended since the last beat and took suspiciously long. */
-  readonly #slow = new Set<string>();
+  readonly #loop: BlockedLoop;
 
-  constructor(events: AttemptEvents, services: WorkerServices, settings: WorkerSettings) {
+  constructor(events: AttemptEvents, services: WorkerServices, settings: WorkerSettings, loop: BlockedLoop) {
     this.#events = events;
     this.#services = services;
     this.#settings = settings;
+    this.#loop = loop;
   }
 
   /** @param at when the store said so. */
@@ -39,23 +37,18 @@ export class OutcomeReport {
     if (kind === "released") return;
     if (context !== undefined) {
       this.#count(attempt, at);
-      if (attempt.durationMs >= this.#settings.leaseMs / 3 && this.#slow.size < MAX_NAMES)
-        this.#slow.add(attempt.taskName);
+      this.#loop.ended(attempt.taskName, attempt.durationMs);
     }
     if (attempt.acknowledged && kind === "dead") this.#lostForGood(attempt);
     this.#events.settled(attempt);
   }
 
-  /** A sign of life. @param lagMs how late it came. */
-  beat(lagMs: number, { crew, consumers }: Beating): void {
-    const { emitter, logger } = this.#services;
-    if (this.#settings.onBlocked === "warn" && lagMs > this.#settings.leaseMs / 3) {
-      const tasks = new Set(this.#slow);
-      for (const consumer of consumers)
-        for (const attempt of consumer.attempts()) if (tasks.size < MAX_NAMES) tasks.add(attempt.taskName);
-      logger.warn("the event loop was blocked, so leases may have been lost", { lagMs, tasks: [...tasks] });
-    }
-    this.#slow.clear();
+  /** A sign of life. @param lagMs how late it came. @param seen whether somebody else looks after the loop. */
+  beat(lagMs: number, { crew, consumers }: Beating, seen: boolean): void {
+    const { emitter } = this.#services;
+    if (!seen && lagMs > this.#settings.leaseMs / 3)
+      this.#loop.report({ blockedMs: lagMs, culprit: undefined, leases: "at-risk" }, consumers);
+    this.#loop.forget();
     if (!emitter.has("worker.heartbeat")) return;
     for (const { id, running, slots } of crew.members)
       emitter.emit("worker.heartbeat", { workerId: id, running, slots, lagMs });

@@ -1,7 +1,6 @@
 import {
   type Clock,
   ClosedError,
-  type Delivery,
   type ExchangeReply,
   type ExtendReply,
   type JobId,
@@ -14,6 +13,7 @@ import {
 import { endPasses } from "../breaker/attempt-passes.ts";
 import type { CircuitBreaker } from "../breaker/circuit-breaker.ts";
 import type { ClaimGate } from "../limit/claim-gate.ts";
+import type { QueueLeases } from "../keeper/side-keeper.ts";
 import { type Moment, momentOf } from "../observability/moment.ts";
 import { Attempt, Stage } from "./attempt.ts";
 import type { AttemptRunner } from "./attempt-runner.ts";
@@ -43,6 +43,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   readonly maxClaimBytes: number;
   readonly runner: AttemptRunner;
   readonly services: WorkerServices;
+  readonly side: QueueLeases | undefined;
   readonly leases: LeaseKeeper;
   readonly availability: StoreAvailability;
   readonly line: ExchangeLine;
@@ -88,6 +89,11 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       onError,
     });
     this.plans = new TaskPlans({ settings, defaults: binding.defaults, random, logger, retryPolicy });
+    this.side = parts.side?.join({
+      name: this.name,
+      storeName: this.queue.name,
+      backend: binding.backend,
+    });
     this.leases = new LeaseKeeper(wheel, this);
     this.availability = new StoreAvailability(this.name, services.emitter, logger);
     this.line = new ExchangeLine({ queue: this.queue, clock, random, logger, activity }, this);
@@ -146,7 +152,7 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     const now = this.now();
     let attempt = this.#held.shift();
     // A process that stood still gets here before the timer that would tell.
-    for (; attempt !== undefined && attempt.leaseDeadline <= now; attempt = this.#held.shift())
+    for (; attempt !== undefined && this.leases.isOver(attempt, now); attempt = this.#held.shift())
       this.#release([attempt]);
     if (attempt === undefined) return this.#account.grant(1);
     this.line.nameStarted(attempt);
@@ -282,7 +288,10 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
       for (const attempt of this.leases) if (cancelled.has(attempt.receipt)) this.cancelRequested(attempt);
     }
     const gathered = this.line.hasNews;
-    for (const delivery of reply.deliveries) this.#take(delivery, sentAt, now, call);
+    // All are leases before the first of them runs, and may block the loop.
+    const attempts = reply.deliveries.map((delivery) => new Attempt(delivery, this, sentAt));
+    for (const attempt of attempts) this.leases.add(attempt);
+    for (const attempt of attempts) this.#take(attempt, sentAt, now, call);
     this.#account.unclaim(call.reserved);
     this.#gate?.answered(call.slots, call.slots - call.reserved);
     if (this.#claims) {
@@ -336,9 +345,8 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     then(stored);
   }
 
-  #take(delivery: Delivery, sentAt: number, now: number, call: LineCall): void {
-    const attempt = new Attempt(delivery, this, sentAt);
-    this.leases.add(attempt);
+  #take(attempt: Attempt, sentAt: number, now: number, call: LineCall): void {
+    const { delivery } = attempt;
     this.#parts.events.received(attempt);
     // A resent claim may have been answered when its leases were nearly over; what was handed back meanwhile comes first.
     const isLate = attempt.leaseDeadline <= now || (!delivery.started && this.#held.isBehind(sentAt));

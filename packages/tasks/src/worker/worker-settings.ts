@@ -42,8 +42,13 @@ export interface WorkerSettings {
   readonly requeueFloorMs: number;
   /** Between two signs of life. */
   readonly heartbeatMs: number;
-  /** Whether to warn when the event loop was blocked for more than a third of the lease. */
-  readonly onBlocked: "warn" | "ignore";
+  /** Whether a side thread renews leases while the event loop is blocked, where the backend can. */
+  readonly keeper: boolean;
+  /**
+   * `warn`: say when the event loop was blocked for more than a third of the lease; `exit`: and end the process, while
+   * it is blocked, once the blocking attempt is past its time limit and grace.
+   */
+  readonly onBlocked: "warn" | "ignore" | "exit";
   /** Nothing is claimed while the machine's load average of a minute is above this; `null`: no limit. */
   readonly maxLoad: number | null;
   /** Nothing is claimed while the event loop is later than this; `null`: no limit. */
@@ -69,6 +74,7 @@ export const DEFAULT_WORKER_SETTINGS: WorkerSettings = {
   unknownTask: { policy: "retry", delayMs: 5_000, limit: 100 },
   requeueFloorMs: 1_000,
   heartbeatMs: 5_000,
+  keeper: true,
   onBlocked: "warn",
   maxLoad: null,
   maxLagMs: null,
@@ -108,6 +114,12 @@ export function workerSettings(given: Partial<WorkerSettings> = {}): WorkerSetti
     if (!(settings[name] >= 0 && Number.isFinite(settings[name]))) refuse(name, "must be 0 or more");
   for (const name of ["maxLoad", "maxLagMs"] as const)
     if (settings[name] !== null && !(settings[name] >= 0)) refuse(name, "must be 0 or more, or null");
+  if (settings.onBlocked === "exit" && !settings.keeper)
+    refuse(
+      "onBlocked",
+      'is "exit", and nobody can see a blocked event loop without the keeper',
+      "set keeper to true",
+    );
   const { prefetch, maxRetries, unknownTask, resultTtlMs } = settings;
   if (resultTtlMs !== null && !(resultTtlMs > 0 && Number.isFinite(resultTtlMs)))
     refuse("resultTtlMs", "must be above 0, or null");

@@ -9,6 +9,7 @@ import {
   RemoteTaskError,
   silentLogger,
   StateStoreProtocol,
+  systemClock,
   type TaskBackend,
   TaskQueueProtocol,
 } from "@lexigram/contracts";
@@ -383,7 +384,24 @@ async function stopping(
   return [aborted, stopped];
 }
 
-async function blockedWarnings(onBlocked: "warn" | "ignore"): Promise<number> {
+/** How often a backend is asked how a side thread may renew leases. */
+async function keepersAsked(worker: NonNullable<TaskConfigOptions["worker"]>): Promise<number> {
+  let asked = 0;
+  const backend: TaskBackend = {
+    ...memoryBackend(),
+    keeper() {
+      asked++;
+      return {
+        module: "data:text/javascript,export const leaseExtender = () => ({ close() {} })",
+        data: null,
+      };
+    },
+  };
+  await using _app = await started({ backends: [{ name: "work", backend }], worker }, systemClock);
+  return asked;
+}
+
+async function blockedWarnings(onBlocked: "warn" | "ignore" | "exit"): Promise<number> {
   const base = new TestClock();
   let skew = 0;
   const clock: Clock = {
@@ -852,8 +870,20 @@ const PROOFS: Record<string, Proof> = {
       },
       "workers",
     ),
+  "worker.keeper": async () => {
+    expect([await keepersAsked({}), await keepersAsked({ keeper: false })]).toEqual([1, 0]);
+  },
   "worker.onBlocked": async () => {
-    expect([await blockedWarnings("warn"), await blockedWarnings("ignore")]).toEqual([1, 0]);
+    const warned = [
+      await blockedWarnings("warn"),
+      await blockedWarnings("ignore"),
+      await blockedWarnings("exit"),
+    ];
+    expect(warned).toEqual([1, 0, 1]);
+    // What ends the process is somebody who sees it blocked.
+    await expect(started({ worker: { onBlocked: "exit", keeper: false } })).rejects.toThrow(
+      /worker.onBlocked/,
+    );
   },
 
   "worker.maxLoad": async () => {

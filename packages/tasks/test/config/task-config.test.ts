@@ -44,6 +44,7 @@ describe("the configuration of tasks", () => {
         unknownTask: { policy: "retry", delayMs: 5_000, limit: 100 },
         requeueFloorMs: 1_000,
         heartbeatMs: 5_000,
+        keeper: true,
         onBlocked: "warn",
       },
       retry: {

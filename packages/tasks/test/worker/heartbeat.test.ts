@@ -57,6 +57,7 @@ describe("a sign of life", () => {
 
   test("that comes late by more than a third of the lease warns, naming what runs", async () => {
     const shop = new Workshop();
+    shop.listen();
     const clock = new LateClock();
     const gate = new Gate();
     shop.define("hog", () => gate.promise);
@@ -66,7 +67,8 @@ describe("a sign of life", () => {
     expect(shop.logged("the event loop was blocked, so leases may have been lost")).toEqual([]);
     clock.block(6_500);
     const [warning] = shop.logged("the event loop was blocked, so leases may have been lost");
-    expect(warning?.fields).toEqual({ lagMs: 5_500, tasks: ["hog"] });
+    expect(warning?.fields).toEqual({ blockedMs: 5_500, tasks: ["hog"], leases: "at-risk" });
+    expect(shop.events("worker.blocked").map(({ payload }) => payload)).toEqual([warning?.fields]);
     gate.open();
   });
 

@@ -22,6 +22,7 @@ describe("worker settings", () => {
 
   test.each([
     [{ leaseMs: 0 }],
+    [{ onBlocked: "exit", keeper: false } as const],
     [{ defaultTimeoutMs: 0 }],
     [{ maxTimeoutMs: Infinity }],
     [{ graceMs: -1 }],

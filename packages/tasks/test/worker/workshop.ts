@@ -55,6 +55,7 @@ const EVENTS: readonly TaskEventName[] = [
   "task.cancelled",
   "task.lease-lost",
   "worker.heartbeat",
+  "worker.blocked",
   "queue.availability",
 ];
 
