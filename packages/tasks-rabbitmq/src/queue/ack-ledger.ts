@@ -10,14 +10,20 @@ export class AckLedger {
   readonly #channel: Channel;
   /** In the order of their numbers. */
   readonly #open = new Set<number>();
+  /** The highest number so far. */
+  #latest = 0;
   #acked: number[] = [];
 
   constructor(channel: Channel) {
     this.#channel = channel;
   }
 
+  /**
+   * Takes note of a delivery, and of all before it that were not told yet: the answer to a fetch is read a moment later than what
+   * was sent behind it, and acknowledging that must not acknowledge the answer.
+   */
   delivered(tag: number): void {
-    this.#open.add(tag);
+    while (this.#latest < tag) this.#open.add(++this.#latest);
   }
 
   /** Takes note of an acknowledgement, which goes out with the next {@link flush}. */

@@ -38,4 +38,25 @@ describe("acknowledgements", () => {
     ledger.flush();
     expect(sent).toEqual(["nack 2", "ack to 1"]);
   });
+
+  test("spare a delivery that is told later than those behind it", () => {
+    const { channel, sent } = writing();
+    const ledger = new AckLedger(channel);
+    for (const tag of [2, 3, 4]) ledger.delivered(tag);
+    for (const tag of [2, 3]) ledger.ack(tag);
+    ledger.flush();
+    ledger.delivered(1);
+    for (const tag of [4, 1]) ledger.ack(tag);
+    ledger.flush();
+    expect(sent).toEqual(["ack 2", "ack 3", "ack to 4"]);
+  });
+
+  test("spare what is open although those behind it were told first", () => {
+    const { channel, sent } = writing();
+    const ledger = new AckLedger(channel);
+    for (const tag of [2, 3, 4, 1]) ledger.delivered(tag);
+    for (const tag of [2, 3]) ledger.ack(tag);
+    ledger.flush();
+    expect(sent).toEqual(["ack 2", "ack 3"]);
+  });
 });
