@@ -122,6 +122,7 @@ export {
   type Retention,
 } from "./queue/queue-policy.ts";
 export { FULL_CAPABILITIES, type QueueCapabilities } from "./queue/queue-capabilities.ts";
+export type { QueueReplies } from "./queue/queue-replies.ts";
 export type { BreakerStatus, QueueStats } from "./queue/queue-stats.ts";
 export {
   DEAD_LETTER_REASONS,

@@ -66,6 +66,12 @@ export interface RabbitMQQueueOptions {
    * boots. At least 1 second; `null` where the server has none. Default 30 minutes, as the server's.
    */
   readonly ackTimeout?: Duration | null;
+  /**
+   * Where results have no state store, the outcome of a job comes back to the process that enqueued it. One that did not
+   * come so long after the enqueue, and the delay, counts as lost: who waits gets `ResultUnavailableError`. At least 1
+   * second; `null`: none are asked for, which saves a message for each job. Default 1 hour.
+   */
+  readonly replyTimeout?: Duration | null;
 }
 
 export interface RabbitMQBackendOptions extends RabbitMQConnectionOptions, RabbitMQQueueOptions {}
@@ -89,6 +95,7 @@ export const QUEUE_OPTIONS = [
   "queueType",
   "consumerPriority",
   "ackTimeout",
+  "replyTimeout",
 ] as const satisfies readonly (keyof RabbitMQQueueOptions)[];
 
 const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
@@ -99,6 +106,7 @@ const LONGEST_CALL_MS = 600_000;
 const LONGEST_HEARTBEAT_MS = 65_535_000;
 const SECOND_MS = 1_000;
 const DEFAULT_ACK_TIMEOUT_MS = 1_800_000;
+const DEFAULT_REPLY_TIMEOUT_MS = 3_600_000;
 
 function refuse(path: string, message: string, hint: string): never {
   throw new TaskConfigError(message, { path }, { hint });
@@ -229,12 +237,14 @@ export interface CheckedQueueOptions {
   readonly consumerPriority?: number;
   /** Absent: a delivery may be held for ever. */
   readonly ackTimeoutMs?: number;
+  /** Absent: no outcomes are asked for. */
+  readonly replyWithinMs?: number;
 }
 
 /** @param what whose options they are, in errors. @throws TaskConfigError for a value outside of what is allowed. */
 export function queueOptions(what: string, options: RabbitMQQueueOptions): CheckedQueueOptions {
   const { namespace = DEFAULT_NAMESPACE, queueType = "quorum", consumerPriority } = options;
-  const { ackTimeout = DEFAULT_ACK_TIMEOUT_MS } = options;
+  const { ackTimeout = DEFAULT_ACK_TIMEOUT_MS, replyTimeout = DEFAULT_REPLY_TIMEOUT_MS } = options;
   if (typeof namespace !== "string" || !NAMESPACE.test(namespace))
     refuse(
       "namespace",
@@ -257,5 +267,8 @@ export function queueOptions(what: string, options: RabbitMQQueueOptions): Check
     ...(ackTimeout === null
       ? {}
       : { ackTimeoutMs: spanOption(what, "ackTimeout", ackTimeout, { above: SECOND_MS - 1 }) }),
+    ...(replyTimeout === null
+      ? {}
+      : { replyWithinMs: spanOption(what, "replyTimeout", replyTimeout, { above: SECOND_MS - 1 }) }),
   };
 }

@@ -34,6 +34,7 @@ const SETTINGS = [
   "queueType",
   "consumerPriority",
   "ackTimeout",
+  "replyTimeout",
 ] as const;
 
 const NUMBERS = ["callTimeoutMs", "consumerPriority"] as const;

@@ -9,6 +9,7 @@ import { type Token, token } from "../token.ts";
 import type { DeadLetterQueueProtocol } from "./dead-letters.ts";
 import type { QueueCapabilities } from "./queue-capabilities.ts";
 import type { QueuePolicy } from "./queue-policy.ts";
+import type { QueueReplies } from "./queue-replies.ts";
 import type { QueueStats } from "./queue-stats.ts";
 
 declare const transaction: unique symbol;
@@ -35,6 +36,8 @@ export interface CallName {
 export interface EnqueueManyOptions extends CallName {
   /** Joins the caller's transaction; needs the capability `transactions`. */
   readonly transaction?: TransactionHandle;
+  /** Outcomes of these jobs are to come to this object's `replies`. Default false. Where it has none, nothing comes. */
+  readonly replies?: boolean;
 }
 
 export interface Claim {
@@ -107,6 +110,8 @@ export interface TaskQueueProtocol {
    * Absent: it never does.
    */
   readonly deliveryLimitMs?: number;
+  /** Outcomes that come to whoever enqueued the job, of a queue that keeps none. Absent: none come. */
+  readonly replies?: QueueReplies;
 
   /**
    * Stores one job. Concurrent calls of one turn share a round trip; the promise resolves when its batch is durable.

@@ -81,11 +81,12 @@ export class ChannelKeeper<C extends Channel> {
     }
   }
 
-  /** Leaves the present channel; the next call opens another. */
-  renew(): void {
+  /** Leaves the present channel; the next call opens another. @param stays whether somebody else closes it. */
+  renew(stays: (channel: C) => boolean = () => false): void {
     const channel = this.#channel;
     if (channel === undefined) return;
     this.#end(channel, new Error("the channel was left for another"));
+    if (stays(channel)) return;
     channel.close().catch(() => {
       // It ended by itself.
     });

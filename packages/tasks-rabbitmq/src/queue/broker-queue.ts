@@ -45,6 +45,8 @@ import { recordOf } from "./message.ts";
 import { Publisher } from "./publisher.ts";
 import { DEFAULT_RULES, policyOf, rulesOf, sameRules } from "./queue-rules.ts";
 import type { ReadyMessage } from "./ready-message.ts";
+import { Replier } from "./replier.ts";
+import { Replies } from "./replies.ts";
 import { RefusedCalls } from "./refused-calls.ts";
 import { Sessions } from "./sessions.ts";
 import { Settlements } from "./settlements.ts";
@@ -62,6 +64,8 @@ export interface BrokerQueueSource {
   readonly consumerPriority?: number | undefined;
   /** After which the server takes a delivery away that is not acknowledged; absent: never. */
   readonly ackTimeoutMs?: number | undefined;
+  /** Milliseconds after which the outcome of a job that was enqueued here counts as lost; absent: none are asked for. */
+  readonly replyWithinMs?: number | undefined;
   /** Default 1,000. */
   readonly deliveryLimit?: number | undefined;
   /** Called once, when the queue object is closed. */
@@ -73,10 +77,12 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
   readonly capabilities: QueueCapabilities = CAPABILITIES;
   readonly deadLetters: AmqpDeadLetters;
   readonly deliveryLimitMs?: number;
+  readonly replies?: Replies;
   readonly #clock: Clock;
   readonly #onClose: BrokerQueueSource["onClose"];
   readonly #topology: Topology;
   readonly #publisher: Publisher;
+  readonly #replier: Replier;
   readonly #intake: Intake;
   readonly #held: HeldDeliveries;
   readonly #settlements: Settlements;
@@ -101,11 +107,16 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     const [consuming, publishing] = [broker.link("consuming"), broker.link("publishing")];
     const shared = { clock, callTimeoutMs, subject: name };
     const topology = new Topology({ ...shared, link: consuming, names, type, deliveryLimit, rules });
-    const publisher = new Publisher({ ...shared, link: publishing });
+    if (source.replyWithinMs !== undefined)
+      this.replies = new Replies({ queue: name, clock, withinMs: source.replyWithinMs });
+    const { replies } = this;
+    const publisher = new Publisher({ ...shared, link: publishing, replies });
+    const replier = new Replier({ ...shared, link: publishing });
     const housekeeping = new Housekeeping({ clock, topology, publisher, deliveryLimit });
     const held = new HeldDeliveries({ clock, ended: ({ message }) => this.#intake.giveBack(message, false) });
     this.#topology = topology;
     this.#publisher = publisher;
+    this.#replier = replier;
     this.#held = held;
     this.#intake = new Intake({
       ...shared,
@@ -113,6 +124,7 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
       topology,
       housekeeping,
       consumerPriority: source.consumerPriority,
+      expired: (facts) => replier.tell(facts, { status: "expired", attempt: facts.attempts }),
       working: () => held.size,
       lost: () => {
         held.drop();
@@ -121,8 +133,13 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     });
     this.#sessions = new Sessions({ clock, attend: () => this.#intake.attend() });
     const parts = { clock, topology, publisher, housekeeping };
-    this.#settlements = new Settlements({ ...parts, subject: name, intake: this.#intake, held });
-    this.#enqueues = new EnqueueCalls({ ...parts, queue: name, due: this.#due });
+    this.#settlements = new Settlements({ ...parts, subject: name, intake: this.#intake, held, replier });
+    this.#enqueues = new EnqueueCalls({
+      ...parts,
+      queue: name,
+      due: this.#due,
+      hasReplies: replies !== undefined,
+    });
     this.#shelf = new LetterShelf({ ...shared, link: consuming, topology });
     this.deadLetters = new AmqpDeadLetters({
       queue: name,
@@ -293,6 +310,8 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     this.#sessions.close();
     await this.#intake.close();
     this.#held.drop();
+    this.replies?.close();
+    await this.#replier.close();
     await Promise.all([this.#publisher.close(), this.#shelf.close(), this.#topology.close()]);
     await this.#onClose(this);
   }

@@ -2,6 +2,7 @@ import {
   type CallName,
   type Clock,
   type Enqueued,
+  type EnqueueManyOptions,
   err,
   type JobId,
   type NewJob,
@@ -15,6 +16,7 @@ import { shownError } from "../connection/refusals.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { DueTimes } from "./due-times.ts";
 import type { Housekeeping } from "./housekeeping.ts";
+import { type JobMessage, REPLY_TO } from "./message.ts";
 import { judgedJob } from "./new-jobs.ts";
 import type { Fate, Outgoing, Publisher } from "./publisher.ts";
 
@@ -25,6 +27,8 @@ export interface EnqueueParts {
   readonly publisher: Publisher;
   readonly housekeeping: Housekeeping;
   readonly due: DueTimes;
+  /** Whether outcomes can come back. */
+  readonly hasReplies: boolean;
 }
 
 /** Calls that were stored in part, which may be sent again. */
@@ -43,8 +47,9 @@ export class EnqueueCalls {
   }
 
   /** @throws QueueUnavailableError with the ids of jobs whose fate is unknown. */
-  async enqueue(jobs: readonly NewJob[], name: CallName): Promise<Answer[]> {
-    const { queue, clock, housekeeping, topology } = this.#parts;
+  async enqueue(jobs: readonly NewJob[], name: EnqueueManyOptions): Promise<Answer[]> {
+    const { queue, clock, housekeeping, topology, hasReplies } = this.#parts;
+    const asksBack = hasReplies && name.replies === true;
     const before = this.#storedBefore(name);
     const now = clock.now();
     const answers = new Array<Answer | undefined>(jobs.length);
@@ -56,9 +61,11 @@ export class EnqueueCalls {
       else if (before.has(i)) answers[i] = accepted(job.id);
       else {
         if (messages.length === 0) await topology.ensure();
-        const outgoing = housekeeping.outgoing(judged.value);
+        const message = judged.value;
+        const outgoing = housekeeping.outgoing(asksBack ? asking(message) : message);
         // Nothing is waited for where nothing must be: that costs more than the rest.
-        messages.push(outgoing instanceof Promise ? await outgoing : outgoing);
+        const ready = outgoing instanceof Promise ? await outgoing : outgoing;
+        messages.push(asksBack ? { ...ready, awaits: { id: job.id, delayMs: job.delayMs ?? 0 } } : ready);
         places.push(i);
       }
     }
@@ -125,5 +132,10 @@ export class EnqueueCalls {
     this.#partial.delete(oldest!);
   }
 }
+
+const asking = (message: JobMessage): JobMessage => ({
+  ...message,
+  facts: { ...message.facts, replyTo: REPLY_TO },
+});
 
 const accepted = (id: JobId): Answer => ok({ id, outcome: "accepted" });

@@ -8,7 +8,7 @@ import type { Topology } from "../topology/topology.ts";
 import { AckLedger } from "./ack-ledger.ts";
 import { Consumers } from "./consumers.ts";
 import { HandBacks } from "./hand-backs.ts";
-import { deliveriesBefore, factsOf } from "./message.ts";
+import { deliveriesBefore, factsOf, type JobFacts } from "./message.ts";
 import type { Housekeeping } from "./housekeeping.ts";
 import type { ReadyMessage } from "./ready-message.ts";
 import { ReadyBuffer } from "./ready-buffer.ts";
@@ -35,6 +35,8 @@ export interface IntakeParts {
   readonly housekeeping: Housekeeping;
   /** Consumers with a higher one are served first. */
   readonly consumerPriority: number | undefined;
+  /** A job was let go because its time to begin was over. */
+  readonly expired: (facts: JobFacts) => void;
   /** Deliveries that somebody works on now. */
   readonly working: () => number;
   /** The channel is gone, and with it every delivery that came on it. */
@@ -306,6 +308,7 @@ export class Intake {
     if (recoveries === 0 && housekeeping.isLate(facts)) {
       this.#ledger?.ack(tag);
       this.#ledger?.flush();
+      this.#parts.expired(facts);
       return undefined;
     }
     if (facts.dueAt !== undefined) return this.#move(ready, housekeeping.moveOn(ready));

@@ -65,7 +65,7 @@ export function redriveOptions({ message, facts, letter }: Letter): Options.Publ
   }
   const { job, failedAt, reason } = letter;
   const replayOf: ReplayLink = { id: job.id, failedAt, reason, attempt: job.attempt };
-  const { expiresAt: _expiresAt, dueAt: _dueAt, ...fresh } = facts;
+  const { expiresAt: _expiresAt, dueAt: _dueAt, replyTo: _replyTo, ...fresh } = facts;
   return publishOptions({ ...fresh, attempts: 0, deferrals: 0, redrives: facts.redrives + 1, replayOf });
 }
 

@@ -14,6 +14,8 @@ const JOB_HEADER = "x-lexigram-job";
 /** The header of a dead letter that says why it is one. */
 const FAILURE_HEADER = "x-lexigram-failure";
 const LAYOUT = 1;
+/** What a message is answered at that says so; the server puts an address in its place. */
+export const REPLY_TO = "amq.rabbitmq.reply-to";
 /** Fields of a message that the protocol keeps short. Bytes. */
 const LONGEST_SHORT_TEXT = 255;
 /** What one frame must hold, of which a server allows 128 KiB by default. Bytes. */
@@ -24,7 +26,7 @@ export const LARGEST_BODY = 128 * 1024 * 1024;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** How the bytes of a message are a body's data: a text, bytes, or a text that has no UTF-8. */
-type Form = "t" | "b" | "w";
+export type Form = "t" | "b" | "w";
 
 /** A job as it travels; names are short, because every message carries them. */
 export interface JobFacts {
@@ -46,6 +48,8 @@ export interface JobFacts {
   readonly replayOf?: ReplayLink;
   /** Not before. */
   readonly dueAt?: number;
+  /** Where whoever enqueued it waits for its outcome. */
+  readonly replyTo?: string;
 }
 
 /** A job with its body, as bytes that are passed on as they are. */
@@ -86,8 +90,7 @@ interface WrittenFacts {
 
 /** A new job as a message. @param now epoch milliseconds. */
 export function messageOf(job: NewJob, now: number): JobMessage {
-  const { data } = job.body;
-  const form = typeof data !== "string" ? "b" : LONE_SURROGATE.test(data) ? "w" : "t";
+  const { form, content } = writtenBody(job.body);
   return {
     facts: {
       id: job.id,
@@ -104,8 +107,7 @@ export function messageOf(job: NewJob, now: number): JobMessage {
       ...(job.expiresInMs === undefined ? {} : { expiresAt: now + job.expiresInMs }),
       ...(job.delayMs === undefined || job.delayMs === 0 ? {} : { dueAt: now + job.delayMs }),
     },
-    content:
-      typeof data === "string" ? Buffer.from(data, form === "w" ? "utf16le" : "utf8") : Buffer.from(data),
+    content,
   };
 }
 
@@ -127,6 +129,8 @@ export function publishOptions(
     type: short(facts.task),
     priority: facts.priority,
     timestamp: Math.floor(facts.createdAt / 1_000),
+    // Who waits is told of a dead letter when it becomes one.
+    ...(facts.replyTo === undefined || failure !== undefined ? {} : { replyTo: facts.replyTo }),
     headers: {
       [JOB_HEADER]: job,
       ...(failure === undefined
@@ -165,6 +169,7 @@ export function factsOf({ properties }: Pick<Message, "properties">): JobFacts |
   const read = parsed<WrittenFacts>(properties.headers?.[JOB_HEADER]);
   if (read?.v !== LAYOUT) return undefined;
   const { i: id, t: task, e: encoding, p: priority, c: createdAt } = read;
+  const replyTo: unknown = properties.replyTo;
   if (typeof id !== "string" || typeof task !== "string" || typeof encoding !== "string") return undefined;
   if (typeof priority !== "number" || typeof createdAt !== "number") return undefined;
   return {
@@ -182,6 +187,7 @@ export function factsOf({ properties }: Pick<Message, "properties">): JobFacts |
     ...(read.x === undefined ? {} : { expiresAt: read.x }),
     ...(read.o === undefined ? {} : { replayOf: read.o }),
     ...(read.u === undefined ? {} : { dueAt: read.u }),
+    ...(typeof replyTo === "string" && replyTo.startsWith(REPLY_TO) ? { replyTo } : {}),
   };
 }
 
@@ -208,7 +214,14 @@ export function recordOf({ facts, content }: JobMessage): JobRecord {
   };
 }
 
-function bodyOf({ encoding, form }: JobFacts, content: Buffer): Body {
+/** The form of a body's data, and the bytes of a message that hold it. */
+export function writtenBody({ data }: Body): { readonly form: Form; readonly content: Buffer } {
+  if (typeof data !== "string") return { form: "b", content: Buffer.from(data) };
+  const form = LONE_SURROGATE.test(data) ? "w" : "t";
+  return { form, content: Buffer.from(data, form === "w" ? "utf16le" : "utf8") };
+}
+
+export function bodyOf({ encoding, form }: Pick<JobFacts, "encoding" | "form">, content: Buffer): Body {
   if (form === "b") return { data: Uint8Array.from(content), encoding };
   return { data: content.toString(form === "w" ? "utf16le" : "utf8"), encoding };
 }
@@ -249,7 +262,7 @@ function failureText(failure: Failure, most: number): string {
 }
 
 /** What a header holds, of whose fields nothing is known. */
-function parsed<T>(text: unknown): Partial<T> | undefined {
+export function parsed<T>(text: unknown): Partial<T> | undefined {
   if (typeof text !== "string") return undefined;
   try {
     const value: unknown = JSON.parse(text);
@@ -260,7 +273,7 @@ function parsed<T>(text: unknown): Partial<T> | undefined {
 }
 
 /** A text that fits where the protocol has short ones; what is cut is told whole in the header. */
-function short(text: string): string {
+export function short(text: string): string {
   if (text.length <= LONGEST_SHORT_TEXT / 3) return text;
   const bytes = Buffer.from(text);
   if (bytes.length <= LONGEST_SHORT_TEXT) return text;

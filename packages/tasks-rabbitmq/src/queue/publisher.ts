@@ -1,15 +1,19 @@
-import type { Clock } from "@lexigram/contracts";
+import type { Clock, JobId } from "@lexigram/contracts";
 import type { ConfirmChannel, Message, Options } from "amqplib";
 import { ChannelKeeper } from "../connection/channel-keeper.ts";
 import type { Link } from "../connection/link.ts";
 import { unavailable } from "../connection/refusals.ts";
+import { REPLY_TO } from "./message.ts";
 import { publishTurn, WRITTEN_AT_ONCE } from "./publish-turn.ts";
+import type { Replies } from "./replies.ts";
 
 /** One message to one queue of the server. */
 export interface Outgoing {
   readonly queue: string;
   readonly content: Buffer;
   readonly options: Options.Publish;
+  /** A new job whose outcome is to come back on the channel that this is published on. */
+  readonly awaits?: { readonly id: JobId; readonly delayMs: number };
 }
 
 /**
@@ -28,6 +32,8 @@ export interface PublisherParts {
   readonly clock: Clock;
   readonly callTimeoutMs: number;
   readonly subject: string;
+  /** Where outcomes come to; absent: none are asked for. */
+  readonly replies?: Replies | undefined;
 }
 
 /** A message under way. */
@@ -43,6 +49,8 @@ export class Publisher {
   readonly #keeper: ChannelKeeper<ConfirmChannel>;
   readonly #sent = new Set<Sent>();
   readonly #stopListening: () => void;
+  /** The beginning of the consumer that outcomes come to, by channel: the server answers on the channel of the question alone. */
+  readonly #answering = new WeakMap<ConfirmChannel, Promise<void>>();
   /** Calls whose messages are being written or waited for. */
   #windows = 0;
   #wasRefused = false;
@@ -76,6 +84,7 @@ export class Publisher {
       try {
         this.#refuseWhileBlocked();
         channel = await this.#keeper.ready();
+        if (part.some(({ awaits }) => awaits !== undefined)) await this.#answers(channel);
         this.#refuseWhileBlocked();
       } catch (error) {
         if (at === 0) throw error;
@@ -115,7 +124,26 @@ export class Publisher {
     if (now - this.#renewedAt < RENEWED_EVERY_MS) return;
     this.#wasRefused = false;
     this.#renewedAt = now;
-    this.#keeper.renew();
+    this.#keeper.renew((channel) => this.#parts.replies?.stays(channel) ?? false);
+  }
+
+  /** Resolves when outcomes can come on a channel. */
+  #answers(channel: ConfirmChannel): Promise<void> {
+    let answering = this.#answering.get(channel);
+    if (answering === undefined) this.#answering.set(channel, (answering = this.#beginAnswers(channel)));
+    return answering;
+  }
+
+  async #beginAnswers(channel: ConfirmChannel): Promise<void> {
+    const { replies, subject } = this.#parts;
+    channel.on("close", () => replies?.lost(channel));
+    const consume = channel.consume(REPLY_TO, (message) => replies?.arrived(message), { noAck: true });
+    try {
+      await this.#keeper.asked(channel, consume, "the beginning of a consumer of outcomes");
+    } catch (error) {
+      this.#answering.delete(channel);
+      throw unavailable(subject, error);
+    }
   }
 
   #refuseWhileBlocked(): void {
@@ -130,7 +158,7 @@ export class Publisher {
     part: readonly Outgoing[],
     tell: (i: number, fate: Fate) => void,
   ): Promise<void> {
-    const { clock, callTimeoutMs } = this.#parts;
+    const { clock, callTimeoutMs, replies } = this.#parts;
     this.#windows++;
     return new Promise<void>((resolve) => {
       let left = part.length;
@@ -139,13 +167,15 @@ export class Publisher {
         for (const sent of mine) sent.over("unknown");
       }, callTimeoutMs);
       const write = (i: number): void => {
-        const { queue, content, options } = part[i]!;
+        const { queue, content, options, awaits } = part[i]!;
         const sent: Sent = {
           id: String(options.messageId),
           returned: false,
           over: (fate) => {
             if (!this.#sent.delete(sent)) return;
             tell(i, fate);
+            if (awaits !== undefined && fate !== "stored" && fate !== "unknown")
+              replies?.notStored(awaits.id);
             if (fate === "refused") this.#wasRefused = true;
             if (--left > 0) return;
             timer.cancel();
@@ -156,6 +186,7 @@ export class Publisher {
         };
         this.#sent.add(sent);
         mine.push(sent);
+        if (awaits !== undefined) replies?.sent(awaits.id, awaits.delayMs, channel);
         try {
           channel.publish("", queue, content, options, (error: unknown) =>
             sent.over(this.#fateOf(sent, error)),

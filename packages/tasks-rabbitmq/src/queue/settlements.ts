@@ -1,4 +1,4 @@
-import { type Clock, type Receipt, type Settlement } from "@lexigram/contracts";
+import { type Clock, type JobOutcome, type Receipt, type Settlement } from "@lexigram/contracts";
 import { unavailable } from "../connection/refusals.ts";
 import { nextRung } from "../topology/ladder.ts";
 import type { Topology } from "../topology/topology.ts";
@@ -7,6 +7,7 @@ import type { Housekeeping } from "./housekeeping.ts";
 import type { Intake } from "./intake.ts";
 import { type Failure, type JobFacts, publishOptions } from "./message.ts";
 import type { Outgoing, Publisher } from "./publisher.ts";
+import type { Replier } from "./replier.ts";
 
 export interface SettlementsParts {
   readonly clock: Clock;
@@ -16,12 +17,20 @@ export interface SettlementsParts {
   readonly housekeeping: Housekeeping;
   readonly intake: Intake;
   readonly held: HeldDeliveries;
+  readonly replier: Replier;
+}
+
+/** A job that is over when its acknowledgement was read. */
+interface Ended {
+  readonly facts: JobFacts;
+  readonly outcome: Omit<JobOutcome, "id">;
 }
 
 /** A delivery that is let go when what takes its place is stored. */
 interface Move {
   readonly held: Held;
   readonly outgoing: Outgoing;
+  readonly settlement: Settlement;
 }
 
 /** What came of the settlements of a call. */
@@ -49,6 +58,7 @@ export class Settlements {
     const lost: Receipt[] = [];
     const moving: Settlement[] = [];
     const acked: Receipt[] = [];
+    const ended: Ended[] = [];
     for (const settlement of settlements) {
       const { receipt } = settlement;
       if (settled.has(receipt)) continue;
@@ -61,6 +71,7 @@ export class Settlements {
         deliveries.remove(receipt);
         intake.ack(held.message);
         acked.push(receipt);
+        noteEnd(ended, held, settlement);
       } else if (settlement.kind === "release" && settlement.delayMs === 0) {
         deliveries.remove(receipt);
         intake.giveBack(held.message, true);
@@ -70,14 +81,14 @@ export class Settlements {
     }
     for (const receipt of acked) settled.add(receipt);
     let failed: Error | undefined;
-    if (moving.length > 0) failed = await this.#move(moving, settled);
-    const read = acked.length > 0 || moving.length > 0 ? this.#read(acked, settled) : undefined;
+    if (moving.length > 0) failed = await this.#move(moving, settled, ended);
+    const read = acked.length > 0 || moving.length > 0 ? this.#read(acked, settled, ended) : undefined;
     if (failed === undefined) return { lost, read };
     await read;
     throw failed;
   }
 
-  async #read(acked: readonly Receipt[], settled: Set<Receipt>): Promise<void> {
+  async #read(acked: readonly Receipt[], settled: Set<Receipt>, ended: readonly Ended[]): Promise<void> {
     try {
       await this.#parts.intake.flush();
     } catch (error) {
@@ -85,10 +96,16 @@ export class Settlements {
       for (const receipt of acked) settled.delete(receipt);
       throw error;
     }
+    // Not sooner: an outcome that a broken connection takes back is none.
+    for (const { facts, outcome } of ended) this.#parts.replier.tell(facts, outcome);
   }
 
   /** @returns why not all of them could be stored. */
-  async #move(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Error | undefined> {
+  async #move(
+    settlements: readonly Settlement[],
+    settled: Set<Receipt>,
+    ended: Ended[],
+  ): Promise<Error | undefined> {
     const { held: deliveries, intake, publisher, topology, subject } = this.#parts;
     const moves: Move[] = [];
     let failed: Error | undefined;
@@ -98,7 +115,7 @@ export class Settlements {
       // Nobody else may settle it meanwhile, nor may its lease end.
       deliveries.remove(held.receipt);
       try {
-        moves.push({ held, outgoing: await this.#outgoing(held, settlement) });
+        moves.push({ held, settlement, outgoing: await this.#outgoing(held, settlement) });
       } catch (error) {
         failed = error as Error;
         this.#restore(held);
@@ -107,11 +124,12 @@ export class Settlements {
     if (moves.length === 0) return failed;
     try {
       const fates = await publisher.publish(moves.map(({ outgoing }) => outgoing));
-      for (const [i, { held, outgoing }] of moves.entries()) {
+      for (const [i, { held, settlement, outgoing }] of moves.entries()) {
         const fate = fates[i] === "refused" ? await this.#storedLater(held, outgoing) : fates[i];
         if (fate === "stored") {
           intake.ack(held.message);
           settled.add(held.receipt);
+          noteEnd(ended, held, settlement);
           continue;
         }
         if (fate === "unroutable") topology.forget();
@@ -164,6 +182,33 @@ export class Settlements {
       case "cancel":
         throw new TypeError(`${settlement.kind} moves nothing`);
     }
+  }
+}
+
+/** Takes note of an end that somebody asked to be told of. */
+function noteEnd(ended: Ended[], { message: { facts } }: Held, settlement: Settlement): void {
+  if (facts.replyTo === undefined) return;
+  const attempt = facts.attempts + 1;
+  switch (settlement.kind) {
+    case "complete": {
+      const { result } = settlement;
+      const given = result === undefined ? {} : { result };
+      ended.push({ facts, outcome: { status: "completed", attempt, ...given } });
+      return;
+    }
+    case "fail":
+      ended.push({ facts, outcome: { status: "failed", attempt, error: settlement.error } });
+      return;
+    case "cancel": {
+      const { error } = settlement;
+      ended.push({
+        facts,
+        outcome: { status: "cancelled", attempt, ...(error === undefined ? {} : { error }) },
+      });
+      return;
+    }
+    case "retry":
+    case "release":
   }
 }
 

@@ -39,6 +39,8 @@ export interface DispatchTarget {
   readonly name: string;
   readonly queue: TaskQueueProtocol;
   readonly state?: StateStoreProtocol | undefined;
+  /** Whether `state` is this process's memory for want of anything else. */
+  readonly standIn?: boolean | undefined;
   readonly defaults?: QueueDefaults | undefined;
   readonly outbox?: Pick<OutboxBinding, "outbox"> | undefined;
 }
@@ -299,8 +301,11 @@ export class DispatchCore {
     const known = this.#lanes.get(target);
     if (known !== undefined) return known;
     const { codecs, clock, emitter, progress, activity, enqueueTimeoutMs } = this.services;
+    const { name, queue, state, standIn } = target;
+    // What a shared store holds is the truth, and all processes can read it.
+    const replies = state === undefined || standIn === true ? queue.replies : undefined;
     const lane = new EnqueueLane(
-      { queueName: target.name, queue: target.queue, state: target.state, codecs, clock, emitter, progress },
+      { queueName: name, queue, state, replies, codecs, clock, emitter, progress },
       target.defaults?.priority,
       {
         clock,

@@ -216,7 +216,8 @@ export class EnqueueLane {
     jobs: readonly NewJob[],
     name: { readonly session: string; readonly seq: number },
   ): Promise<readonly Result<Enqueued, TaskQueueError>[]> {
-    const { queue, queueName } = this.source;
+    const { queue, queueName, replies } = this.source;
+    const call = replies === undefined ? name : { ...name, replies: true };
     const { clock, enqueueTimeoutMs } = this.#services;
     // One attempt whose fate is unknown is enough for the jobs' fate to be unknown, and so is one that is under way when
     // the time is up.
@@ -226,7 +227,7 @@ export class EnqueueLane {
         const before = accepted;
         accepted = "unknown";
         try {
-          return await queue.enqueueMany(jobs, name);
+          return await queue.enqueueMany(jobs, call);
         } catch (error) {
           if (error instanceof QueueUnavailableError && error.fields.accepted === "no") accepted = before;
           throw error;

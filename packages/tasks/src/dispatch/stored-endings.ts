@@ -56,6 +56,11 @@ export class StoredEndings {
     return record === undefined ? undefined : JOB_STATUS_OF[record.status];
   }
 
+  /** What is kept of a job's end, whatever its queue says. */
+  kept(id: JobId): Promise<ResultRecord | undefined> {
+    return this.#store.get(id);
+  }
+
   /** Notes that a job was cancelled before it ran. */
   async cancelled(id: JobId): Promise<void> {
     await this.#store.store(id, { status: "cancelled" }, { ifAbsent: true });

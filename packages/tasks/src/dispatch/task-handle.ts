@@ -10,6 +10,7 @@ import {
   type JobView,
   milliseconds,
   type ProgressSnapshot,
+  type QueueReplies,
   type ProgressTrackerProtocol,
   refuseUnknownOptions,
   RemoteTaskError,
@@ -30,7 +31,9 @@ import { cancelTopic } from "../job/cancel-topic.ts";
 import type { CodecRegistry } from "../job/codec-registry.ts";
 import { followProgress, type JobEnd } from "../progress/followed-progress.ts";
 import { JOB_STATUS_OF } from "../results/result-record.ts";
-import { waitForOutcome } from "../results/result-waiter.ts";
+import { waitForOutcome, waitForReply } from "../results/result-waiter.ts";
+import type { ResultRecord } from "../results/result-store.ts";
+import type { WaitOptions } from "../results/waiter-hub.ts";
 import type { Arrival } from "./arrival.ts";
 import { StoredEndings } from "./stored-endings.ts";
 
@@ -75,6 +78,8 @@ export interface HandleSource {
   readonly queue: TaskQueueProtocol;
   /** Holds the results of queues that keep none. */
   readonly state: StateStoreProtocol | undefined;
+  /** Where outcomes come to that no shared store holds; `state`, if any, is this process's alone. */
+  readonly replies?: QueueReplies | undefined;
   readonly codecs: CodecRegistry;
   readonly clock: Clock;
   readonly emitter: TaskEmitter | undefined;
@@ -147,8 +152,10 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   }
 
   async status(): Promise<JobStatus | "unknown"> {
-    const { queue, state } = this.#source;
+    const { queue, state, replies } = this.#source;
     const { lookup, results } = queue.capabilities;
+    const [told] = replies === undefined ? [] : await replies.read([this.id]);
+    if (told !== undefined && !(told instanceof Error)) return told.status;
     if (!results && state !== undefined) return (await this.#stored(state).status(this.id)) ?? "unknown";
     if (results && lookup) return (await queue.results([this.id]))[0]?.status ?? "unknown";
     return lookup ? ((await queue.getJob(this.id))?.status ?? "unknown") : "unknown";
@@ -185,8 +192,10 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
   }
 
   async #ending(options: ResultOptions): Promise<Ending> {
-    const { queue, state, clock, codecs } = this.#source;
+    const { queue, state, clock, codecs, replies } = this.#source;
     const timeoutMs = options.timeout === undefined ? undefined : milliseconds(options.timeout);
+    if (replies !== undefined && this.#arrival === undefined)
+      return this.#replied(replies, { clock, timeoutMs, signal: options.signal });
     if (queue.capabilities.results || state === undefined) {
       const { status, error, result } = await waitForOutcome(queue, this.id, {
         clock,
@@ -195,8 +204,21 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
       });
       return { status, error, value: () => codecs.decodeValue(result) };
     }
-    const record = await this.#stored(state).wait(this.id, { timeoutMs, signal: options.signal });
-    return { status: JOB_STATUS_OF[record.status], error: record.error, value: () => record.value };
+    return endingOf(await this.#stored(state).wait(this.id, { timeoutMs, signal: options.signal }));
+  }
+
+  /** The end of a job of a queue whose outcomes come to whoever enqueued it; this process may have run it as well. */
+  async #replied(replies: QueueReplies, options: WaitOptions & { readonly clock: Clock }): Promise<Ending> {
+    const { state, codecs } = this.#source;
+    try {
+      const { status, error, result } = await waitForReply(replies, this.id, options);
+      return { status, error, value: () => codecs.decodeValue(result) };
+    } catch (error) {
+      if (!(error instanceof ResultUnavailableError) || state === undefined) throw error;
+      const kept = await this.#stored(state).kept(this.id);
+      if (kept === undefined) throw error;
+      return endingOf(kept);
+    }
   }
 
   /** The job's end as its progress tells it; `undefined` when the job is gone. */
@@ -235,6 +257,12 @@ export class QueuedTaskHandle<O> implements TaskHandle<O> {
     emitter.emit(event, { taskName, queueName, jobId: id, taskId: id, ...more } as TaskEvents[E]);
   }
 }
+
+const endingOf = ({ status, error, value }: ResultRecord): Ending => ({
+  status: JOB_STATUS_OF[status],
+  error,
+  value: () => value,
+});
 
 /** Handles of one source share what they wait with. */
 const endings = new WeakMap<HandleSource, StoredEndings>();

@@ -3,6 +3,7 @@ import {
   isTerminal,
   type JobId,
   type JobOutcome,
+  type QueueReplies,
   ResultUnavailableError,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
@@ -12,6 +13,9 @@ const POLL_MS = 1_000;
 
 /** By queue object, then by clock: who waits on one queue shares its subscriptions and reads. */
 const hubs = new WeakMap<TaskQueueProtocol, WeakMap<Clock, WaiterHub<JobOutcome>>>();
+
+/** As {@link hubs}, of outcomes that come to whoever enqueued the job. */
+const replyHubs = new WeakMap<QueueReplies, WeakMap<Clock, WaiterHub<JobOutcome>>>();
 
 /** The one hub for the outcomes of a queue object's jobs. */
 export function outcomeHub(queue: TaskQueueProtocol, clock: Clock): WaiterHub<JobOutcome> {
@@ -48,6 +52,35 @@ export function waitForOutcome(
   options: WaitOptions & { readonly clock: Clock },
 ): Promise<JobOutcome> {
   return outcomeHub(queue, options.clock).wait(id, options);
+}
+
+/**
+ * Waits for the outcome of a job that this process enqueued and asked to be told of; as {@link waitForOutcome}.
+ *
+ * @throws ResultUnavailableError at once when no outcome will come: the job was not enqueued here, or the way of its
+ *   outcome is gone.
+ */
+export function waitForReply(
+  replies: QueueReplies,
+  id: JobId,
+  options: WaitOptions & { readonly clock: Clock },
+): Promise<JobOutcome> {
+  const { clock } = options;
+  let byClock = replyHubs.get(replies);
+  if (byClock === undefined) replyHubs.set(replies, (byClock = new WeakMap()));
+  let hub = byClock.get(clock);
+  if (hub === undefined)
+    byClock.set(
+      clock,
+      (hub = new WaiterHub<JobOutcome>(
+        {
+          subscribe: (ids, signal) => replies.onReply(ids, signal),
+          read: (ids) => replies.read(ids),
+        },
+        { clock, pollMs: POLL_MS },
+      )),
+    );
+  return hub.wait(id, options);
 }
 
 function verdict(queue: string, outcome: JobOutcome): JobOutcome | Error | undefined {
