@@ -1,7 +1,7 @@
 import { uniqueName } from "@lexigram/conformance";
 import { Application } from "@lexigram/kernel";
 import { sharedServers } from "@lexigram/services";
-import { task, TaskDispatcher, TasksModule } from "@lexigram/tasks";
+import { HandlerRegistry, task, TaskDispatcher, TasksModule } from "@lexigram/tasks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { rabbitmqBackend } from "../src/index.ts";
 import type { RabbitMQBackendOptions } from "../src/rabbitmq-backend-options.ts";
@@ -70,6 +70,16 @@ describe("a task on RabbitMQ", () => {
       });
     },
   );
+
+  test("is refused beyond that when it is registered later, and is not registered", async () => {
+    const app = await boot({ timeout: "7s", options: { ackTimeout: "15s" } });
+    const handlers = app.get(HandlerRegistry);
+    handlers.register("short", () => 1, { timeout: "7s" });
+    expect(() => handlers.register("late", () => 1, { timeout: "8s" })).toThrow(
+      expect.objectContaining({ code: "LEX_ERR_TASK_CONFIG", fields: { path: "timeout" } }),
+    );
+    expect([handlers.lookup("late"), handlers.lookup("short")?.name]).toEqual([undefined, "short"]);
+  });
 
   test("is nobody's concern in a process without workers", async () => {
     expect(await refusal({ timeout: "1h", workerCount: 0 })).toBeUndefined();

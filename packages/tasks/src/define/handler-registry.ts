@@ -60,6 +60,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   /** What the framework itself runs: found by workers, listed nowhere. */
   readonly #builtIn = new Map<string, RegisteredTask>();
   readonly #listeners = new Set<(task: RegisteredTask) => void>();
+  readonly #judges = new Set<(task: RegisteredTask) => void>();
   readonly #logger: Logger;
   #resolve: ResolveInstance | undefined;
 
@@ -122,7 +123,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
           hint: "put @task({ name }) on a method, or @handles(contract)",
         },
       );
-    for (const task of tasks) this.#refuseTaken(task, owner);
+    for (const task of tasks) this.#refuse(task, owner);
     for (const task of tasks) this.#add(task, methodOptions(owner, task.method) ?? {}, owner);
     return tasks;
   }
@@ -172,6 +173,13 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
     return { [Symbol.dispose]: () => void this.#listeners.delete(listener) };
   }
 
+  /** Asked about each task before it is registered, from now on; what it throws refuses that task. */
+  judgeWith(judge: (task: RegisteredTask) => void): Disposable {
+    refuseUnless(typeof judge === "function", "judgeWith", "judge", "must be a function");
+    this.#judges.add(judge);
+    return { [Symbol.dispose]: () => void this.#judges.delete(judge) };
+  }
+
   /**
    * Runs a handler here and now, once, after validation.
    *
@@ -209,7 +217,7 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
   }
 
   #add(task: RegisteredTask, options: HandlerOptions, source: unknown): void {
-    this.#refuseTaken(task, source);
+    this.#refuse(task, source);
     this.#tasks.set(task.name, task);
     this.#sources.set(task.name, source);
     if (typeof (options as { idempotencyKey?: unknown }).idempotencyKey === "string")
@@ -218,6 +226,11 @@ export class HandlerRegistry implements TaskExecutorProtocol, TaskLookup {
         hint: "give a function of the input",
       });
     for (const listener of this.#listeners) listener(task);
+  }
+
+  #refuse(task: RegisteredTask, source: unknown): void {
+    this.#refuseTaken(task, source);
+    for (const judge of this.#judges) judge(task);
   }
 
   #refuseTaken(task: RegisteredTask, source: unknown): void {

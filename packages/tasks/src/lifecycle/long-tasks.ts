@@ -1,5 +1,6 @@
 import { TaskConfigError } from "@lexigram/contracts";
 import type { HandlerRegistry } from "../define/handler-registry.ts";
+import type { RegisteredTask } from "../define/registered-task.ts";
 import type { QueueBinding } from "../dispatch/queue-binding.ts";
 import type { QueueSet } from "../dispatch/queue-set.ts";
 import { TaskPlan, type PlanServices } from "../worker/task-plan.ts";
@@ -14,16 +15,17 @@ type Services = Omit<PlanServices, "defaults">;
  * to stop, comes too near to what the store lets a delivery be held. A task without a queue of its own, or with one
  * that is not here, counts as of the primary queue.
  *
+ * @returns how to end that for tasks that are registered later, which are refused as they come.
  * @throws TaskConfigError naming the first such task.
  */
-export function refuseLongTasks(handlers: HandlerRegistry, queues: QueueSet, services: Services): void {
-  const known = new Map(queues.all().map((binding) => [binding.name, binding]));
-  for (const name of handlers.names()) {
-    const task = handlers.require(name);
-    const binding = known.get(task.policy.queue) ?? queues.primary;
-    if (!binding.consume) continue;
+export function refuseLongTasks(handlers: HandlerRegistry, queues: QueueSet, services: Services): Disposable {
+  const judge = (task: RegisteredTask): void => {
+    const binding = queues.all().find(({ name }) => name === task.policy.queue) ?? queues.primary;
+    if (!binding.consume || binding.queue.deliveryLimitMs === undefined) return;
     refuseIfLong(binding, new TaskPlan(task, { ...services, defaults: binding.defaults }), services);
-  }
+  };
+  for (const name of handlers.names()) judge(handlers.require(name));
+  return handlers.judgeWith(judge);
 }
 
 function refuseIfLong({ name, queue }: QueueBinding, plan: TaskPlan, { settings }: Services): void {

@@ -139,18 +139,19 @@ export class TaskRuntime {
     for (const binding of bindings) this.#hasOpened(binding);
   }
 
-  /** @throws TaskConfigError for a task that its queue cannot hold as long as it may run, where this process has workers. */
+  /**
+   * Refuses tasks that their queue cannot hold as long as they may run, where this process has workers; those that are registered
+   * later as they come.
+   *
+   * @throws TaskConfigError for one that is registered.
+   */
   checkTasks(): void {
     if (!this.#mayRun || !this.#isWanted) return;
     const { options, random } = this.#parts;
     const { logger, config } = this;
     const settings = workerSettings(workerSettingsOf(config));
-    refuseLongTasks(this.handlers, this.queues, {
-      settings,
-      random,
-      logger,
-      retryPolicy: options.retryPolicy,
-    });
+    const { retryPolicy } = options;
+    this.#kept.push(refuseLongTasks(this.handlers, this.queues, { settings, random, logger, retryPolicy }));
   }
 
   get queues(): QueueSet {
