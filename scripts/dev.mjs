@@ -31,6 +31,7 @@ const jobs = {
   start: (args) => launch("examples/file-index", args),
   bench: (args) => launch("benchmarks", args),
   chaos: (args) => launch("chaos", args),
+  proof: (args) => launch("internal/docs", args),
   build: async () => (await pnpm(["exec", "turbo", "run", "build", "--output-logs=errors-only"])).code,
   "pack:check": () => runChecks([packages]),
   check: () => runChecks(statics),

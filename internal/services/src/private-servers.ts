@@ -105,6 +105,7 @@ export class PrivateServer {
   async kill(signal: NodeJS.Signals = "SIGKILL"): Promise<void> {
     if (this.#child === undefined) return;
     const { port, scattered = false } = this.#spec;
+    const group = this.#child.pid;
     let children: readonly number[] = [];
     if (!this.#gone) {
       const exit = once(this.#child, "exit");
@@ -115,9 +116,10 @@ export class PrivateServer {
     this.#guard?.kill("SIGKILL");
     this.signal("SIGKILL");
     this.#child = undefined;
-    // The leader's exit is not its group's: RabbitMQ's virtual machine holds the port for a moment longer.
-    for (const end = Date.now() + STOPS_WITHIN_MS; (await listens(port)) || run(children);) {
-      if (Date.now() > end) throw new Error(`port ${port}, or one of ${String(children)}, is still there`);
+    // The leader's exit is not its group's: RabbitMQ's virtual machine holds the port, and writes, for a moment longer.
+    const left = (): readonly number[] => [...children, ...lines("pgrep", "-g", String(group)).map(Number)];
+    for (const end = Date.now() + STOPS_WITHIN_MS; (await listens(port)) || run(left());) {
+      if (Date.now() > end) throw new Error(`port ${port}, or one of ${String(left())}, is still there`);
       await sleep(5);
     }
   }
