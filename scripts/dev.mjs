@@ -5,10 +5,10 @@ import { root, run, tool } from "./process.mjs";
 import { pnpm, setUp } from "./set-up.mjs";
 
 /** Compiles a program with all it stands on and runs it from where npm was called; its output alone goes to stdout. */
-async function launch(folder, args) {
+async function launch(folder, args, program = "main") {
   const built = await run(tool("tsc"), ["-b", folder], { stdout: "stderr" });
   if (built.code !== 0) return built.code;
-  const main = join(root, folder, "dist/main.js");
+  const main = join(root, folder, `dist/${program}.js`);
   return (await run(process.execPath, [main, ...args], { cwd: process.env.INIT_CWD })).code;
 }
 
@@ -31,6 +31,7 @@ const jobs = {
   start: (args) => launch("examples/file-index", args),
   bench: (args) => launch("benchmarks", args),
   chaos: (args) => launch("chaos", args),
+  soak: (args) => launch("chaos", args, "soak"),
   proof: (args) => launch("internal/docs", args),
   build: async () => (await pnpm(["exec", "turbo", "run", "build", "--output-logs=errors-only"])).code,
   "pack:check": () => runChecks([packages]),

@@ -1,50 +1,24 @@
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { verdictOnBroken } from "./broken/verdict-on-broken.ts";
+import { readCommandLine, type Task, usage } from "./command-line.ts";
+import { machineLine } from "./machine.ts";
+import { publish } from "./published.ts";
 import { jsonLine, tableOf } from "./report.ts";
 import { drive, type Outcome } from "./run/drive.ts";
-import { FULL, QUICK } from "./scenario.ts";
-import { STORES } from "./stores/index.ts";
+import { sideBySide } from "./run/side-by-side.ts";
+import type { ChaosStore } from "./stores/store.ts";
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    json: { type: "boolean", default: false },
-    quick: { type: "boolean", default: false },
-    scenario: { type: "string" },
-    seed: { type: "string" },
-    keep: { type: "boolean", default: false },
-  },
-});
-
-const [name = ""] = positionals;
-const store = Object.hasOwn(STORES, name) ? STORES[name] : undefined;
-const wanted = values.scenario?.split(",");
-const scenarios = store?.scenarios.filter((scenario) => wanted?.includes(scenario.name) ?? true) ?? [];
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-const fits =
-  Number.isSafeInteger(seed) && seed >= 0 && (wanted === undefined || wanted.length === scenarios.length);
-
-if (store === undefined || !fits) {
-  const list = Object.values(STORES).flatMap((one) => [
-    `  ${one.name} (safe: ${one.safeSettings})`,
-    ...one.scenarios.map((scenario) => `    ${scenario.name.padEnd(24)}${scenario.title}`),
-  ]);
-  console.error(
-    `usage: npm run chaos -- STORE [--quick] [--json] [--scenario NAME,NAME] [--seed N] [--keep]
-
-  --quick     5,000 jobs and 6 faults a scenario instead of 30,000 and 20
-  --json      one line of JSON for each scenario, nothing else on standard output
-  --scenario  only these
-  --seed      repeats the faults of a run, in their order; printed with each result
-  --keep      keeps ledgers and logs of runs that missed nothing, too
-
-${list.join("\n")}`,
-  );
+const wish = readCommandLine(process.argv.slice(2), Math.floor(Math.random() * 2 ** 31), process.cwd());
+if (wish === undefined) {
+  console.error(usage());
   process.exit(2);
 }
 
 // Applications look for their backends from where they stand.
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
+
+/** In which everything that was started is ended, when a run is called off; whoever is left then, guards end. */
+const GONE_WITHIN_MS = 20_000;
 
 // The first signal calls the run off, and everything it started is ended; the second leaves at once, and guards do it.
 const off = new AbortController();
@@ -52,40 +26,88 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
   process.on(signal, () => {
     if (off.signal.aborted) process.exit(1);
     off.abort(new Error(`called off by ${signal}`));
+    setTimeout(() => process.exit(1), GONE_WITHIN_MS).unref();
   });
 
 const terminal = process.stderr.isTTY;
 let said = "";
-function say(scenario: string, faults: number, completed: number, what: string): void {
-  const line = `${scenario}: ${faults} faults, ${completed} completed, ${what}`;
+function say(store: string, scenario: string, faults: number, completed: number, what: string): void {
+  const line = `${store} ${scenario}: ${faults} faults, ${completed} completed, ${what}`;
+  const short = `${store} ${scenario} ${faults} ${what}`;
   if (terminal) process.stderr.write(`\r\u001B[K${line}`);
-  else if (!values.json && `${scenario} ${faults} ${what}` !== said) console.error(line);
-  said = `${scenario} ${faults} ${what}`;
+  else if (!wish?.json && short !== said) console.error(line);
+  said = short;
 }
 
-if (!values.json) console.error(`seed ${seed}`);
 const outcomes: Outcome[] = [];
 let failed = false;
-for (const scenario of scenarios) {
+
+async function run(store: ChaosStore, { scenario, broken }: Task): Promise<void> {
+  const { size, seed, keep, json } = wish!;
+  const name = broken === undefined ? scenario.name : `${scenario.name}, ${broken}`;
   try {
     const outcome = await drive(scenario, {
       store: store.name,
-      size: values.quick ? QUICK : FULL,
+      size,
       seed,
-      keep: values.keep,
+      keep,
+      ...(broken === undefined ? {} : { broken }),
       signal: off.signal,
-      onProgress: (faults, completed, what) => say(scenario.name, faults, completed, what),
+      onProgress: (faults, completed, what) => say(store.name, name, faults, completed, what),
     });
-    outcomes.push(outcome);
-    failed ||= outcome.missed.length > 0;
-    if (values.json) console.log(jsonLine(outcome));
+    const judged = broken === undefined ? outcome : verdictOnBroken(outcome, broken);
+    outcomes.push(judged);
+    failed ||= judged.missed.length > 0;
+    if (json) console.log(jsonLine(judged));
   } catch (error) {
     failed = true;
     if (terminal) process.stderr.write("\r\u001B[K");
-    console.error(`${scenario.name}:`, error);
-    if (off.signal.aborted) break;
+    console.error(`${store.name} ${name}:`, error);
   }
 }
+
+async function runAll({ store, tasks }: { store: ChaosStore; tasks: readonly Task[] }): Promise<void> {
+  for (const task of tasks) if (!off.signal.aborted) await run(store, task);
+}
+
+if (!wish.json) console.error(`seed ${wish.seed}`);
+if (wish.atOnce) {
+  const { quick, broken, keep, seed } = wish;
+  const flags = Object.entries({ quick, broken, keep }).flatMap(([flag, on]) => (on ? [`--${flag}`] : []));
+  const args = wish.stores.map(({ store, tasks }) => {
+    const names = [...new Set(tasks.map(({ scenario }) => scenario.name))].join();
+    return [store.name, [store.name, "--seed", String(seed), "--scenario", names, ...flags]] as const;
+  });
+  const well = await sideBySide({
+    args: new Map(args),
+    signal: off.signal,
+    onOutcome: (outcome) => {
+      outcomes.push(outcome);
+      if (wish.json) console.log(jsonLine(outcome));
+      else
+        console.error(
+          `${outcome.store} ${outcome.scenario}: ${outcome.missed.join("; ") || "as it must be"}`,
+        );
+    },
+  });
+  failed ||= !well;
+} else for (const each of wish.stores) await runAll(each);
 if (terminal) process.stderr.write("\r\u001B[K");
-if (!values.json && outcomes.length > 0) console.log(`\n${tableOf(outcomes)}`);
+// Side by side, they end in any order.
+const order = wish.stores.map(({ store }) => store.name);
+outcomes.sort((a, b) => order.indexOf(a.store) - order.indexOf(b.store));
+if (!wish.json && outcomes.length > 0) console.log(`\n${tableOf(outcomes)}`);
+if (wish.out !== undefined && outcomes.length > 0 && !off.signal.aborted && !wish.broken) {
+  const files = publish(wish.out, {
+    date: new Date().toISOString().slice(0, 10),
+    quick: wish.quick,
+    seed: wish.seed,
+    machine: machineLine(),
+    settings: Object.fromEntries(wish.stores.map(({ store }) => [store.name, store.safeSettings])),
+    outcomes,
+  });
+  for (const file of files) console.error(`written: ${file}`);
+}
 process.exitCode = failed ? 1 : 0;
+// Whatever is left of a run that was called off does not keep it here.
+if (off.signal.aborted) process.exit(1);

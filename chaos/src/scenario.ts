@@ -11,6 +11,8 @@ export interface Scene {
   readonly random: SeededRandom;
   /** Waits; rejects when the run is called off. */
   readonly pause: (ms: number) => Promise<void>;
+  /** Waits until this worker process runs something, or has had the time to. */
+  readonly busy: (pid: number) => Promise<void>;
 }
 
 /** The servers of a run, up and ready, and what is done to them and to their clients. */
@@ -53,10 +55,16 @@ export const QUICK: Size = {
   faults: 6,
   workers: 2,
   producers: 1,
-  limitMs: 150_000,
+  limitMs: 240_000,
   lease: 2_000,
 };
 export const FULL: Size = { accepted: 30_000, faults: 20, workers: 3, producers: 2, limitMs: 900_000 };
+
+/** For builds that are broken on purpose: enough to see it. */
+export const BROKEN: Size = { ...QUICK, accepted: 1_500, faults: 5, limitMs: 60_000 };
+
+/** What `all` runs on every store when it is to be quick. */
+export const QUICK_SCENARIOS: readonly string[] = ["worker-kill", "server-restart", "half-open"];
 
 /** Faults that must find a job in flight, whatever the size of the run. */
 export const FAULTS_IN_FLIGHT = 5;

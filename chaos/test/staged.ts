@@ -25,7 +25,7 @@ export async function staged({ scenarios }: ChaosStore, name: string): Promise<S
  */
 export async function strikes(stage: Stage, pause: () => Promise<void> = async () => {}): Promise<void> {
   const before = now();
-  const fault = await stage.strike({ crew, random: new SeededRandom(1), pause });
+  const fault = await stage.strike({ crew, random: new SeededRandom(1), pause, busy: async () => {} });
   expect(fault.consumers).toEqual([7]);
   const moments = [before, fault.at, fault.struckAt, fault.reachableAt, now()];
   expect(moments).toEqual(moments.toSorted((a, b) => a - b));

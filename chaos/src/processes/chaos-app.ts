@@ -7,12 +7,15 @@ import {
   type WorkerOptions,
 } from "@lexigram/tasks";
 import { z } from "zod";
+import { brokenEntry } from "../broken/broken-backend.ts";
 
 /** How an application under test is set up. */
 export interface AppSettings {
   /** The queue, as an application names it in its configuration. */
   readonly queue: NamedBackendOptions;
   readonly worker: WorkerOptions;
+  /** The build that is broken on purpose; absent: as it is. */
+  readonly broken?: string;
 }
 
 /** What a worker process is told, as JSON in its first argument. */
@@ -57,14 +60,15 @@ export function jobOptions({ queue }: Pick<AppSettings, "queue">) {
 export const chaosJob = (settings: AppSettings) => task(jobOptions(settings));
 
 /** Boots the application of one process. @param work what its workers run; absent: it has no workers. */
-export function bootApp(
-  { queue, worker }: AppSettings,
+export async function bootApp(
+  { queue, worker, broken }: AppSettings,
   work?: TaskDefinition<{ ms: number }, { ms: number }, void>,
 ): Promise<Application> {
+  const entry = broken === undefined ? queue : await brokenEntry(queue, broken);
   return Application.boot({
     modules: [
       TasksModule.configure({
-        backends: [queue],
+        backends: [entry],
         ...(work === undefined ? { workerCount: 0 } : {}),
         config: { worker },
       }),

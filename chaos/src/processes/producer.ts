@@ -37,7 +37,7 @@ async function lane(): Promise<void> {
     const id = `${settings.prefix}-${++made}`;
     ledger.asked(id);
     try {
-      await tasks.enqueue(job, { ms: random.between(1, 50) }, { id });
+      await tasks.enqueue(job, { ms: random.between(5, 50) }, { id });
       ledger.record("accepted", id);
     } catch (error) {
       const unavailable = error instanceof QueueUnavailableError;

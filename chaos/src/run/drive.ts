@@ -37,6 +37,8 @@ export interface DriveOptions {
   readonly seed: number;
   /** Keeps ledgers and logs of runs that missed nothing, too. */
   readonly keep: boolean;
+  /** A build that is broken on purpose, in workers and producers. Absent: as it is. */
+  readonly broken?: string;
   /** Calls the run off. */
   readonly signal: AbortSignal;
   readonly onProgress: (faults: number, completed: number, what: string) => void;
@@ -46,6 +48,8 @@ export interface DriveOptions {
 const LOOK = 25;
 /** From the recovery of one fault to the next, at least and at most. */
 const REST = [500, 2_000] as const;
+/** A handler that started so long ago, in milliseconds, is still at work when a fault strikes, more often than not. */
+const FRESH = 15;
 /** How long workers may take to run something before a fault strikes anyway. */
 const BUSY_WITHIN = 5_000;
 /** How long consumers may take to be back before the next fault strikes anyway. */
@@ -66,7 +70,8 @@ export async function drive(scenario: Scenario, options: DriveOptions): Promise<
   try {
     await using cleanup = new Cleanup();
     const outcome = await new Run(scenario, options, folder, cleanup).outcome();
-    keep = options.keep || outcome.missed.length > 0;
+    // A broken build is to miss bars.
+    keep = options.keep || (outcome.missed.length > 0 && options.broken === undefined);
     return keep ? { ...outcome, kept: folder } : outcome;
   } catch (error) {
     keep = !options.signal.aborted;
@@ -167,7 +172,7 @@ class Run {
   }
 
   async #crew({ queue }: Stage): Promise<Crew> {
-    const settings = { queue, worker: this.#worker(), ledgers: this.#ledgers };
+    const settings = { queue, worker: this.#worker(), ledgers: this.#ledgers, ...this.#build };
     const crew = new Crew(() => AppProcess.start("worker", settings, this.#folder));
     this.#cleanup.defer(() => crew.dismissAll());
     this.#say("workers");
@@ -184,11 +189,16 @@ class Run {
       producers.push(
         await AppProcess.start(
           "producer",
-          { queue, worker: {}, ledgers: this.#ledgers, prefix: `p${i}`, seed, lanes: LANES },
+          { queue, worker: {}, ledgers: this.#ledgers, prefix: `p${i}`, seed, lanes: LANES, ...this.#build },
           this.#folder,
         ),
       );
     return producers;
+  }
+
+  get #build(): { readonly broken?: string } {
+    const { broken } = this.#options;
+    return broken === undefined ? {} : { broken };
   }
 
   #worker(): WorkerOptions {
@@ -201,11 +211,16 @@ class Run {
   /** All faults, one after the other, and then the load up to its size. */
   async #strikes(stage: Stage, crew: Crew): Promise<void> {
     const { size } = this.#options;
-    const scene = { crew, random: this.#random, pause: (ms: number) => this.#pause(ms) };
+    const scene = {
+      crew,
+      random: this.#random,
+      pause: (ms: number) => this.#pause(ms),
+      busy: (pid: number) => this.#busy(() => [pid]),
+    };
     await this.#consuming(crew, now());
     for (let i = 0; i < size.faults && !this.#late(); i++) {
       await this.#pause(this.#random.between(...REST));
-      await this.#busy(crew);
+      await this.#busy(() => crew.pids);
       this.#say("fault");
       const fault = await stage.strike(scene);
       this.#faults.push(fault);
@@ -224,13 +239,14 @@ class Run {
     await this.#until(() => crew.pids.every((pid) => (lastStart.get(pid) ?? 0) > enough), BACK_WITHIN);
   }
 
-  /** Waits until every worker runs something: a fault that hits nobody says nothing. */
-  async #busy(crew: Crew): Promise<void> {
-    const { atWork } = this.#reader.books;
+  /** Waits until one of these processes runs what it has just begun: a fault that hits nobody says nothing. */
+  async #busy(pids: () => readonly number[]): Promise<void> {
+    const { atWork, lastStart } = this.#reader.books;
     await this.#until(() => {
       // Handlers take a few looks at most, and what was seen in the last one may be over.
       this.#reader.refresh();
-      return crew.pids.every((pid) => (atWork.get(pid) ?? 0) > 0);
+      const fresh = now() - FRESH;
+      return pids().some((pid) => (atWork.get(pid) ?? 0) > 0 && (lastStart.get(pid) ?? 0) > fresh);
     }, BUSY_WITHIN);
   }
 
@@ -296,7 +312,8 @@ class Run {
 
   async #atMost(ms: number, done: Promise<unknown>): Promise<void> {
     const waiting = new AbortController();
-    const limit = sleep(ms, undefined, { signal: waiting.signal }).catch(() => {});
+    const until = AbortSignal.any([waiting.signal, this.#options.signal]);
+    const limit = sleep(ms, undefined, { signal: until }).catch(() => {});
     await Promise.race([done, limit]);
     waiting.abort();
   }

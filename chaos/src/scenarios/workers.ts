@@ -22,8 +22,9 @@ export function workerScenarios(open: OpenServer, ended: Partial<Bars> = {}): re
       bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS, ...ended },
       open: async (cleanup) => ({
         queue: (await open(cleanup)).queue,
-        async strike({ crew, random }) {
+        async strike({ crew, random, busy }) {
           const victim = random.pick(crew.alive);
+          await busy(victim.pid);
           const at = now();
           await crew.kill(victim);
           const struckAt = now();
@@ -39,8 +40,9 @@ export function workerScenarios(open: OpenServer, ended: Partial<Bars> = {}): re
       bars: { safe: true, duplicates: "none", resumeMs: RESUME_MS },
       open: async (cleanup) => ({
         queue: (await open(cleanup)).queue,
-        async strike({ crew, random }) {
+        async strike({ crew, random, busy }) {
           const leaver = random.pick(crew.alive);
+          await busy(leaver.pid);
           const at = now();
           const left = crew.drain(leaver);
           const struckAt = now();
@@ -58,8 +60,9 @@ export function workerScenarios(open: OpenServer, ended: Partial<Bars> = {}): re
       bars: { safe: true, duplicates: "in flight", resumeMs: RESUME_MS, fenced: true, ...ended },
       open: async (cleanup) => ({
         queue: (await open(cleanup)).queue,
-        async strike({ crew, random, pause }) {
+        async strike({ crew, random, pause, busy }) {
           const zombie = random.pick(crew.alive);
+          await busy(zombie.pid);
           const at = now();
           zombie.signal("SIGSTOP");
           let struckAt = at;

@@ -90,7 +90,8 @@ export class TcpProxy {
   async close(): Promise<void> {
     const closed = once(this.#server, "close");
     this.#server.close();
-    this.cut();
+    // What was accepted a moment ago is told of only now.
+    this.refuse();
     await closed;
   }
 

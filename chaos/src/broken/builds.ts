@@ -1,0 +1,82 @@
+import type { Settlement, TaskQueueProtocol } from "@lexigram/contracts";
+
+/** A build of the application that breaks one promise on purpose. A scenario that stays green on it proves nothing. */
+export interface BrokenBuild {
+  readonly name: string;
+  /** What it does wrong, in one line. */
+  readonly title: string;
+  /** The scenario that must turn red. */
+  readonly scenario: string;
+  /** The bar that must be among those that were missed. */
+  readonly reason: RegExp;
+  /** Stores on which it cannot go wrong, or not in this way. */
+  readonly notOn?: readonly string[];
+  /** What it lays over a queue that keeps its promises. */
+  lie(honest: TaskQueueProtocol): Partial<TaskQueueProtocol>;
+}
+
+const LONG_MS = 3_600_000;
+const NOTHING = { slots: 0, ahead: 0, leaseMs: LONG_MS, maxBytes: 1 };
+
+const unfenced = (honest: TaskQueueProtocol): Partial<TaskQueueProtocol> => ({
+  exchange: async (request) => ({ ...(await honest.exchange(request)), lost: [] }),
+  extend: async (receipts, leaseMs) => ({ ...(await honest.extend(receipts, leaseMs)), lost: [] }),
+});
+
+export const BROKEN_BUILDS: readonly BrokenBuild[] = [
+  {
+    name: "settles-first",
+    title: "a job is settled when it is claimed, and then run",
+    scenario: "worker-kill",
+    reason: /accepted jobs never ended/,
+    lie: (honest) => {
+      let seq = 0;
+      const session = `first-${process.pid}-${process.hrtime.bigint()}`;
+      return {
+        ...unfenced(honest),
+        exchange: async (request) => {
+          const reply = await honest.exchange({ ...request, settle: [], started: [] });
+          const settle = reply.deliveries.map(({ receipt }): Settlement => ({ receipt, kind: "complete" }));
+          if (settle.length > 0)
+            await honest.exchange({ session, seq: ++seq, settle, started: [], claim: NOTHING });
+          return { ...reply, lost: [] };
+        },
+      };
+    },
+  },
+  {
+    name: "confirms-first",
+    title: "an enqueue resolves before the store has it",
+    scenario: "server-restart",
+    reason: /accepted jobs never ended/,
+    lie: (honest) => {
+      // A session has one call under way, as ever.
+      let turn: Promise<unknown> = Promise.resolve();
+      return {
+        enqueueMany: async (jobs, options) => {
+          turn = turn.then(() => honest.enqueueMany(jobs, options)).catch(() => {});
+          return jobs.map(({ id }) => ({ ok: true, value: { id, outcome: "accepted" } }) as const);
+        },
+      };
+    },
+  },
+  {
+    name: "no-recovery",
+    title: "leases last an hour, so nobody takes over what a dead worker ran",
+    scenario: "worker-kill",
+    reason: /accepted jobs never ended/,
+    // A delivery ends with its connection, whatever its lease.
+    notOn: ["rabbitmq"],
+    lie: (honest) => ({
+      exchange: (request) => honest.exchange({ ...request, claim: { ...request.claim, leaseMs: LONG_MS } }),
+      extend: (receipts) => honest.extend(receipts, LONG_MS),
+    }),
+  },
+  {
+    name: "no-fence",
+    title: "an attempt that lost its lease is told that it finished the job",
+    scenario: "zombie",
+    reason: /finished by two attempts|no attempt was fenced/,
+    lie: unfenced,
+  },
+];
