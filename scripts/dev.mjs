@@ -30,6 +30,7 @@ function sayLeftOut(args) {
 const jobs = {
   start: (args) => launch("examples/file-index", args),
   bench: (args) => launch("benchmarks", args),
+  "bench:plot": (args) => launch("benchmarks", args, "plot"),
   chaos: (args) => launch("chaos", args),
   soak: (args) => launch("chaos", args, "soak"),
   proof: (args) => launch("internal/docs", args),

@@ -1,5 +1,5 @@
 import type { Cell } from "./driver.ts";
-import type { Measured } from "./workloads.ts";
+import type { Measured } from "./workload.ts";
 
 /** What our system must reach, beside another in the same run. */
 export interface Bar {

@@ -2,7 +2,8 @@ import { Child } from "./child.ts";
 import type { RunRequest } from "./runner.ts";
 import type { Subject } from "./subject.ts";
 import { isAsked, loadSubject, SYSTEMS } from "./systems.ts";
-import { type Measured, sizeOf, WORKLOADS } from "./workloads.ts";
+import { type Measured, sizeOf } from "./workload.ts";
+import { WORKLOADS } from "./workloads.ts";
 
 /** One cell of the table: medians over the runs, with the spread of the rate. */
 export interface Cell extends Measured {
@@ -28,6 +29,10 @@ export interface DriveOptions {
   readonly runs: number;
   readonly workloads?: ReadonlySet<string>;
   readonly systems?: ReadonlySet<string>;
+  /** Milliseconds after which no other workload is begun. Absent: all are. */
+  readonly withinMs?: number;
+  /** Told of a workload that there was no time for. */
+  readonly onLeftOut: (workload: string) => void;
   readonly onProgress: (line: string) => void;
   /** Told of a run that failed; its system takes no further part in the workload. */
   readonly onFailure: (error: Error) => void;
@@ -45,11 +50,16 @@ export async function* drive(options: DriveOptions): AsyncGenerator<Cell> {
     const key = `${options.store}/${name}`;
     subjects.set(key, await loadSubject(key));
   }
+  const end = performance.now() + (options.withinMs ?? Infinity);
   for (const workload of WORKLOADS) {
     const { longMs, notOn } = workload;
     if (notOn?.includes(options.store) === true) continue;
     if (!(options.workloads?.has(workload.id) ?? longMs === undefined)) continue;
     for (const concurrency of workload.concurrencies) {
+      if (performance.now() > end) {
+        options.onLeftOut(`${workload.id} at ${concurrency}`);
+        continue;
+      }
       const requests = new Map<RunRequest, Subject>();
       for (const [key, subject] of subjects)
         if (workload.needs.every((ability) => subject.abilities.includes(ability)))
@@ -129,7 +139,10 @@ function medians(results: readonly Measured[]): Measured {
 }
 
 function spreadOf(results: readonly Measured[]): [number, number] {
-  const values = results.map((r) => r.perSecond ?? r.p50Ms ?? r.bytesPerJob ?? r.allAfterDueMs ?? Number.NaN);
+  const values = results.map(
+    (r) =>
+      r.perSecond ?? r.readPerSecond ?? r.p50Ms ?? r.bytesPerJob ?? r.allAfterDueMs ?? r.listMs ?? Number.NaN,
+  );
   return [round(Math.min(...values)), round(Math.max(...values))];
 }
 

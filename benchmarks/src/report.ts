@@ -43,6 +43,8 @@ function shown(cell: Cell | undefined): string {
   const between = `(${cell.spread.map(figure).join("–")})`;
   if (cell.bytesPerJob !== undefined) return `${cell.bytesPerJob} B ${between}`;
   const server = [
+    ...(cell.rssMiB === undefined ? [] : [`holds ${cell.rssMiB} MiB, ${cell.rssGrowthMiB} more`]),
+    ...(cell.clientUs === undefined ? [] : [`client ${cell.clientUs} µs`]),
     ...(cell.serverUs === undefined ? [] : [`server ${cell.serverUs} µs`]),
     ...(cell.walBytes === undefined ? [] : [`log ${figure(cell.walBytes)} B`]),
     ...(cell.deadRows === undefined ? [] : [`dead rows ${cell.deadRows}`]),
@@ -56,9 +58,11 @@ function shown(cell: Cell | undefined): string {
       `early ${cell.early}`,
       ...server,
     ].join(", ");
+  if (cell.listMs !== undefined) return `page ${cell.listMs} ms, figures ${cell.statsMs} ms ${between}`;
   if (cell.p50AtThousandMs !== undefined)
     return `p50 ${cell.p50Ms} ms, with 1,000 waiting ${cell.p50AtThousandMs} ms ${between}`;
-  const rate = cell.perSecond === undefined ? [] : [`${figure(cell.perSecond)}/s`];
+  const perSecond = cell.perSecond ?? cell.readPerSecond;
+  const rate = perSecond === undefined ? [] : [`${figure(perSecond)}/s`];
   const times = cell.p50Ms === undefined ? [] : [`p50 ${cell.p50Ms} ms, p99 ${cell.p99Ms} ms`];
   return [...rate, ...times, between, server.join(", ")].filter((part) => part !== "").join(" ");
 }

@@ -3,7 +3,7 @@ import type { NewJob, Settlement, TaskQueueProtocol } from "@lexigram/contracts"
 import { latencies } from "./latencies.ts";
 import type { Gauge } from "./stores/gauge.ts";
 import { payload, type Subject } from "./subject.ts";
-import type { Measured } from "./workloads.ts";
+import type { Measured } from "./workload.ts";
 
 /** Jobs that come in a second, whatever becomes of them. */
 export const PER_SECOND = 800;

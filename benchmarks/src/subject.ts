@@ -12,8 +12,8 @@ export const payload = (n: number): Payload => ({ userId: 123, email: "a@b.c", n
 /**
  * What a workload may need of a system: priorities 0 to 20; delays; a caller that waits for what a handler returned; a job
  * that is run when others have, with what they gave; the protocol of our own queues; rules of a queue that never hold
- * anything back, one job at a time for each of a thousand keys, a limit over several queues; a store that keeps old rows for
- * who may still see them.
+ * anything back, one job at a time for each of a thousand keys, a limit over several queues, the order of each key; results
+ * of many jobs in one call; a store that keeps old rows for who may still see them.
  */
 export type Ability =
   | "priorities"
@@ -24,6 +24,8 @@ export type Ability =
   | "limits"
   | "keys"
   | "shared limits"
+  | "key order"
+  | "read back"
   | "snapshots";
 
 interface OpenOptions {
@@ -52,6 +54,8 @@ export interface OpenSubject {
   call?(n: number): Promise<unknown>;
   /** Enqueues so many jobs and one that is given all their results, and waits for that one. */
   flow?(count: number): Promise<unknown>;
+  /** Reads the results of the first jobs. @returns how many there were. */
+  readBack?(count: number): Promise<number>;
   readonly queue?: TaskQueueProtocol;
   /** Lets handlers start. Before it, and in a process that only produces, there is no worker. */
   start(): Promise<void>;

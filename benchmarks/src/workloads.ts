@@ -1,177 +1,20 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { latencies } from "./latencies.ts";
 import { claimBesideSnapshots, PER_SECOND } from "./snapshot-claims.ts";
-import type { Gauge } from "./stores/gauge.ts";
-import { type Ability, type EnqueueSettings, inParts, type OpenSubject, type Subject } from "./subject.ts";
-import { Tally } from "./tally.ts";
-
-/** What one run measured. Spans in milliseconds. */
-export interface Measured {
-  /** Jobs per second. */
-  readonly perSecond?: number;
-  readonly p50Ms?: number;
-  readonly p99Ms?: number;
-  readonly bytesPerJob?: number;
-  /** From the due instant to the first and the last handler. */
-  readonly firstAfterDueMs?: number;
-  readonly allAfterDueMs?: number;
-  readonly early?: number;
-  /** The median claim with 1,000 jobs waiting. */
-  readonly p50AtThousandMs?: number;
-  /** Microseconds of CPU that the server used for each job. */
-  readonly serverUs?: number;
-  /** Bytes that the server logged for each job, in what was measured. */
-  readonly walBytes?: number;
-  /** Row versions that each job left to be cleared away, in its whole life. */
-  readonly deadRows?: number;
-  /** The most jobs that waited at once near the end of a run in which they come at a fixed rate. */
-  readonly backlog?: number;
-  /** The most row versions that could not be cleared away, as readers might still see them. */
-  readonly heldRows?: number;
-}
-
-interface RunSettings {
-  readonly n: number;
-  readonly concurrency: number;
-  /** Where the store is; absent for one in memory. */
-  readonly url?: string;
-  readonly gauge: Gauge;
-  /** Runs the workload's `beside` in a second process, and resolves to what it returned. */
-  readonly beside: () => Promise<unknown>;
-}
-
-/** Jobs of a run, and of a quick one: in memory, on a server, and for systems that are slow on a server. */
-interface Sizes {
-  readonly memory: readonly [full: number, quick: number];
-  readonly server: readonly [full: number, quick: number];
-  /** Default: as `server`. */
-  readonly slow?: readonly [full: number, quick: number];
-}
-
-export interface Workload {
-  readonly id: string;
-  readonly title: string;
-  /** Worker concurrencies to run it at. */
-  readonly concurrencies: readonly number[];
-  readonly sizes: Sizes;
-  /** What a system must be able to do to run it. */
-  readonly needs: readonly Ability[];
-  /** Stores that cannot tell what it asks of them. */
-  readonly notOn?: readonly string[];
-  /** Milliseconds after which a run hangs, where it takes minutes: it is then run only when it is named, and never to warm up. */
-  readonly longMs?: number;
-  run(subject: Subject, settings: RunSettings): Promise<Measured>;
-  /** What belongs in a second process, where the store can be shared by two. */
-  beside?(subject: Subject, settings: Pick<RunSettings, "n" | "url">): Promise<unknown>;
-}
-
-export function sizeOf({ sizes }: Workload, subject: Subject, quick: boolean): number {
-  const served = subject.isSlow === true ? (sizes.slow ?? sizes.server) : sizes.server;
-  const [full, short] = subject.store === "memory" ? sizes.memory : served;
-  return quick ? short : full;
-}
-
-const rate = (n: number, ms: number): number => (n / ms) * 1_000;
-
-/** Where a run only fills a queue, what empties it afterwards. */
-const EMPTYING_CONCURRENCY = 100;
-
-interface Opening {
-  readonly needs?: readonly Ability[];
-  /** Default: that of the run. */
-  readonly concurrency?: number;
-}
-
-/** Opens a system for a run of `n` jobs, and fails unless each of them started once. */
-async function opened(
-  subject: Subject,
-  settings: RunSettings,
-  body: (open: OpenSubject, tally: Tally) => Promise<Measured>,
-  { needs = [], concurrency = settings.concurrency }: Opening = {},
-): Promise<Measured> {
-  const tally = new Tally(settings.n);
-  const open = await subject.open({
-    ...(settings.url === undefined ? {} : { url: settings.url }),
-    concurrency,
-    onStart: tally.started,
-    needs,
-  });
-  let measured: Measured;
-  try {
-    measured = await body(open, tally);
-    await tally.all();
-  } finally {
-    await open.close();
-    // Also what ran again while it closed.
-    tally.check();
-  }
-  const dead = await settings.gauge.deadRows?.();
-  return { ...measured, ...(dead === undefined ? {} : { deadRows: dead / settings.n }) };
-}
-
-/** Adds what the server spent. */
-async function metered({ gauge, n }: RunSettings, body: () => Promise<Measured>): Promise<Measured> {
-  const cpu = await gauge.cpuUs?.();
-  const wal = await gauge.walBytes?.();
-  const measured = await body();
-  const [cpuAfter, walAfter] = [await gauge.cpuUs?.(), await gauge.walBytes?.()];
-  return {
-    ...measured,
-    ...(cpu === undefined || cpuAfter === undefined ? {} : { serverUs: (cpuAfter - cpu) / n }),
-    ...(wal === undefined || walAfter === undefined ? {} : { walBytes: (walAfter - wal) / n }),
-  };
-}
-
-async function fill(open: OpenSubject, n: number, settings?: (n: number) => EnqueueSettings): Promise<void> {
-  if (open.enqueueMany !== undefined) await open.enqueueMany(0, n, settings);
-  else for (let i = 0; i < n; i++) await open.enqueue(i, settings?.(i));
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-/** Until the worker waits again: in memory some turns of the loop, with a server more than a round trip. */
-async function idle({ url }: RunSettings): Promise<void> {
-  if (url !== undefined) await sleep(5);
-  else for (let turns = 0; turns < 20; turns++) await turn();
-}
-
-function drain(needs: readonly Ability[], jobSettings?: (n: number) => EnqueueSettings): Workload["run"] {
-  return (subject, settings) =>
-    opened(
-      subject,
-      settings,
-      async (open, tally) => {
-        await fill(open, settings.n, jobSettings);
-        await turn();
-        return metered(settings, async () => {
-          await open.start();
-          await tally.all();
-          return { perSecond: rate(settings.n, tally.lastAt - tally.firstAt) };
-        });
-      },
-      { needs },
-    );
-}
-
-/** Handlers start only after the measured enqueues. */
-function enqueueOnly(body: (open: OpenSubject, settings: RunSettings) => Promise<Measured>): Workload["run"] {
-  return (subject, settings) =>
-    opened(
-      subject,
-      settings,
-      async (open, tally) => {
-        const measured = await body(open, settings);
-        await open.start();
-        await tally.all();
-        return measured;
-      },
-      { concurrency: EMPTYING_CONCURRENCY },
-    );
-}
-
-const meteredEnqueues = (
-  body: (open: OpenSubject, settings: RunSettings) => Promise<Measured>,
-): Workload["run"] => enqueueOnly((open, settings) => metered(settings, () => body(open, settings)));
+import { type EnqueueSettings, inParts, type Subject } from "./subject.ts";
+import {
+  drain,
+  enqueueOnly,
+  fill,
+  idle,
+  type Measured,
+  meteredEnqueues,
+  metered,
+  opened,
+  rate,
+  type RunSettings,
+  type Workload,
+} from "./workload.ts";
+import { SIZE_WORKLOADS } from "./workloads-at-size.ts";
 
 /** Loops that enqueue and await at once, in a process that only produces. */
 const PRODUCERS = 200;
@@ -439,12 +282,13 @@ export const WORKLOADS: readonly Workload[] = [
         { needs: ["delays"] },
       ),
   },
-  ...(["limits", "keys", "shared limits"] as const).map((need, i): Workload => ({
+  ...(["limits", "keys", "shared limits", "key order"] as const).map((need, i): Workload => ({
     id: `L${i + 1}`,
     title: {
       limits: "drain under a concurrency and a rate that hold nothing back",
       keys: "drain of a thousand keys, each one at a time",
       "shared limits": "drain under a limit over several queues that holds nothing back",
+      "key order": "drain of a thousand keys, each in its order",
     }[need],
     concurrencies: [100],
     sizes: { memory: [200_000, 50_000], server: [50_000, 5_000] },
@@ -493,4 +337,5 @@ export const WORKLOADS: readonly Workload[] = [
     longMs: 600_000,
     run: claimBesideSnapshots,
   },
+  ...SIZE_WORKLOADS,
 ];

@@ -1,6 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import type { PublishedBenchmark } from "../src/published.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -42,10 +46,44 @@ describe("the benchmark", () => {
         version: expect.stringMatching(/\d+\.\d+/),
         runs: 1,
         spread: [positive, positive],
+        clientUs: positive,
         ...(workload === "W2"
           ? { concurrency: 1, n: 10_000, perSecond: positive, p50Ms: null, p99Ms: null }
           : { concurrency: 10, n: 300, perSecond: null, p50Ms: positive, p99Ms: positive }),
       });
+  });
+
+  test("of all stores writes what each measured, beside the others", { timeout: 300_000 }, () => {
+    const folder = mkdtempSync(join(tmpdir(), "bench-all-"));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    const options = [
+      "--quick",
+      "--workloads",
+      "W2",
+      "--systems",
+      "ours/,ours/quorum,plain/quorum",
+      "--out",
+      folder,
+    ];
+    const { stderr, status } = node("benchmarks/dist/main.js", "all", ...options, "--json");
+    expect(stderr).not.toContain("FAIL");
+    expect(status).toBe(0);
+    const [json = "", page = ""] = readdirSync(folder).toSorted();
+    expect(json).toMatch(/^\d{4}-\d\d-\d\d-bench-quick\.json$/);
+    expect(page).toBe(json.replace(/json$/, "md"));
+    const { stores, ratios, quick } = JSON.parse(
+      readFileSync(join(folder, json), "utf8"),
+    ) as PublishedBenchmark;
+    expect(quick).toBe(true);
+    expect(stores.map(({ store, cells }) => [store, cells.map(({ system }) => system)])).toEqual([
+      ["memory", ["ours"]],
+      ["redis", ["ours"]],
+      ["postgres", ["ours"]],
+      ["rabbitmq", ["plain", "ours"]],
+    ]);
+    expect(ratios).toMatchObject([
+      { store: "rabbitmq", workload: "W2", against: "plain (quorum)", times: positive },
+    ]);
   });
 
   test("runs ours, a rival and the spike on a server of its own", { timeout: 120_000 }, () => {

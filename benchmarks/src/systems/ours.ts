@@ -32,6 +32,9 @@ export interface OursVariant {
 /** Far above what any store reaches: what is measured is the judging. */
 const WIDE = { concurrency: 1_000_000, rate: { rate: 1_000_000_000 } };
 const KEYS = 1_000;
+const KEPT = { age: "1h", count: 1_000_000 } as const;
+/** Results that are read in one call. */
+const PAGE = 500;
 
 /** What a store adds to the entry of its backend. */
 const ENTRIES = {
@@ -46,20 +49,22 @@ const ENTRIES = {
   }),
 } satisfies Record<string, (url: string, variant: Partial<OursVariant>) => object>;
 
+const ALL = [
+  "priorities",
+  "delays",
+  "results",
+  "flows",
+  "limits",
+  "keys",
+  "shared limits",
+  "key order",
+  "read back",
+] as const satisfies readonly Ability[];
+
 const ABILITIES: Readonly<Record<keyof typeof ENTRIES, readonly Ability[]>> = {
-  memory: ["priorities", "delays", "results", "flows", "limits", "keys", "shared limits"],
-  redis: ["priorities", "delays", "results", "flows", "queue", "limits", "keys", "shared limits"],
-  postgres: [
-    "priorities",
-    "delays",
-    "results",
-    "flows",
-    "queue",
-    "limits",
-    "keys",
-    "shared limits",
-    "snapshots",
-  ],
+  memory: [...ALL, "queue"],
+  redis: [...ALL, "queue"],
+  postgres: [...ALL, "queue", "snapshots"],
   rabbitmq: ["delays", "results"],
 };
 
@@ -73,9 +78,14 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
     // What keeps no records has no results, and its queue claims as the other's does.
     abilities: variant?.keepCompleted === undefined ? ABILITIES[store] : ["priorities", "delays"],
     open: async ({ url = "", concurrency, onStart, needs }) => {
-      const isKeyed = needs.includes("keys");
+      const isOrdered = needs.includes("key order");
+      const isKeyed = isOrdered || needs.includes("keys");
       const key = isKeyed ? { key: ({ n }: { readonly n: number }) => `k${n % KEYS}` } : {};
-      const policy = needs.includes("limits") ? WIDE : isKeyed ? { perKey: { concurrency: 1 } } : undefined;
+      const perKey = isOrdered ? ({ order: "fifo" } as const) : { concurrency: 1 };
+      const policy = needs.includes("limits") ? WIDE : isKeyed ? { perKey } : undefined;
+      const isReadBack = needs.includes("read back");
+      // What is read back must be there.
+      const keepCompleted = isReadBack ? KEPT : variant?.keepCompleted;
       const work = task({ name: "bench.work", input: Input, ...key }, async (input) => {
         onStart(input.n);
         return input.n;
@@ -91,7 +101,7 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
                 name: "bench",
                 ...ENTRIES[store](url, variant ?? {}),
                 ...(policy === undefined ? {} : { policy }),
-                ...(variant?.keepCompleted === undefined ? {} : { keepCompleted: variant.keepCompleted }),
+                ...(keepCompleted === undefined ? {} : { keepCompleted }),
               },
             ],
             config: {
@@ -118,7 +128,7 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
             tasks.enqueueMany(
               numbers.map((n) =>
                 settings === undefined
-                  ? { task: work, input: payload(n) }
+                  ? { task: work, input: payload(n), ...(isReadBack ? { options: { id: `r${n}` } } : {}) }
                   : { task: work, input: payload(n), options: optionsOf(settings(n)) },
               ),
             ),
@@ -128,6 +138,15 @@ export function ours(store: keyof typeof ENTRIES, variant?: OursVariant): Subjec
           const numbers = Array.from({ length: count }, (_, n) => payload(n));
           const flow = chord(each(step.task(work)), step.task(gather));
           return (await (await app.get(TaskWorkflows).start(flow, numbers)).result()).finalResult;
+        },
+        readBack: async (count) => {
+          const queue = app.get(TaskQueueProtocol);
+          let found = 0;
+          await inParts(0, count, PAGE, async (numbers) => {
+            const outcomes = await queue.results(numbers.map((n) => `r${n}`));
+            found += outcomes.filter(({ status }) => status === "completed").length;
+          });
+          return found;
         },
         queue: app.get(TaskQueueProtocol),
         start: () => app.get(WorkerPool).scaleTo(1),
