@@ -33,6 +33,10 @@ export interface Scenario {
   readonly worker?: WorkerOptions;
   /** Whether workers die, so that a run has to wait for their leases to end; it may then take shorter ones. */
   readonly deaths?: true;
+  /** Whether some jobs are delayed. */
+  readonly delays?: true;
+  /** Whether the wall clocks of its workers are set. */
+  readonly skews?: true;
   readonly bars: Omit<Bars, "accepted" | "faultsInFlight">;
   /** Brings the servers up; what it starts is ended by `cleanup`. */
   open(cleanup: Cleanup): Promise<Stage>;

@@ -1,8 +1,9 @@
+import type { Clock } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
 import {
   type NamedBackendOptions,
   task,
-  type TaskDefinition,
+  type Runnable,
   TasksModule,
   type WorkerOptions,
 } from "@lexigram/tasks";
@@ -22,6 +23,8 @@ export interface AppSettings {
 export interface WorkerSettings extends AppSettings {
   /** The folder of the run's ledgers. */
   readonly ledgers: string;
+  /** Whether its wall clock can be set; a thread beside the loop then keeps no leases, as it reads the machine's. */
+  readonly skews?: boolean;
 }
 
 /** What a producer process is told, as JSON in its first argument. */
@@ -32,14 +35,23 @@ export interface ProducerSettings extends AppSettings {
   readonly seed: number;
   /** Enqueues under way at once. */
   readonly lanes: number;
+  /** Whether some of its jobs are delayed. */
+  readonly delays?: boolean;
 }
 
 /** What a producer process is asked: to enqueue, to stop for now, to stop for good. */
 export type ProducerOrder = "flow" | "hold" | "finish";
 
-/** What a worker process is asked: that its next handler blocks the event loop for so long. */
-export interface WorkerOrder {
-  readonly blockMs: number;
+/**
+ * What a worker process is asked: that its next handler blocks the event loop for so long, or that its wall clock is so far
+ * ahead from now on. Milliseconds.
+ */
+export type WorkerOrder = { readonly blockMs: number } | { readonly skewMs: number };
+
+/** What a job is given: how long it takes, and before which moment of the machine it may not begin. */
+export interface ChaosInput {
+  readonly ms: number;
+  readonly dueAt?: number | undefined;
 }
 
 /** What a process tells its parent: that it is up, or what it met that nobody expects. */
@@ -49,7 +61,7 @@ export type ProcessReport = { readonly ready: true } | { readonly problem: strin
 export function jobOptions({ queue }: Pick<AppSettings, "queue">) {
   return {
     name: "chaos.job",
-    input: z.object({ ms: z.number() }),
+    input: z.object({ ms: z.number(), dueAt: z.number().optional() }),
     // Some runs kill workers more often than policy forgives one job; giving up on it is not what they look for. A
     // broker counts no recoveries, and refuses a limit of them.
     ...(queue.type === "rabbitmq" ? {} : { maxRecoveries: 1_000 }),
@@ -59,10 +71,16 @@ export function jobOptions({ queue }: Pick<AppSettings, "queue">) {
 /** The task as producers know it. */
 export const chaosJob = (settings: AppSettings) => task(jobOptions(settings));
 
-/** Boots the application of one process. @param work what its workers run; absent: it has no workers. */
+/**
+ * Boots the application of one process.
+ *
+ * @param work what its workers run; absent: it has no workers.
+ * @param clock its time. Default: the machine's.
+ */
 export async function bootApp(
   { queue, worker, broken }: AppSettings,
-  work?: TaskDefinition<{ ms: number }, { ms: number }, void>,
+  work?: readonly Runnable[],
+  clock?: Clock,
 ): Promise<Application> {
   const entry = broken === undefined ? queue : await brokenEntry(queue, broken);
   return Application.boot({
@@ -72,9 +90,10 @@ export async function bootApp(
         ...(work === undefined ? { workerCount: 0 } : {}),
         config: { worker },
       }),
-      ...(work === undefined ? [] : [TasksModule.scope(work)]),
+      ...(work === undefined ? [] : [TasksModule.scope(...work)]),
     ],
     config: { logging: { level: "warn" } },
+    ...(clock === undefined ? {} : { clock }),
   });
 }
 

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { QueueUnavailableError, TaskDispatcher } from "@lexigram/tasks";
 import { ledgerName, ProducerLedger } from "../accounts/ledger.ts";
+import { now } from "../moment.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import {
   bootApp,
@@ -20,6 +21,10 @@ const tasks = app.get(TaskDispatcher);
 const job = chaosJob(settings);
 const ledger = new ProducerLedger(join(settings.ledgers, ledgerName("producer", process.pid)));
 
+/** One job in so many is delayed, where some are. */
+const DELAYED_EVERY = 5;
+const DELAY_MS = 300;
+
 let order: ProducerOrder = "hold";
 let held: (() => void)[] = [];
 process.on("message", (given: ProducerOrder) => {
@@ -37,7 +42,10 @@ async function lane(): Promise<void> {
     const id = `${settings.prefix}-${++made}`;
     ledger.asked(id);
     try {
-      await tasks.enqueue(job, { ms: random.between(5, 50) }, { id });
+      const ms = random.between(5, 50);
+      if (settings.delays === true && made % DELAYED_EVERY === 0)
+        await tasks.enqueue(job, { ms, dueAt: now() + DELAY_MS }, { id, delay: DELAY_MS });
+      else await tasks.enqueue(job, { ms }, { id });
       ledger.record("accepted", id);
     } catch (error) {
       const unavailable = error instanceof QueueUnavailableError;

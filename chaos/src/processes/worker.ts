@@ -14,10 +14,18 @@ import {
   type WorkerOrder,
   type WorkerSettings,
 } from "./chaos-app.ts";
+import { SkewedClock } from "./skewed-clock.ts";
+
+/** How much too early, in milliseconds, is not to be told from the measurement. */
+const EARLY_MS = 50;
 
 const settings = givenSettings<WorkerSettings>();
+const clock = settings.skews === true ? new SkewedClock() : undefined;
 let blockMs = 0;
-process.on("message", (order: WorkerOrder) => (blockMs = order.blockMs));
+process.on("message", (order: WorkerOrder) => {
+  if ("blockMs" in order) blockMs = order.blockMs;
+  else if (clock !== undefined) clock.skewMs = order.skewMs;
+});
 
 /** Blocks the loop as a handler does that computes, when the parent has asked for it. */
 function blockIfAsked(): void {
@@ -29,15 +37,17 @@ function blockIfAsked(): void {
 const ledger = new HandlerLedger(join(settings.ledgers, ledgerName("handler", process.pid)));
 
 // It does not look at its signal: a handler that goes on after its lease has ended is the harder case.
-const work = task(jobOptions(settings), async ({ ms }, ctx) => {
+const work = task(jobOptions(settings), async ({ ms, dueAt }, ctx) => {
   const { id } = ctx.job;
+  if (dueAt !== undefined && now() < dueAt - EARLY_MS)
+    report({ problem: "a delayed job began before its time" });
   ledger.started(id, ctx.attempt);
   blockIfAsked();
   await sleep(ms);
   ledger.ended(id);
 });
 
-const app = await bootApp(settings, work);
+const app = await bootApp(settings, [work], clock);
 const emitter = app.get(TaskEmitter);
 emitter.on("task.completed", ({ jobId }) => ledger.settled(jobId));
 emitter.on("task.lease-lost", ({ jobId }) => ledger.fenced(jobId));

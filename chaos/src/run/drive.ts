@@ -172,7 +172,13 @@ class Run {
   }
 
   async #crew({ queue }: Stage): Promise<Crew> {
-    const settings = { queue, worker: this.#worker(), ledgers: this.#ledgers, ...this.#build };
+    const settings = {
+      queue,
+      worker: this.#worker(),
+      ledgers: this.#ledgers,
+      skews: this.#scenario.skews === true,
+      ...this.#build,
+    };
     const crew = new Crew(() => AppProcess.start("worker", settings, this.#folder));
     this.#cleanup.defer(() => crew.dismissAll());
     this.#say("workers");
@@ -189,7 +195,16 @@ class Run {
       producers.push(
         await AppProcess.start(
           "producer",
-          { queue, worker: {}, ledgers: this.#ledgers, prefix: `p${i}`, seed, lanes: LANES, ...this.#build },
+          {
+            queue,
+            worker: {},
+            ledgers: this.#ledgers,
+            prefix: `p${i}`,
+            seed,
+            lanes: LANES,
+            delays: this.#scenario.delays === true,
+            ...this.#build,
+          },
           this.#folder,
         ),
       );

@@ -3,6 +3,7 @@ import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario, Scene, Stage } from "../scenario.ts";
 import { blockedLoop } from "../scenarios/blocked-loop.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
+import { clockSkew } from "../scenarios/clocks.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import type { Fault } from "../accounts/figures.ts";
 import { PostgresServer } from "./postgres-server.ts";
@@ -92,6 +93,7 @@ export const postgres: ChaosStore = {
   scenarios: [
     ...workerScenarios(open),
     blockedLoop(open),
+    clockSkew(open),
     ...serverScenarios,
     halfOpen(open),
     {

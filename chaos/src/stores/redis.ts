@@ -8,6 +8,7 @@ import type { Scenario } from "../scenario.ts";
 import { blockedLoop } from "../scenarios/blocked-loop.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
+import { clockSkew } from "../scenarios/clocks.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import { clusterFailover } from "./redis-cluster.ts";
 import { failoverScenario } from "./redis-failover.ts";
@@ -126,6 +127,7 @@ export const redis: ChaosStore = {
   scenarios: [
     ...workerScenarios(standalone(ALWAYS)),
     blockedLoop(standalone(ALWAYS)),
+    clockSkew(standalone(ALWAYS)),
     restart("server-restart", "SIGKILL of the server every few seconds, down for up to 2 s", ALWAYS, {
       safe: true,
       duplicates: "in flight",
