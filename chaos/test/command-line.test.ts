@@ -45,7 +45,6 @@ describe("a command line", () => {
     expect(names(read("rabbitmq", "--broken"))).toEqual([
       "rabbitmq worker-kill settles-first",
       "rabbitmq server-restart confirms-first",
-      "rabbitmq zombie no-fence",
     ]);
   });
 

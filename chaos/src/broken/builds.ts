@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import type { Settlement, TaskQueueProtocol } from "@lexigram/contracts";
 
 /** A build of the application that breaks one promise on purpose. A scenario that stays green on it proves nothing. */
@@ -55,6 +56,8 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
       return {
         enqueueMany: async (jobs, options) => {
           turn = turn.then(() => honest.enqueueMany(jobs, options)).catch(() => {});
+          // A store takes a moment as well; without one, whoever asks again at once lets nothing else happen.
+          await setImmediate();
           return jobs.map(({ id }) => ({ ok: true, value: { id, outcome: "accepted" } }) as const);
         },
       };
@@ -77,6 +80,8 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     title: "an attempt that lost its lease is told that it finished the job",
     scenario: "zombie",
     reason: /finished by two attempts|no attempt was fenced/,
+    // What was being settled at a fault may be finished twice there anyway.
+    notOn: ["rabbitmq"],
     lie: unfenced,
   },
 ];
