@@ -33,13 +33,16 @@ function checkDelivery(model: QueueModel, delivery: SeenDelivery): void {
     [],
     `what has not ended of the key of ${job.id} and was accepted before it`,
   );
-  const { attempts, recoveries, deferrals } = job;
+  const { attempts, recoveries, deferrals, lapsed } = job;
   same(
     { attempt: delivery.attempt, recoveries: delivery.recoveries, deferrals: delivery.deferrals },
     { attempt: attempts + 1, recoveries, deferrals },
     `the counters of ${job.id}`,
   );
-  holds(delivery.started || recoveries === 0, `${job.id} lost its worker and is not claimed ahead`);
+  holds(
+    delivery.started || (recoveries === 0 && !lapsed),
+    `a lease of ${job.id} ended by itself, and it is not claimed ahead`,
+  );
 }
 
 function checkChoice(model: QueueModel, given: readonly SeenDelivery[], slots: number): void {

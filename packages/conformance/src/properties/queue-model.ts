@@ -36,6 +36,8 @@ export interface ModelJob {
   deferrals: number;
   barrier: number;
   cancelRequested: boolean;
+  /** A lease of it ended before it was known to have begun. */
+  lapsed: boolean;
   /** Whether its barrier has counted it. */
   reported: boolean;
   /** Whether an attempt was ever started, so that it expires no more. */
@@ -76,6 +78,7 @@ export class QueueModel {
       deferrals: 0,
       barrier: 0,
       cancelRequested: false,
+      lapsed: false,
       reported: false,
       begun: false,
       fresh: false,
@@ -255,8 +258,10 @@ export class QueueModel {
   #reap(job: ModelJob): void {
     const wasStarted = job.lease?.started === true;
     if (job.cancelRequested) this.finish(job, "cancelled");
-    else if (!wasStarted) this.putBack(job, 0);
-    else if (++job.recoveries > job.maxRecoveries) this.finish(job, "failed");
+    else if (!wasStarted) {
+      job.lapsed = true;
+      this.putBack(job, 0);
+    } else if (++job.recoveries > job.maxRecoveries) this.finish(job, "failed");
     else this.putBack(job, 0);
   }
 }

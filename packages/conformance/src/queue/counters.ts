@@ -149,6 +149,22 @@ export const counters: readonly QueueCase[] = [
     },
   },
   {
+    law: "Q-25",
+    name: "claims nothing ahead again that may have begun: a job that ends its worker at once is counted",
+    needs: ["started"],
+    run: async (env) => {
+      const id = await env.putOne();
+      same((await env.claim(0, { ahead: 5, leaseMs: env.span(2) })).length, 1, "deliveries ahead");
+      for (let recoveries = 0; recoveries < 2; recoveries++) {
+        await env.pass(env.span(3));
+        same((await env.claim(0, { ahead: 5 })).length, 0, "deliveries ahead, once its lease has ended");
+        const next = await env.claimOne({ leaseMs: env.span(2) });
+        same(next.job.id, id, "the job");
+        same(counts(next), { attempt: 1, recoveries, deferrals: 0 }, "its counters");
+      }
+    },
+  },
+  {
     law: "Q-26",
     name: "counts nothing for a job handed back, and puts it at the head of its line",
     run: async (env) => {

@@ -75,7 +75,10 @@ local function reap(budget)
       local lease, s = Q.leaseOf(e), e.s
       Q.land(e)
       if s.cr then Q.finish(e, 'x')
-      elseif not lease.started then Q.makePending(e)
+      elseif not lease.started then
+        -- It may have begun.
+        s.la = 1
+        Q.makePending(e)
       else
         s.v = (s.v or 0) + 1
         local most = Q.special(e) and Q.head(e).r or 3

@@ -237,9 +237,9 @@ function Q.takeLane(candidate)
   call('ZREM', PEND, e.id)
 end
 
--- Whether a job may be handed out before a slot is free: no limit counts it.
+-- Whether a job may be handed out before a slot is free: no limit counts it, and no lease of it ever ended by itself.
 function Q.mayGoAhead(e)
-  if (e.s.v or 0) > 0 then return false end
+  if (e.s.v or 0) > 0 or e.s.la then return false end
   if rules == nil then return true end
   if rules.c or rules.rate or Q.sectionOf(e) ~= '' then return false end
   local key = Q.keyOf(e)

@@ -114,8 +114,10 @@ function reap(store: QueueStore, budget: number): void {
     if (lease === null) return;
     const { entry } = lease;
     if (entry.cancelRequested) store.end(entry, CANCELLED);
-    else if (!lease.started) store.makePending(entry);
-    else if (++entry.recoveries <= entry.maxRecoveries) store.makePending(entry);
+    else if (!lease.started) {
+      entry.lapsed = true;
+      store.makePending(entry);
+    } else if (++entry.recoveries <= entry.maxRecoveries) store.makePending(entry);
     else quarantine(store, entry);
   }
 }

@@ -45,6 +45,7 @@ class RareFields {
   maxRecoveries = DEFAULT_MAX_RECOVERIES;
   resultTtlMs: number | null | undefined = undefined;
   recoveries = 0;
+  lapsed = false;
   deferrals = 0;
   runAt = NEVER;
   expiresAt: number | undefined = undefined;
@@ -211,6 +212,13 @@ export class JobEntry {
     if (this.#rare !== null || value !== 0) this.#own.recoveries = value;
   }
 
+  /** A lease of it ended although nobody said that it had begun, which it may have. */
+  get lapsed(): boolean {
+    return this.#rare === null ? false : this.#rare.lapsed;
+  }
+  set lapsed(value: boolean) {
+    if (this.#rare !== null || value !== false) this.#own.lapsed = value;
+  }
   get deferrals(): number {
     return this.#rare === null ? 0 : this.#rare.deferrals;
   }

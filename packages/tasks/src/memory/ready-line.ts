@@ -210,9 +210,14 @@ export class ReadyLine {
     return found;
   }
 
-  /** Whether a job may be handed out before a slot is free: no limit counts it, and it never lost a worker. */
+  /** Whether a job may be handed out before a slot is free: no limit counts it, and no lease of it ever ended by itself. */
   mayGoAhead(entry: JobEntry): boolean {
-    if (entry.recoveries > 0 || this.#bucket !== null || this.#rules.concurrency !== Number.POSITIVE_INFINITY)
+    if (
+      entry.recoveries > 0 ||
+      entry.lapsed ||
+      this.#bucket !== null ||
+      this.#rules.concurrency !== Number.POSITIVE_INFINITY
+    )
       return false;
     const { line } = entry;
     return line === null || (!line.section.isLimited && line.key?.isLimited !== true);

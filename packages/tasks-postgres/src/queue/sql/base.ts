@@ -18,7 +18,7 @@ CREATE TYPE @@entry AS (
   has_state boolean, stamp bigint, kept boolean, keep_until bigint, finished bigint, started bigint, attempt integer,
   recoveries integer, deferrals integer, begun boolean, run_at bigint, place bigint, result_encoding text, result text,
   error text, why text, reason text, cancel boolean, redrives integer, replay text, counted boolean, linked boolean,
-  ttl_over boolean, unmet integer, barrier_left integer, pins integer,
+  lapsed boolean, ttl_over boolean, unmet integer, barrier_left integer, pins integer,
   number bigint, until bigint, lease_started bigint, lease_began boolean, session integer
 );
 
@@ -127,7 +127,8 @@ BEGIN
     s.id IS NOT NULL, s.stamp, coalesce(s.kept, false), s.keep_until, s.finished, s.started, coalesce(s.attempt, 0),
     coalesce(s.recoveries, 0), coalesce(s.deferrals, 0), coalesce(s.begun, false), coalesce(s.run_at, j.due),
     coalesce(s.place, j.seq), s.result_encoding, s.result, s.error, s.why, s.reason, coalesce(s.cancel, false),
-    coalesce(s.redrives, 0), s.replay, coalesce(s.counted, false), coalesce(s.linked, false), coalesce(s.ttl_over, false),
+    coalesce(s.redrives, 0), s.replay, coalesce(s.counted, false), coalesce(s.linked, false), coalesce(s.lapsed, false),
+    coalesce(s.ttl_over, false),
     coalesce(s.unmet, 0), coalesce(s.barrier_left, 0), coalesce(s.pins, 0),
     l.number, l.until, l.started, l.began, l.session
   INTO e
@@ -148,15 +149,15 @@ BEGIN
       started = e.started, attempt = e.attempt, recoveries = e.recoveries, deferrals = e.deferrals, begun = e.begun,
       run_at = e.run_at, place = e.place, result_encoding = e.result_encoding, result = e.result, error = e.error,
       why = e.why, reason = e.reason, cancel = e.cancel, redrives = e.redrives, replay = e.replay, counted = e.counted,
-      linked = e.linked, ttl_over = e.ttl_over, unmet = e.unmet, barrier_left = e.barrier_left, pins = e.pins
+      linked = e.linked, lapsed = e.lapsed, ttl_over = e.ttl_over, unmet = e.unmet, barrier_left = e.barrier_left, pins = e.pins
     WHERE queue = given AND id = e.id;
   ELSE
     INSERT INTO @job_state (queue, id, c, stamp, kept, keep_until, finished, started, attempt, recoveries, deferrals, begun,
-      run_at, place, result_encoding, result, error, why, reason, cancel, redrives, replay, counted, linked, ttl_over,
+      run_at, place, result_encoding, result, error, why, reason, cancel, redrives, replay, counted, linked, lapsed, ttl_over,
       unmet, barrier_left, pins)
     VALUES (given, e.id, st, e.stamp, e.kept, e.keep_until, e.finished, e.started, e.attempt, e.recoveries, e.deferrals,
       e.begun, e.run_at, e.place, e.result_encoding, e.result, e.error, e.why, e.reason, e.cancel, e.redrives, e.replay,
-      e.counted, e.linked, e.ttl_over, e.unmet, e.barrier_left, e.pins);
+      e.counted, e.linked, e.lapsed, e.ttl_over, e.unmet, e.barrier_left, e.pins);
     e.has_state := true;
   END IF;
   RETURN e;

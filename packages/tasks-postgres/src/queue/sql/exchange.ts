@@ -71,7 +71,10 @@ BEGIN
       e.error := NULL;
       e.why := 'stopped';
       PERFORM @@finish(x, e, 'x');
-    ELSIF e.lease_started IS NULL THEN PERFORM @@make_pending(x, e);
+    ELSIF e.lease_started IS NULL THEN
+      -- It may have begun.
+      e.lapsed := true;
+      PERFORM @@make_pending(x, e);
     ELSE
       e.recoveries := e.recoveries + 1;
       IF e.recoveries <= coalesce(e.max_recoveries, 3) THEN PERFORM @@make_pending(x, e);

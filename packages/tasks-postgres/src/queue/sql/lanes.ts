@@ -245,10 +245,10 @@ BEGIN
   RETURN best;
 END $f$;
 
--- Whether a job may be handed out before a slot is free: no limit counts it, and it never lost a worker.
+-- Whether a job may be handed out before a slot is free: no limit counts it, and no lease of it ever ended by itself.
 CREATE FUNCTION @@may_go_ahead(x @@context, e @@entry) RETURNS boolean LANGUAGE plpgsql AS $f$
 BEGIN
-  IF e.recoveries > 0 THEN RETURN false; END IF;
+  IF e.recoveries > 0 OR e.lapsed THEN RETURN false; END IF;
   IF x.rules IS NULL THEN RETURN true; END IF;
   IF x.rules ?| '{c,rate}' OR @@section_of(x.rules, e.task) <> '' THEN RETURN false; END IF;
   RETURN @@key_of(x.rules, e.key) = '' OR NOT x.rules->'k' ?| '{c,rate,fifo}';

@@ -32,7 +32,7 @@ END $f$;
 -- Whether anything differs from a job that never ran, so that it has to be written.
 CREATE FUNCTION @@is_marked(e @@entry) RETURNS boolean LANGUAGE plpgsql AS $f$
 BEGIN
-  RETURN e.has_state OR e.attempt > 0 OR e.recoveries > 0 OR e.deferrals > 0 OR e.begun OR e.place <> e.seq
+  RETURN e.has_state OR e.attempt > 0 OR e.recoveries > 0 OR e.deferrals > 0 OR e.begun OR e.lapsed OR e.place <> e.seq
     OR e.run_at IS DISTINCT FROM e.due OR e.started IS NOT NULL OR e.error IS NOT NULL;
 END $f$;
 

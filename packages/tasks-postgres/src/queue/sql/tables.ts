@@ -99,6 +99,7 @@ CREATE TABLE @job_state (
   cancel boolean NOT NULL DEFAULT false,
   counted boolean NOT NULL DEFAULT false,
   linked boolean NOT NULL DEFAULT false,
+  lapsed boolean NOT NULL DEFAULT false,
   ttl_over boolean NOT NULL DEFAULT false,
   id text COLLATE "C" NOT NULL,
   result_encoding text,
