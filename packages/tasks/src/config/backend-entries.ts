@@ -10,6 +10,7 @@ import {
   TaskConfigError,
 } from "@lexigram/contracts";
 import { type BreakerRule, breakerRule } from "../breaker/breaker-options.ts";
+import { hostQueueName } from "../dispatch/host-queues.ts";
 import { type Backoff, backoffFields } from "../retry/backoff.ts";
 import { policyOf, retentionOf, type RetentionOptions } from "./queue-policy-options.ts";
 import type { NamedBackendOptions, TaskConfigOptions } from "./task-config-options.ts";
@@ -129,7 +130,10 @@ function entryOf(
     backend,
     type,
     settings: backend === undefined ? settingsOf(type, options, path) : {},
-    queueName: options.queueName ?? options.name,
+    queueName:
+      options.host === undefined
+        ? (options.queueName ?? options.name)
+        : hostQueueName(options.queueName ?? options.name, options.host),
     state: options.state,
     outbox: options.outbox,
     consume: options.consume ?? true,

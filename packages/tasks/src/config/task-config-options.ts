@@ -37,6 +37,11 @@ export interface NamedBackendOptions extends BackendSelection {
   readonly backend?: TaskBackend;
   /** The queue's name in the store. Default: `name`. */
   readonly queueName?: string;
+  /**
+   * Its workers take what was sent to this machine alone, as `enqueue` does with the same `host`: the name in the store is
+   * `<queueName>.<host>`. `"localhost"`: this machine, by the name that it gives itself; never where the store is.
+   */
+  readonly host?: string;
   /** The entry whose backend keeps the state of this queue. Default: its own; where that has none, memory. */
   readonly state?: string;
   /**

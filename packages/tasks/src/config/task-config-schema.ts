@@ -1,5 +1,6 @@
 import { LOG_LEVELS, MAX_PRIORITY, MIN_PRIORITY, QUEUE_NAME, type TaskBackend } from "@lexigram/contracts";
 import { z } from "zod";
+import { HOST_NAME } from "../dispatch/host-queues.ts";
 import {
   duration,
   durationOrNone,
@@ -81,6 +82,7 @@ const entryFields = {
   backend: z.custom<TaskBackend>(isBackend, "must be a backend, as redisBackend(...) makes it").optional(),
   ...selection,
   queueName: queueName.optional(),
+  host: z.string().regex(HOST_NAME, 'must be the name of a machine, or "localhost" for this one').optional(),
   state: text.optional(),
   outbox: text.optional(),
   consume: flag.optional(),

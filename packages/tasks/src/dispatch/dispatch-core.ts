@@ -62,7 +62,7 @@ export interface DispatchServices {
   readonly enqueueTimeoutMs?: number | undefined;
 }
 
-const DEFAULT_ENQUEUE_TIMEOUT_MS = 10_000;
+export const DEFAULT_ENQUEUE_TIMEOUT_MS = 10_000;
 
 /** A job that is wanted. */
 export interface JobRequest {
@@ -91,7 +91,7 @@ let cores = 0;
  */
 export class DispatchCore {
   readonly services: DispatchServices;
-  readonly #target: (name: string) => DispatchTarget;
+  readonly #target: (name: string, host: string | undefined) => DispatchTarget;
   readonly #lanes = new Map<DispatchTarget, EnqueueLane>();
   readonly #ids: JobIds;
   readonly #session: string;
@@ -99,8 +99,11 @@ export class DispatchCore {
   /** Whether something stands between a job and its queue that may have to be waited for. */
   readonly #detours: boolean;
 
-  /** @param target finds a queue by its name in the application. */
-  constructor(services: DispatchServices, target: (name: string) => DispatchTarget) {
+  /** @param target finds a queue by its name in the application, or the part of it that belongs to a machine. */
+  constructor(
+    services: DispatchServices,
+    target: (name: string, host: string | undefined) => DispatchTarget,
+  ) {
     this.services = services;
     this.#target = target;
     this.#ids = new JobIds(services.random);
@@ -181,7 +184,7 @@ export class DispatchCore {
 
   #gather(request: JobRequest, parsed: unknown, inherited: Headers, position: number, groups: Group[]): void {
     const { spec, options } = request;
-    const lane = this.#lane(options?.queue ?? spec.policy.queue);
+    const lane = this.#lane(options?.queue ?? spec.policy.queue, options?.host);
     const transaction = options?.transaction;
     const job = this.#job(request, parsed, inherited, lane);
     let group = groups.at(-1);
@@ -198,7 +201,7 @@ export class DispatchCore {
   #admit(request: JobRequest, parsed: unknown, inherited: Headers, asResult: boolean): Promise<unknown> {
     try {
       const { spec, options } = request;
-      const lane = this.#lane(options?.queue ?? spec.policy.queue);
+      const lane = this.#lane(options?.queue ?? spec.policy.queue, options?.host);
       const job = this.#job(request, parsed, inherited, lane);
       const around = this.services.pipeline?.around("enqueue");
       if (around === undefined && !this.#detours && options?.transaction === undefined)
@@ -296,8 +299,8 @@ export class DispatchCore {
     return withOptions(job, options, this.#now);
   }
 
-  #lane(queueName: string): EnqueueLane {
-    const target = this.#target(queueName);
+  #lane(queueName: string, host?: string): EnqueueLane {
+    const target = this.#target(queueName, host);
     const known = this.#lanes.get(target);
     if (known !== undefined) return known;
     const { codecs, clock, emitter, progress, activity, enqueueTimeoutMs } = this.services;

@@ -18,6 +18,11 @@ export interface CallUniqueOptions {
 export interface EnqueueOptions {
   /** The queue, by its name in the application. */
   readonly queue?: string;
+  /**
+   * Only workers of this machine take the job, those whose entry of the queue names the same `host`: it waits in the
+   * queue `<name in the store>.<host>`. `"localhost"`: this machine, by the name that it gives itself. Default: any machine.
+   */
+  readonly host?: string;
   readonly priority?: Priority;
   /** Not before this time has passed. */
   readonly delay?: Duration;
@@ -78,6 +83,7 @@ export interface EnqueueOptions {
 
 export const ENQUEUE_KEYS = [
   "queue",
+  "host",
   "priority",
   "delay",
   "runAt",

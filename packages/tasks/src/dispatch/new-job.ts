@@ -28,6 +28,7 @@ import { type CalmRule, debounceRule, throttleRule, WHOLE_TASK } from "../limit/
 import type { TaskSpec } from "../define/registered-task.ts";
 import type { JobPolicy } from "../job/envelope.ts";
 import { ENQUEUE_KEYS, type EnqueueOptions } from "./enqueue-options.ts";
+import { HOST_NAME } from "./host-queues.ts";
 
 const DEFAULT_PRIORITY = 5;
 const JOB_ID = /^[^\s\p{Cc}]{1,128}$/u;
@@ -65,6 +66,12 @@ export function checkEnqueueOptions(options: EnqueueOptions): void {
       "queue",
       `must be the name of a queue, not ${told(options.queue)}`,
       "queues are injected or named, never passed",
+    );
+  if (options.host !== undefined && !(typeof options.host === "string" && HOST_NAME.test(options.host)))
+    refuse(
+      "host",
+      `must be the name of a machine, not ${told(options.host)}`,
+      'give 1 to 64 letters, digits, ".", "_" and "-", or "localhost" for this one',
     );
   if (options.retry !== undefined) requireObject("retry", options.retry, "{ strategy, baseDelay, … }");
   if (options.unique !== undefined) requireObject("unique", options.unique, "{ key }");

@@ -35,6 +35,8 @@ export interface QueueBinding {
   readonly state: StateStoreProtocol;
   /** Whether `state` is this process's memory for want of anything else: nobody named a store, and the backend keeps none. */
   readonly standIn?: boolean;
+  /** Opens another queue of the same store, by its name there, as this one was opened. Absent: the backend is asked. */
+  readonly openBeside?: (queueName: string) => TaskQueueProtocol;
   readonly defaults: QueueDefaults;
   /** Absent: a transaction goes to the queue itself. */
   readonly outbox?: OutboxBinding | undefined;

@@ -33,8 +33,9 @@ import { CodecRegistry } from "../job/codec-registry.ts";
 import type { TaskMiddlewarePipeline } from "../middleware/pipeline.ts";
 import type { Activity } from "../worker/activity.ts";
 import type { TaskContext } from "../worker/task-context.ts";
-import { DispatchCore, type JobRequest } from "./dispatch-core.ts";
+import { DEFAULT_ENQUEUE_TIMEOUT_MS, DispatchCore, type JobRequest } from "./dispatch-core.ts";
 import type { EnqueueOptions } from "./enqueue-options.ts";
+import { HostQueues } from "./host-queues.ts";
 import { checkEnqueueOptions } from "./new-job.ts";
 import { headersWithin, NO_HEADERS } from "./job-headers.ts";
 import { QueueSet } from "./queue-set.ts";
@@ -144,6 +145,7 @@ export class TaskDispatcher {
     this.#queues = queues;
     this.#registry = registry;
     this.#emitter = emitter;
+    const hosts = new HostQueues(from.enqueueTimeoutMs ?? DEFAULT_ENQUEUE_TIMEOUT_MS);
     this.#core = new DispatchCore(
       {
         codecs: from.codecs ?? new CodecRegistry(),
@@ -159,7 +161,10 @@ export class TaskDispatcher {
         checkRoundTrip: from.checkRoundTrip,
         enqueueTimeoutMs: from.enqueueTimeoutMs,
       },
-      (name) => this.#queues.get(name),
+      (name, host) => {
+        const binding = this.#queues.get(name);
+        return host === undefined ? binding : hosts.of(binding, host);
+      },
     );
   }
 

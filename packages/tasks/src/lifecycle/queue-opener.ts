@@ -136,15 +136,21 @@ export class QueueOpener {
     const backend = this.#byEntry.get(entry.name)!;
     const { wrap, enqueueTimeoutMs } = this.#options;
     let opened: TaskQueueProtocol | undefined;
-    try {
-      opened = backend.queue(entry.queueName, { enqueueTimeoutMs });
+    const openBeside = (queueName: string): TaskQueueProtocol => {
+      opened = backend.queue(queueName, { enqueueTimeoutMs });
       haul.queues.push(opened);
-      const queue = wrap === undefined ? opened : wrap(opened, entry);
+      return wrap === undefined ? opened : wrap(opened, entry);
+    };
+    try {
+      const queue = openBeside(entry.queueName);
       // The first word with the store: a server that is away is found now, not at the first job.
       await queue.getTaskCount();
       if (entry.policy !== undefined) await queue.setPolicy(entry.policy);
       const state = await this.#stateOf(entry, backend, haul);
-      const binding = bindingOf(entry, queue, backend, state, this.#outboxOf(entry, backend, haul));
+      const binding = {
+        ...bindingOf(entry, queue, backend, state, this.#outboxOf(entry, backend, haul)),
+        openBeside,
+      };
       return entry.state === undefined && backend.state === undefined
         ? { ...binding, standIn: true }
         : binding;

@@ -696,6 +696,11 @@ const PROOFS: Record<string, Proof> = {
     });
     expect(app.get(named(StateStoreProtocol, "a"))).toBe(b.state);
   },
+  "backends[].host": async () => {
+    const backend = memoryBackend();
+    await using app = await started({ backends: [{ name: "a", queueName: "files", host: "h1", backend }] });
+    expect(app.get(TaskQueueProtocol).name).toBe("files.h1");
+  },
   "backends[].outbox": async () => {
     const stored: unknown[] = [];
     const outbox: OutboxProtocol = {
