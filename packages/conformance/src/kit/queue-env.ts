@@ -123,14 +123,21 @@ export class QueueEnv {
     return delivery;
   }
 
-  /** Claims one at a time, completing each, until nothing comes. @returns the ids in the order they came. */
+  /**
+   * Claims one at a time, completing each, until nothing comes of a claim that settles nothing: who settles and is sent jobs
+   * unasked may be answered before the next one arrives. @returns the ids in the order they came.
+   */
   async drain(): Promise<JobId[]> {
     const ids: JobId[] = [];
     let settle: Settlement[] = [];
     for (;;) {
       const { deliveries } = await this.worker.exchange({ settle, slots: 1 });
       const [delivery] = deliveries;
-      if (delivery === undefined) return ids;
+      if (delivery === undefined && settle.length === 0) return ids;
+      if (delivery === undefined) {
+        settle = [];
+        continue;
+      }
       ids.push(delivery.job.id);
       settle = [{ receipt: delivery.receipt, kind: "complete" }];
     }
