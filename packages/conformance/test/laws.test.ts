@@ -57,7 +57,7 @@ describe("legal moves", () => {
 describe("required manifests", () => {
   test("name every capability there is, for each backend", async () => {
     const manifests = parseManifests(await page("manifests"));
-    expect([...manifests.keys()]).toEqual(["memory", "redis", "postgres", "rabbitmq"]);
+    expect([...manifests.keys()]).toEqual(["memory", "redis", "postgres", "rabbitmq", "rabbitmq-indexed"]);
     for (const manifest of manifests.values())
       expect(Object.keys(manifest)).toEqual(Object.keys(FULL_CAPABILITIES));
   });

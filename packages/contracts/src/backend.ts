@@ -37,6 +37,8 @@ export type LeaseExtenderFactory = (data: unknown) => LeaseExtender;
 export interface QueueOptions {
   /** Milliseconds after which an unconfirmed enqueue is given up. Default 10,000. */
   readonly enqueueTimeoutMs?: number;
+  /** A state store of another backend; given to a backend that says `takesState`, and to no other. */
+  readonly state?: StateStoreProtocol;
 }
 
 /** One store connection that serves queues and, unless `state` is absent, shared state. */
@@ -46,6 +48,8 @@ export interface TaskBackend {
   /** Opens a queue by its name in the store; two calls with one name give objects over the same jobs. */
   queue(name: string, options?: QueueOptions): TaskQueueProtocol;
   readonly state?: StateStoreProtocol;
+  /** Whether each queue must be opened with a state store of another backend, in which it keeps what its own store cannot. */
+  readonly takesState?: boolean;
   /**
    * The outbox of a queue of another backend, by that queue's name in the application. Absent without the capability
    * `transactions`.

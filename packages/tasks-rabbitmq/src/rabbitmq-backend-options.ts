@@ -6,6 +6,7 @@ import {
   nearest,
   type Random,
   spanOption,
+  type StateStoreProtocol,
   TaskConfigError,
   unknownKeys,
 } from "@lexigram/contracts";
@@ -72,6 +73,13 @@ export interface RabbitMQQueueOptions {
    * second; `null`: none are asked for, which saves a message for each job. Default 1 hour.
    */
   readonly replyTimeout?: Duration | null;
+  /**
+   * Keeps an index of the jobs in a state store of another backend, so that `getJob`, `deleteJob`, `cancel`, `count` by
+   * status, `pause`, unique ids and keys, and `maxRecoveries` work: that store; or `true` for the one that the entry of
+   * the queue names in `state`. Everybody who uses the queue must say the same. Each job then costs about six calls of
+   * that store, and while it is away the queue is. Default: none.
+   */
+  readonly jobIndex?: boolean | StateStoreProtocol;
 }
 
 export interface RabbitMQBackendOptions extends RabbitMQConnectionOptions, RabbitMQQueueOptions {}
@@ -96,6 +104,7 @@ export const QUEUE_OPTIONS = [
   "consumerPriority",
   "ackTimeout",
   "replyTimeout",
+  "jobIndex",
 ] as const satisfies readonly (keyof RabbitMQQueueOptions)[];
 
 const NAMESPACE = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
@@ -239,12 +248,15 @@ export interface CheckedQueueOptions {
   readonly ackTimeoutMs?: number;
   /** Absent: no outcomes are asked for. */
   readonly replyWithinMs?: number;
+  /** Where the index of jobs lies; `true`: in a store that each queue is given. */
+  readonly jobIndex?: true | StateStoreProtocol;
 }
 
 /** @param what whose options they are, in errors. @throws TaskConfigError for a value outside of what is allowed. */
 export function queueOptions(what: string, options: RabbitMQQueueOptions): CheckedQueueOptions {
   const { namespace = DEFAULT_NAMESPACE, queueType = "quorum", consumerPriority } = options;
   const { ackTimeout = DEFAULT_ACK_TIMEOUT_MS, replyTimeout = DEFAULT_REPLY_TIMEOUT_MS } = options;
+  const { jobIndex = false } = options;
   if (typeof namespace !== "string" || !NAMESPACE.test(namespace))
     refuse(
       "namespace",
@@ -259,11 +271,17 @@ export function queueOptions(what: string, options: RabbitMQQueueOptions): Check
       near === undefined ? 'give "quorum" or "classic"' : `did you mean "${near}"?`,
     );
   }
+  if (
+    typeof jobIndex !== "boolean" &&
+    typeof (jobIndex as Partial<StateStoreProtocol> | null)?.put !== "function"
+  )
+    refuse("jobIndex", "jobIndex is no state store", "give true, or the state of another backend");
   wholeBetween("consumerPriority", consumerPriority, -1_000, 1_000);
   return {
     namespace,
     type: queueType,
     ...(consumerPriority === undefined ? {} : { consumerPriority }),
+    ...(jobIndex === false ? {} : { jobIndex }),
     ...(ackTimeout === null
       ? {}
       : { ackTimeoutMs: spanOption(what, "ackTimeout", ackTimeout, { above: SECOND_MS - 1 }) }),

@@ -21,7 +21,7 @@ import {
   refuseUnknown,
 } from "./rabbitmq-backend-options.ts";
 
-const QUEUE_OPTIONS = ["enqueueTimeoutMs"] as const satisfies readonly (keyof QueueOptions)[];
+const QUEUE_OPTIONS = ["enqueueTimeoutMs", "state"] as const satisfies readonly (keyof QueueOptions)[];
 
 /** What an entry of configuration may say, besides what every entry may. */
 const SETTINGS = [
@@ -35,9 +35,11 @@ const SETTINGS = [
   "consumerPriority",
   "ackTimeout",
   "replyTimeout",
+  "jobIndex",
 ] as const;
 
 const NUMBERS = ["callTimeoutMs", "consumerPriority"] as const;
+const TRUTHS = ["tls", "jobIndex"] as const;
 
 /** A backend on RabbitMQ, which also lends connections for an application's own messages. It keeps no state. */
 export interface RabbitMQBackend extends TaskBackend {
@@ -86,7 +88,7 @@ function detailsOf(
  */
 export function makeRabbitMQBackend(options: RabbitMQBackendOptions, urlPath = "url"): RabbitMQBackend {
   const connecting = connectionOptions("the rabbitmq backend", options, { others: QUEUE_MAKING, urlPath });
-  const making = queueOptions("the rabbitmq backend", options);
+  const { jobIndex, ...making } = queueOptions("the rabbitmq backend", options);
   const clock = options.clock ?? systemClock;
   const broker = openBroker(connecting);
   const open = new Set<TaskQueueProtocol>();
@@ -99,6 +101,7 @@ export function makeRabbitMQBackend(options: RabbitMQBackendOptions, urlPath = "
 
   return {
     type: "rabbitmq",
+    ...(jobIndex === true ? { takesState: true } : {}),
     queue(name, given = {}) {
       if (closing !== undefined) throw new ClosedError({ resource: "rabbitmq backend" });
       if (!QUEUE_NAME.test(name))
@@ -109,11 +112,21 @@ export function makeRabbitMQBackend(options: RabbitMQBackendOptions, urlPath = "
         );
       refuseUnknown("a rabbitmq queue", given, QUEUE_OPTIONS);
       const { enqueueTimeoutMs } = given;
+      const state = jobIndex === true ? given.state : jobIndex;
+      if (jobIndex === true && state === undefined)
+        throw new TaskConfigError(
+          `the job index of queue "${name}" has no state store`,
+          { path: "jobIndex" },
+          {
+            hint: "name an entry of type redis, postgres or memory in state, or give a store in the place of true",
+          },
+        );
       const queue = new BrokerQueue({
         ...making,
         name,
         broker,
         enqueueTimeoutMs,
+        state,
         onClose: (closed) => void open.delete(closed),
       });
       open.add(queue);
@@ -155,8 +168,12 @@ export function rabbitMQBackendOf(
       Number(others[name]),
     ]),
   );
-  const { tls } = others;
-  const truth = tls === "true" || tls === "false" ? { tls: tls === "true" } : {};
-  const given = { ...others, ...numbers, ...truth, ...services } as RabbitMQBackendOptions;
+  const truths = Object.fromEntries(
+    TRUTHS.filter((name) => others[name] === "true" || others[name] === "false").map((name) => [
+      name,
+      others[name] === "true",
+    ]),
+  );
+  const given = { ...others, ...numbers, ...truths, ...services } as RabbitMQBackendOptions;
   return makeRabbitMQBackend(amqpUrl === undefined ? given : { ...given, url: amqpUrl as string }, "amqpUrl");
 }

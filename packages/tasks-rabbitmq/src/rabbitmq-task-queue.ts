@@ -1,4 +1,4 @@
-import { queueNameOption, type QueuePolicy, spanOption } from "@lexigram/contracts";
+import { queueNameOption, type QueuePolicy, spanOption, TaskConfigError } from "@lexigram/contracts";
 import { openBroker } from "./connection/broker.ts";
 import { BrokerQueue } from "./queue/broker-queue.ts";
 import { rulesOf } from "./queue/queue-rules.ts";
@@ -40,7 +40,13 @@ const OPTIONS = [
 export class RabbitMQTaskQueue extends BrokerQueue {
   constructor(options: RabbitMQTaskQueueOptions) {
     const connecting = connectionOptions("RabbitMQTaskQueue", options, { others: OPTIONS });
-    const making = queueOptions("RabbitMQTaskQueue", options);
+    const { jobIndex, ...making } = queueOptions("RabbitMQTaskQueue", options);
+    if (jobIndex === true)
+      throw new TaskConfigError(
+        "the job index of a RabbitMQTaskQueue has no state store",
+        { path: "jobIndex" },
+        { hint: "give the state of another backend in the place of true" },
+      );
     const { maxSize, enqueueTimeoutMs } = options;
     const name = queueNameOption("RabbitMQTaskQueue", "name", options.name ?? "default");
     const policy = { ...options.policy, ...(maxSize === undefined ? {} : { maxSize }) };
@@ -55,6 +61,7 @@ export class RabbitMQTaskQueue extends BrokerQueue {
       name,
       broker,
       rules,
+      state: jobIndex,
       enqueueTimeoutMs: timeoutMs,
       onClose: () => broker.close(),
     });

@@ -1,6 +1,7 @@
-import type { TaskConfigError } from "@lexigram/contracts";
+import { silentLogger, systemClock, systemRandom, type TaskConfigError } from "@lexigram/contracts";
+import { MemoryStateStore } from "@lexigram/tasks";
 import { describe, expect, test } from "vitest";
-import { rabbitmqBackend, RabbitMQTaskQueue } from "../src/index.ts";
+import { backendFactory, rabbitmqBackend, RabbitMQTaskQueue } from "../src/index.ts";
 import { connectionOptions } from "../src/rabbitmq-backend-options.ts";
 
 const url = "amqp://user:hunter2@127.0.0.1:1";
@@ -31,6 +32,7 @@ describe("options of the rabbitmq backend", () => {
     [{ url, queuetype: "classic" }, "queuetype", 'no option "queuetype"'],
     [{ url, clock: {} }, "clock", "clock has no setTimer()"],
     [{ url, random: 4 }, "random", "random is no function"],
+    [{ url, jobIndex: "redis" }, "jobIndex", "jobIndex is no state store"],
   ])("are refused as %j", (options, path, reason) => {
     const error = refusal(() => rabbitmqBackend(options as never));
     expect(error.message).toContain(reason);
@@ -55,6 +57,25 @@ describe("options of the rabbitmq backend", () => {
     expect(connectionOptions("it", { url: `${url}?heartbeat=9` })).toMatchObject({ heartbeat: 9 });
     expect(connectionOptions("it", { url: `${url}?heartbeat=9`, heartbeat: 0 })).toMatchObject({
       heartbeat: 0,
+    });
+  });
+
+  test("ask for a state store where an index is to lie in one, also as texts of the environment", async () => {
+    const services = { clock: systemClock, logger: silentLogger, random: systemRandom };
+    for (const jobIndex of [true, "true"]) {
+      const backend = backendFactory({ amqpUrl: url, jobIndex }, services);
+      expect(backend.takesState).toBe(true);
+      expect(refusal(() => backend.queue("mail")).fields).toEqual({ path: "jobIndex" });
+      const state = new MemoryStateStore({ clock: systemClock });
+      expect(backend.queue("mail", { state }).capabilities.lookup).toBe("eventual");
+      await backend.close();
+    }
+    const plain = backendFactory({ amqpUrl: url, jobIndex: "false" }, services);
+    expect(plain.takesState).toBeUndefined();
+    expect(plain.queue("mail").capabilities.lookup).toBe(false);
+    await plain.close();
+    expect(refusal(() => new RabbitMQTaskQueue({ url, jobIndex: true })).fields).toEqual({
+      path: "jobIndex",
     });
   });
 

@@ -4,6 +4,7 @@ import type { QueueCapabilities } from "@lexigram/contracts";
 export type Need =
   | Exclude<keyof QueueCapabilities, "priorities" | "recoveries">
   | "priorities"
+  | "exact lookup"
   | "exact pause"
   | "exact capacity"
   | "exact recoveries"
@@ -14,6 +15,8 @@ export type Answer = "yes" | "no" | "weaker";
 
 export function answerTo(need: Need, can: QueueCapabilities): Answer {
   switch (need) {
+    case "exact lookup":
+      return grade(can.lookup);
     case "exact pause":
       return grade(can.pause);
     case "exact capacity":
@@ -32,14 +35,16 @@ export function answerTo(need: Need, can: QueueCapabilities): Answer {
   }
 }
 
-function grade(level: "exact" | "eventual" | "approximate" | "none"): Answer {
-  if (level === "none") return "no";
-  return level === "exact" ? "yes" : "weaker";
+function grade(level: boolean | "exact" | "eventual" | "approximate" | "none"): Answer {
+  if (level === "none" || level === false) return "no";
+  return level === "exact" || level === true ? "yes" : "weaker";
 }
 
 /** The capability that a need is about. */
 export function capabilityOf(need: Need): keyof QueueCapabilities {
   switch (need) {
+    case "exact lookup":
+      return "lookup";
     case "exact pause":
       return "pause";
     case "exact capacity":

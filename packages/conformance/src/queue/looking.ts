@@ -175,7 +175,7 @@ export const looking: readonly QueueCase[] = [
   {
     law: "Q-50",
     name: "tells how the queue stands",
-    needs: ["lookup", "delay", "capacity", "pause"],
+    needs: ["exact lookup", "delay", "capacity", "pause"],
     run: async (env) => {
       await env.queue.setPolicy({ maxSize: 50 });
       await env.complete(await env.running());

@@ -68,6 +68,15 @@ export const outcomes: readonly QueueCase[] = [
       same({ status: view.status, error: view.error }, { status: "retrying", error }, "the job");
       await env.put({ delayMs: env.longLease });
       same(await env.queue.count("retrying"), 1, "the count of retrying jobs");
+    },
+  },
+  {
+    law: "Q-30",
+    name: "tells retrying jobs from others that wait for their time in how the queue stands",
+    needs: ["delay", "exact lookup"],
+    run: async (env) => {
+      await env.retry(await env.running(), { delayMs: env.longLease });
+      await env.put({ delayMs: env.longLease });
       const { counts, retrying } = await env.queue.stats();
       same({ scheduled: counts.scheduled, retrying }, { scheduled: 2, retrying: 1 }, "stats");
     },

@@ -174,7 +174,7 @@ export const results: readonly QueueCase[] = [
   {
     law: "Q-60",
     name: "bounds the dead letters by count, the oldest first to go, and by age",
-    needs: ["lookup", "deadLetters"],
+    needs: ["exact lookup", "deadLetters"],
     run: async (env) => {
       await env.queue.setPolicy({ keepFailed: { ageMs: env.span(6), count: 2 } });
       const ids: string[] = [];

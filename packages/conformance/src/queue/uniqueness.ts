@@ -1,4 +1,4 @@
-import type { NewJob, Unique } from "@lexigram/contracts";
+import type { JobId, NewJob, Unique } from "@lexigram/contracts";
 import { accepted, refused, same } from "../kit/expect.ts";
 import type { QueueEnv } from "../kit/queue-env.ts";
 import type { QueueCase } from "../kit/run-case.ts";
@@ -7,9 +7,10 @@ const holding = (given: Partial<Unique> = {}): { unique: Unique } => ({
   unique: { key: "invoice-7", until: "settled", onConflict: "reject", ...given },
 });
 
-async function free(env: QueueEnv, what: string): Promise<void> {
+/** @returns the job that has the key now. */
+async function free(env: QueueEnv, what: string): Promise<JobId> {
   const [result] = await env.worker.enqueue([env.job(holding())]);
-  accepted(result, `the key ${what}`);
+  return accepted(result, `the key ${what}`).id;
 }
 
 async function held(
@@ -71,12 +72,10 @@ export const uniqueness: readonly QueueCase[] = [
     run: async (env) => {
       const failed = await env.running(holding());
       await env.fail(failed);
-      await free(env, "of a failed job");
-      const [cancelled] = await env.listed("pending");
-      await env.queue.cancel(cancelled ?? "");
-      await free(env, "of a cancelled job");
-      const [deleted] = await env.listed("pending");
-      await env.queue.deleteJob(deleted ?? "");
+      const cancelled = await free(env, "of a failed job");
+      await env.queue.cancel(cancelled);
+      const deleted = await free(env, "of a cancelled job");
+      await env.queue.deleteJob(deleted);
       const expiring = await env.putOne({ ...holding(), expiresInMs: env.span(2) });
       await held(env, expiring, "before it expires");
       await env.pass(env.span(3));

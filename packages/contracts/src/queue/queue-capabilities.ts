@@ -3,12 +3,19 @@
  * conformance kit proves each refusal.
  */
 export interface QueueCapabilities {
-  /** `getJob`, `deleteJob`, `count` by status, `results`. */
-  readonly lookup: boolean;
+  /**
+   * `getJob`, `deleteJob`, `count` by status, `results`.
+   *
+   * `"eventual"`, here and below: by records that lie beside the queue, in another store. What one process does after
+   * another is seen in its order, as with `true`; a process that dies between the two stores leaves a record behind or
+   * ahead of its job, until a lease ends or the job is next delivered.
+   */
+  readonly lookup: boolean | "eventual";
   readonly list: boolean;
-  readonly cancel: boolean;
+  readonly cancel: boolean | "eventual";
   /** Duplicate ids and `unique` keys. */
-  readonly unique: boolean;
+  readonly unique: boolean | "eventual";
+  /** `"eventual"`: exchanges that begin after `pause` claim nothing; one that is under way may still. */
   readonly pause: "exact" | "eventual" | "none";
   /** `maxSize`. */
   readonly capacity: "exact" | "approximate" | "none";

@@ -19,11 +19,13 @@ import {
   type SerializedError,
   type TaskQueueError,
   TaskValidationError,
-  type TransitionNotAllowedError,
+  TransitionNotAllowedError,
 } from "@lexigram/contracts";
+import { nonceOf } from "../job-index/entering.ts";
+import type { JobIndex } from "../job-index/job-index.ts";
 import { bandOf } from "../topology/names.ts";
 import type { Topology } from "../topology/topology.ts";
-import { type Letter, redriveOptions } from "./letter.ts";
+import { type Letter, redrivenFacts, redriveOptions } from "./letter.ts";
 import type { LetterShelf } from "./letter-shelf.ts";
 import { publishOptions } from "./message.ts";
 import { judgedJob } from "./new-jobs.ts";
@@ -37,6 +39,10 @@ export interface DeadLettersParts {
   readonly shelf: LetterShelf;
   /** @throws ClosedError */
   readonly checkOpen: () => void;
+  /** Absent: nothing is kept of jobs but their messages. */
+  readonly index: JobIndex | undefined;
+  /** Names what is put here by hand, apart from what others put. */
+  readonly mark: string;
 }
 
 const DEFAULT_LIMIT = 50;
@@ -47,6 +53,7 @@ export class AmqpDeadLetters implements DeadLetterQueueProtocol {
   readonly #parts: DeadLettersParts;
   #retried = 0;
   #removed = 0;
+  #added = 0;
 
   constructor(parts: DeadLettersParts) {
     this.#parts = parts;
@@ -57,19 +64,24 @@ export class AmqpDeadLetters implements DeadLetterQueueProtocol {
     error: SerializedError,
     reason: DeadLetterReason = "manual",
   ): Promise<Result<JobId, TaskQueueError>> {
-    const { queue, clock, topology, publisher, checkOpen } = this.#parts;
+    const { queue, clock, topology, publisher, checkOpen, index, mark } = this.#parts;
     checkOpen();
     checkLetter(error, reason);
     const now = clock.now();
-    const judged = judgedJob(job, queue, now);
+    const nonce =
+      index === undefined ? undefined : nonceOf({ session: `${mark}.dead`, seq: ++this.#added }, 0);
+    const judged = judgedJob(job, queue, now, nonce);
     if (!judged.ok) return judged;
     const { facts, content } = judged.value;
     await topology.ensure();
+    const entered = await index?.entering.enter(job, judged.value);
+    if (entered !== undefined && "ok" in entered) return entered.ok ? ok(entered.value.id) : entered;
     await publisher.publishOne({
       queue: topology.names.dead,
       content,
       options: publishOptions(facts, { reason, error, at: now, attempt: 0 }),
     });
+    if (entered !== undefined) await index?.buried(entered.indexed, reason, error, now);
     return ok(job.id);
   }
 
@@ -99,12 +111,12 @@ export class AmqpDeadLetters implements DeadLetterQueueProtocol {
   }
 
   async retry(id: JobId): Promise<Result<JobId, JobNotFoundError | TransitionNotAllowedError>> {
-    const { queue, checkOpen, shelf } = this.#parts;
+    const { checkOpen, shelf } = this.#parts;
     checkOpen();
     checkJobId(id);
     return shelf.look(async ({ letters, take }) => {
       const letter = latest(letters, id);
-      if (letter === undefined) return err(new JobNotFoundError({ queue, jobId: id }));
+      if (letter === undefined) return err(await this.#notDead(id));
       await this.#redrive(letter);
       await take(letter);
       return ok(id);
@@ -133,6 +145,7 @@ export class AmqpDeadLetters implements DeadLetterQueueProtocol {
       const letter = latest(letters, id);
       if (letter === undefined) return false;
       await take(letter);
+      await this.#gone([letter]);
       this.#removed++;
       return true;
     });
@@ -143,21 +156,19 @@ export class AmqpDeadLetters implements DeadLetterQueueProtocol {
     checkPurge(olderThanMs);
     const until = this.#parts.clock.now() - olderThanMs;
     return this.#parts.shelf.look(async ({ letters, take }) => {
-      let n = 0;
-      for (const letter of letters) {
-        if (letter.letter.failedAt > until) continue;
-        await take(letter);
-        n++;
-      }
-      this.#removed += n;
-      return n;
+      const old = letters.filter(({ letter }) => letter.failedAt <= until);
+      for (const letter of old) await take(letter);
+      await this.#gone(old);
+      this.#removed += old.length;
+      return old.length;
     });
   }
 
   async clear(): Promise<number> {
-    const { checkOpen, topology } = this.#parts;
+    const { checkOpen, index, topology } = this.#parts;
     checkOpen();
     const n = await topology.purge(topology.names.dead);
+    await index?.clear((status) => status === "failed");
     this.#removed += n;
     return n;
   }
@@ -185,14 +196,29 @@ export class AmqpDeadLetters implements DeadLetterQueueProtocol {
   }
 
   async #redrive(letter: Letter): Promise<void> {
-    const { topology, publisher } = this.#parts;
+    const { topology, publisher, index } = this.#parts;
+    const facts = redrivenFacts(letter);
+    const before = facts === undefined ? undefined : await index?.read(facts.id);
     const priority = letter.facts?.priority ?? letter.letter.job.priority;
     await publisher.publishOne({
       queue: topology.names.band(bandOf(priority)),
       content: letter.message.content,
       options: redriveOptions(letter),
     });
+    if (facts !== undefined) await index?.redriven(facts, before);
     this.#retried++;
+  }
+
+  /** Why a job that is no dead letter cannot be redriven. */
+  async #notDead(id: JobId): Promise<JobNotFoundError | TransitionNotAllowedError> {
+    const { index, queue } = this.#parts;
+    const job = await index?.getJob(id);
+    if (job === undefined || job.status === "failed") return new JobNotFoundError({ queue, jobId: id });
+    return new TransitionNotAllowedError({ jobId: id, from: job.status, to: "pending" });
+  }
+
+  async #gone(letters: readonly Letter[]): Promise<void> {
+    await this.#parts.index?.lettersGone(letters.map(({ letter }) => letter.job.id));
   }
 }
 

@@ -7,7 +7,6 @@ import {
   checkJobs,
   checkStatus,
   checkWait,
-  type Claim,
   type Clock,
   ClosedError,
   type Delivery,
@@ -16,6 +15,7 @@ import {
   type ExchangeReply,
   type ExchangeRequest,
   type ExtendReply,
+  isTerminal,
   type JobId,
   type JobStatus,
   type NewJob,
@@ -26,28 +26,30 @@ import {
   type Random,
   type Receipt,
   type Result,
+  type StateStoreProtocol,
   TaskConfigError,
   type TaskQueueError,
   type TaskQueueProtocol,
 } from "@lexigram/contracts";
 import type { Broker } from "../connection/broker.ts";
+import { IndexedWork } from "../job-index/indexed-work.ts";
+import { openIndex } from "../job-index/job-index.ts";
 import { QueueNames } from "../topology/names.ts";
 import { DELIVERY_LIMIT, type DeclaredRules, type QueueType, Topology } from "../topology/topology.ts";
 import { AmqpDeadLetters } from "./amqp-dead-letters.ts";
-import { CAPABILITIES } from "./capabilities.ts";
+import { CAPABILITIES, INDEXED_CAPABILITIES } from "./capabilities.ts";
+import { Claims } from "./claims.ts";
 import { DueTimes } from "./due-times.ts";
 import { EnqueueCalls } from "./enqueue-call.ts";
 import { HeldDeliveries } from "./held-deliveries.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { IndexedCalls } from "./indexed-calls.ts";
 import { Intake } from "./intake.ts";
 import { LetterShelf } from "./letter-shelf.ts";
-import { recordOf } from "./message.ts";
 import { Publisher } from "./publisher.ts";
 import { DEFAULT_RULES, policyOf, rulesOf, sameRules } from "./queue-rules.ts";
-import type { ReadyMessage } from "./ready-message.ts";
 import { Replier } from "./replier.ts";
-import { Replies } from "./replies.ts";
-import { RefusedCalls } from "./refused-calls.ts";
+import { openReplies } from "./replies.ts";
 import { Sessions } from "./sessions.ts";
 import { Settlements } from "./settlements.ts";
 
@@ -68,16 +70,19 @@ export interface BrokerQueueSource {
   readonly replyWithinMs?: number | undefined;
   /** Default 1,000. */
   readonly deliveryLimit?: number | undefined;
+  /** Where an index of the jobs is kept; absent: nothing is known of a job but by its message. */
+  readonly state?: StateStoreProtocol | undefined;
+  /** For how long the index keeps what was not confirmed. Milliseconds. */
+  readonly indexLeaseMs?: number | undefined;
   /** Called once, when the queue object is closed. */
   readonly onClose: (queue: TaskQueueProtocol) => Promise<void> | void;
 }
 
 /** A queue on RabbitMQ: its jobs are messages, and a delivery is this process's while its channel lasts. */
-export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
-  readonly capabilities: QueueCapabilities = CAPABILITIES;
+export class BrokerQueue extends IndexedCalls implements TaskQueueProtocol {
+  readonly capabilities: QueueCapabilities;
   readonly deadLetters: AmqpDeadLetters;
   readonly deliveryLimitMs?: number;
-  readonly replies?: Replies;
   readonly #clock: Clock;
   readonly #onClose: BrokerQueueSource["onClose"];
   readonly #topology: Topology;
@@ -85,7 +90,9 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
   readonly #replier: Replier;
   readonly #intake: Intake;
   readonly #held: HeldDeliveries;
+  readonly #work: IndexedWork | undefined;
   readonly #settlements: Settlements;
+  readonly #claims: Claims;
   readonly #sessions: Sessions;
   readonly #enqueues: EnqueueCalls;
   readonly #due = new DueTimes();
@@ -97,7 +104,13 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
 
   constructor(source: BrokerQueueSource) {
     const { name, namespace, broker, type, rules = DEFAULT_RULES, deliveryLimit = DELIVERY_LIMIT } = source;
-    super(name);
+    super(
+      name,
+      openIndex(source, () => this.#topology.rules.keepFailed.ageMs),
+      openReplies(source),
+    );
+    const { index, replies } = this;
+    this.capabilities = index === undefined ? CAPABILITIES : INDEXED_CAPABILITIES;
     const { clock, random, callTimeoutMs } = broker;
     this.#clock = clock;
     this.#onClose = source.onClose;
@@ -107,13 +120,14 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     const [consuming, publishing] = [broker.link("consuming"), broker.link("publishing")];
     const shared = { clock, callTimeoutMs, subject: name };
     const topology = new Topology({ ...shared, link: consuming, names, type, deliveryLimit, rules });
-    if (source.replyWithinMs !== undefined)
-      this.replies = new Replies({ queue: name, clock, withinMs: source.replyWithinMs });
-    const { replies } = this;
     const publisher = new Publisher({ ...shared, link: publishing, replies });
     const replier = new Replier({ ...shared, link: publishing });
     const housekeeping = new Housekeeping({ clock, topology, publisher, deliveryLimit });
-    const held = new HeldDeliveries({ clock, ended: ({ message }) => this.#intake.giveBack(message, false) });
+    const held = new HeldDeliveries({
+      clock,
+      ended: (one) =>
+        this.#work === undefined ? this.#intake.giveBack(one.message, false) : this.#work.lapsed(one),
+    });
     this.#topology = topology;
     this.#publisher = publisher;
     this.#replier = replier;
@@ -133,13 +147,12 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     });
     this.#sessions = new Sessions({ clock, attend: () => this.#intake.attend() });
     const parts = { clock, topology, publisher, housekeeping };
-    this.#settlements = new Settlements({ ...parts, subject: name, intake: this.#intake, held, replier });
-    this.#enqueues = new EnqueueCalls({
-      ...parts,
-      queue: name,
-      due: this.#due,
-      hasReplies: replies !== undefined,
-    });
+    const working = { ...parts, intake: this.#intake, held, replier };
+    this.#work = index === undefined ? undefined : new IndexedWork({ ...working, index });
+    this.#claims = new Claims({ ...working, work: this.#work, mark: this.#mark });
+    this.#settlements = new Settlements({ ...working, subject: name, work: this.#work });
+    const hasReplies = replies !== undefined;
+    this.#enqueues = new EnqueueCalls({ ...parts, queue: name, due: this.#due, hasReplies, index });
     this.#shelf = new LetterShelf({ ...shared, link: consuming, topology });
     this.deadLetters = new AmqpDeadLetters({
       queue: name,
@@ -148,6 +161,8 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
       publisher,
       shelf: this.#shelf,
       checkOpen: () => this.checkOpen(),
+      index,
+      mark: this.#mark,
     });
     this.#shorthands = new QueueShorthands(this, {
       clock,
@@ -192,17 +207,17 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     await this.#intake.ready();
     await this.#sessions.attend(session);
     this.#held.expire();
+    const { paused = false } = (await this.#work?.brief()) ?? {};
     const lost = started.filter((receipt) => this.#held.get(receipt) === undefined);
     const applied = await this.#settlements.apply(settle, session.settled);
     lost.push(...applied.lost);
-    const messages = await this.#claimed(claim, applied.read);
-    const deliveries = messages.map((message) => this.#handOut(message, claim.leaseMs));
+    const deliveries = await this.#claims.claim(paused ? { ...claim, slots: 0 } : claim, applied.read);
     const nextDueInMs = this.#nextDueInMs();
     return {
       lost,
-      cancelled: [],
+      cancelled: this.#work?.cancelled ?? [],
       deliveries,
-      paused: false,
+      paused,
       ...(nextDueInMs === undefined ? {} : { nextDueInMs }),
     };
   }
@@ -212,13 +227,22 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     checkExtend(receipts, leaseMs);
     this.#held.expire();
     const deadline = this.#clock.monotonic() + leaseMs;
-    return { lost: receipts.filter((receipt) => !this.#held.extend(receipt, deadline)), cancelled: [] };
+    const extended = new Set(receipts.filter((receipt) => this.#held.extend(receipt, deadline)));
+    if (this.#work === undefined)
+      return { lost: receipts.filter((receipt) => !extended.has(receipt)), cancelled: [] };
+    // A lease does not hang on the store that the index lies in.
+    await this.#work.brief().catch(() => {});
+    return {
+      lost: receipts.filter((receipt) => this.#held.get(receipt) === undefined),
+      cancelled: this.#work.cancelled.filter((receipt) => extended.has(receipt)),
+    };
   }
 
   async waitForWork(maxMs: number, signal: AbortSignal): Promise<void> {
     this.checkOpen();
     checkWait(maxMs, signal);
-    await this.#intake.wait(maxMs, signal);
+    const leftMs = (await this.#work?.whilePaused(maxMs, signal)) ?? maxMs;
+    await this.#intake.wait(leftMs, signal);
   }
 
   /**
@@ -229,24 +253,28 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
   async setPolicy(policy: QueuePolicy): Promise<void> {
     this.checkOpen();
     const rules = rulesOf(policy, this.name);
+    await this.index?.control.keep(policy.keepCompleted);
     if (sameRules(rules, this.#topology.rules)) return;
     await this.#topology.declareWith(rules);
   }
 
   async getPolicy(): Promise<QueuePolicy> {
     this.checkOpen();
-    return policyOf(this.#topology.rules);
+    const { keepCompleted } = (await this.index?.control.read()) ?? {};
+    return { ...policyOf(this.#topology.rules), ...(keepCompleted === undefined ? {} : { keepCompleted }) };
   }
 
-  async isPaused(): Promise<boolean> {
-    this.checkOpen();
-    return false;
-  }
-
-  /** Without a status: the jobs that lie ready, those that wait as far as this object knows of them, and those that run here. */
+  /**
+   * Without an index and a status: the jobs that lie ready, those that wait as far as this object knows of them, and
+   * those that run here. With an index the call costs as much as there are records.
+   */
   async count(status?: JobStatus): Promise<number> {
     this.checkOpen();
     checkStatus(status);
+    if (this.index !== undefined) {
+      await this.quiet();
+      return this.index.count((own) => (status === undefined ? !isTerminal(own) : own === status));
+    }
     if (status === "pending") return this.getTaskCount();
     if (status !== undefined) throw this.unsupported("lookup");
     return (await this.getTaskCount()) + (await this.#scheduled()) + this.#held.size;
@@ -279,7 +307,7 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
         expired: 0,
       },
       retrying: 0,
-      paused: false,
+      paused: await this.isPaused(),
       workers: workers?.consumerCount ?? 0,
       ...(rules.maxSize === undefined ? {} : { capacity: rules.maxSize }),
     };
@@ -297,10 +325,12 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     } as Partial<Record<JobStatus, readonly string[]>>;
     const queues =
       query.status === undefined ? [...waiting, ...names.bands, names.dead] : cleared[query.status];
-    if (queues === undefined) throw this.unsupported("lookup");
+    if (queues === undefined && this.index === undefined) throw this.unsupported("lookup");
     let n = 0;
-    for (const queue of queues) n += await this.#topology.purge(queue);
-    return n;
+    for (const queue of queues ?? []) n += await this.#topology.purge(queue);
+    if (this.index === undefined) return n;
+    await this.quiet();
+    return this.index.clear((own) => query.status === undefined || own === query.status);
   }
 
   async close(): Promise<void> {
@@ -308,42 +338,13 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
     this.#closed = true;
     await this.#shorthands.close();
     this.#sessions.close();
+    await this.#work?.close();
     await this.#intake.close();
     this.#held.drop();
     this.replies?.close();
     await this.#replier.close();
     await Promise.all([this.#publisher.close(), this.#shelf.close(), this.#topology.close()]);
     await this.#onClose(this);
-  }
-
-  /** Claims while the server reads the acknowledgements; what it brings goes back when nothing can be said of these. */
-  async #claimed({ slots, maxBytes }: Claim, read: Promise<void> | undefined): Promise<ReadyMessage[]> {
-    if (read === undefined) return this.#intake.claim(slots, maxBytes, true);
-    const claiming = this.#intake.claim(slots, maxBytes, false);
-    const [, claimed] = await Promise.allSettled([read, claiming]);
-    try {
-      await read;
-    } catch (error) {
-      if (claimed.status === "fulfilled")
-        for (const message of claimed.value) this.#intake.giveBack(message, true);
-      throw error;
-    }
-    return claiming;
-  }
-
-  #handOut(message: ReadyMessage, leaseMs: number): Delivery {
-    const receipt = `${this.#mark}.${message.generation}.${message.tag}r` as Receipt;
-    this.#held.add({ receipt, message, deadline: this.#clock.monotonic() + leaseMs });
-    const { facts, recoveries } = message;
-    return {
-      job: recordOf(message),
-      receipt,
-      attempt: facts.attempts + 1,
-      recoveries,
-      deferrals: facts.deferrals,
-      leaseMs,
-      started: true,
-    };
   }
 
   /** Whoever is sent messages unasked needs no clock to learn that one is due. */
@@ -367,6 +368,11 @@ export class BrokerQueue extends RefusedCalls implements TaskQueueProtocol {
 
   async #scheduled(): Promise<number> {
     return sum(await this.#topology.counts(this.#topology.rungs));
+  }
+
+  protected override async quiet(): Promise<void> {
+    this.#held.expire();
+    await this.#work?.quiet();
   }
 
   protected override checkOpen(): void {

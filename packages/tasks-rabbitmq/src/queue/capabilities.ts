@@ -1,7 +1,7 @@
 import type { QueueCapabilities } from "@lexigram/contracts";
 import { BANDS } from "../topology/names.ts";
 
-/** What queues of a message broker can do. */
+/** What queues of a message broker can do by themselves. */
 export const CAPABILITIES: QueueCapabilities = {
   lookup: false,
   list: false,
@@ -24,4 +24,15 @@ export const CAPABILITIES: QueueCapabilities = {
   quarantine: false,
   transactions: false,
   recoveries: "approximate",
+};
+
+/** And with an index of their jobs in a state store of another backend. */
+export const INDEXED_CAPABILITIES: QueueCapabilities = {
+  ...CAPABILITIES,
+  lookup: "eventual",
+  cancel: "eventual",
+  unique: "eventual",
+  pause: "eventual",
+  quarantine: true,
+  recoveries: "exact",
 };

@@ -13,6 +13,9 @@ import {
   type TaskQueueError,
 } from "@lexigram/contracts";
 import { shownError } from "../connection/refusals.ts";
+import { type EnteredJobs, enterJobs } from "../job-index/entered-jobs.ts";
+import { nonceOf } from "../job-index/entering.ts";
+import type { JobIndex } from "../job-index/job-index.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { DueTimes } from "./due-times.ts";
 import type { Housekeeping } from "./housekeeping.ts";
@@ -29,12 +32,26 @@ export interface EnqueueParts {
   readonly due: DueTimes;
   /** Whether outcomes can come back. */
   readonly hasReplies: boolean;
+  /** Absent: nothing is kept of jobs but their messages. */
+  readonly index: JobIndex | undefined;
 }
 
 /** Calls that were stored in part, which may be sent again. */
 const MOST_PARTIAL = 1_000;
 
 type Answer = Result<Enqueued, TaskQueueError>;
+
+/** A call whose messages were sent, by the places of its jobs. */
+interface Published {
+  readonly jobs: readonly NewJob[];
+  /** Those that the same call had stored before. */
+  readonly before: ReadonlySet<number>;
+  /** Those that were sent, in their order. */
+  readonly places: readonly number[];
+  readonly fates: readonly Fate[];
+  readonly answers: (Answer | undefined)[];
+  readonly entered: EnteredJobs | undefined;
+}
 
 /** Stores jobs, each by itself, and answers when the server has confirmed them. */
 export class EnqueueCalls {
@@ -48,17 +65,24 @@ export class EnqueueCalls {
 
   /** @throws QueueUnavailableError with the ids of jobs whose fate is unknown. */
   async enqueue(jobs: readonly NewJob[], name: EnqueueManyOptions): Promise<Answer[]> {
-    const { queue, clock, housekeeping, topology, hasReplies } = this.#parts;
+    const { queue, clock, housekeeping, topology, hasReplies, index } = this.#parts;
     const asksBack = hasReplies && name.replies === true;
     const before = this.#storedBefore(name);
     const now = clock.now();
     const answers = new Array<Answer | undefined>(jobs.length);
     const places: number[] = [];
     const messages: Outgoing[] = [];
+    const judgedJobs = jobs.map((job, i) =>
+      judgedJob(job, queue, now, index === undefined ? undefined : nonceOf(name, i)),
+    );
+    const entered =
+      index === undefined ? undefined : await enterJobs(index.entering, jobs, judgedJobs, before);
     for (const [i, job] of jobs.entries()) {
-      const judged = judgedJob(job, queue, now);
+      const judged = judgedJobs[i]!;
+      const known = entered?.answers.get(i);
       if (!judged.ok) answers[i] = judged;
       else if (before.has(i)) answers[i] = accepted(job.id);
+      else if (known !== undefined) answers[i] = known;
       else {
         if (messages.length === 0) await topology.ensure();
         const message = judged.value;
@@ -70,18 +94,12 @@ export class EnqueueCalls {
       }
     }
     const fates = messages.length === 0 ? [] : await this.#parts.publisher.publish(messages);
-    this.#judge(jobs, name, before, places, fates, answers);
+    await entered?.published(places, fates);
+    this.#judge({ jobs, before, places, fates, answers, entered }, name);
     return answers as Answer[];
   }
 
-  #judge(
-    jobs: readonly NewJob[],
-    name: CallName,
-    before: ReadonlySet<number>,
-    places: readonly number[],
-    fates: readonly Fate[],
-    answers: (Answer | undefined)[],
-  ): void {
+  #judge({ jobs, before, places, fates, answers, entered }: Published, name: CallName): void {
     const { queue, clock, topology, due } = this.#parts;
     const { maxSize } = topology.rules;
     const stored = new Set(before);
@@ -92,7 +110,7 @@ export class EnqueueCalls {
       const fate = fates[at];
       if (fate === "stored") {
         stored.add(i);
-        answers[i] = accepted(id);
+        answers[i] = entered?.answerOf(i) ?? accepted(id);
         if (delayMs > 0) due.add(clock.monotonic() + delayMs);
       } else if (fate === "refused" && maxSize !== undefined)
         answers[i] = err(new QueueFullError({ queue, capacity: maxSize }));

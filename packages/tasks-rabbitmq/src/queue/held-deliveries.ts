@@ -1,4 +1,5 @@
 import type { Clock, Receipt, Timer } from "@lexigram/contracts";
+import type { Indexed } from "../job-index/indexed-job.ts";
 import type { ReadyMessage } from "./ready-message.ts";
 
 /** A delivery that somebody works on. */
@@ -7,6 +8,8 @@ export interface Held {
   readonly message: ReadyMessage;
   /** On the monotonic clock. */
   deadline: number;
+  /** Its job in the index, as it was read last; absent without one. */
+  indexed?: Indexed | undefined;
 }
 
 export interface HeldParts {
@@ -37,6 +40,10 @@ export class HeldDeliveries {
   add(held: Held): void {
     this.#held.set(held.receipt, held);
     this.#watch(held.deadline);
+  }
+
+  all(): Iterable<Held> {
+    return this.#held.values();
   }
 
   get(receipt: Receipt): Held | undefined {

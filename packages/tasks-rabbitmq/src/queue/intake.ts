@@ -193,6 +193,11 @@ export class Intake {
     }
   }
 
+  /** Ends the waits there are: there is something to look at. */
+  wake(): void {
+    this.#wakeAll();
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;

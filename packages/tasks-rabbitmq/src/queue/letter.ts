@@ -38,12 +38,12 @@ export function letterOf(message: Message): Letter {
     status: "failed",
     attempt: failure?.attempt ?? facts?.attempts ?? 0,
     // Looks at the letter count as deliveries too.
-    recoveries: failure === undefined ? deliveriesBefore(message) : 0,
+    recoveries: failure === undefined ? deliveriesBefore(message) : (failure.recoveries ?? 0),
     deferrals: facts?.deferrals ?? 0,
     finishedAt: failedAt,
     error,
     reason,
-    maxRecoveries: DEFAULT_MAX_RECOVERIES,
+    maxRecoveries: facts?.maxRecoveries ?? DEFAULT_MAX_RECOVERIES,
     redrives: facts?.redrives ?? 0,
     ...(facts?.replayOf === undefined ? {} : { replayOf: facts.replayOf }),
   };
@@ -51,22 +51,28 @@ export function letterOf(message: Message): Letter {
 }
 
 /** What a letter is published with to run again: with a new budget of attempts, and a link to its failure. */
-export function redriveOptions({ message, facts, letter }: Letter): Options.Publish {
-  if (facts === undefined) {
-    const { headers, ...others } = message.properties;
-    const kept = Object.entries(headers ?? {}).filter(([name]) => !name.startsWith("x-"));
-    const given = Object.entries(others).filter(([, value]) => value !== undefined);
-    return {
-      ...Object.fromEntries(given),
-      persistent: true,
-      mandatory: true,
-      headers: Object.fromEntries(kept),
-    };
-  }
+export function redriveOptions(given: Letter): Options.Publish {
+  const facts = redrivenFacts(given);
+  if (facts !== undefined) return publishOptions(facts);
+  const { headers, ...others } = given.message.properties;
+  const kept = Object.entries(headers ?? {}).filter(([name]) => !name.startsWith("x-"));
+  const known = Object.entries(others).filter(([, value]) => value !== undefined);
+  return {
+    ...Object.fromEntries(known),
+    persistent: true,
+    mandatory: true,
+    headers: Object.fromEntries(kept),
+  };
+}
+
+/** The job of a letter as it runs again; nothing when the letter holds none. */
+export function redrivenFacts({ facts, letter }: Letter): JobFacts | undefined {
+  if (facts === undefined) return undefined;
   const { job, failedAt, reason } = letter;
   const replayOf: ReplayLink = { id: job.id, failedAt, reason, attempt: job.attempt };
+  // A redriven job answers nobody.
   const { expiresAt: _expiresAt, dueAt: _dueAt, replyTo: _replyTo, ...fresh } = facts;
-  return publishOptions({ ...fresh, attempts: 0, deferrals: 0, redrives: facts.redrives + 1, replayOf });
+  return { ...fresh, attempts: 0, deferrals: 0, redrives: facts.redrives + 1, replayOf };
 }
 
 function reasonOf(reason: string): DeadLetterReason {

@@ -50,7 +50,16 @@ export interface JobFacts {
   readonly dueAt?: number;
   /** Where whoever enqueued it waits for its outcome. */
   readonly replyTo?: string;
+  /** Names the enqueue that made it; of a queue with an index of its jobs. */
+  readonly nonce?: string;
+  readonly maxRecoveries?: number;
 }
+
+/** What of a job never changes. */
+export type RecordFacts = Pick<
+  JobFacts,
+  "id" | "task" | "encoding" | "form" | "headers" | "priority" | "key" | "createdAt" | "expiresAt"
+>;
 
 /** A job with its body, as bytes that are passed on as they are. */
 export interface JobMessage {
@@ -68,6 +77,8 @@ export interface Failure {
   readonly at: number;
   /** The attempt that was the last. */
   readonly attempt: number;
+  /** Workers that it lost, where they are counted. */
+  readonly recoveries?: number;
 }
 
 interface WrittenFacts {
@@ -86,10 +97,12 @@ interface WrittenFacts {
   r?: number;
   o?: ReplayLink;
   u?: number;
+  n?: string;
+  m?: number;
 }
 
-/** A new job as a message. @param now epoch milliseconds. */
-export function messageOf(job: NewJob, now: number): JobMessage {
+/** A new job as a message. @param now epoch milliseconds. @param nonce names its enqueue, where an index keeps jobs. */
+export function messageOf(job: NewJob, now: number, nonce?: string): JobMessage {
   const { form, content } = writtenBody(job.body);
   return {
     facts: {
@@ -106,6 +119,8 @@ export function messageOf(job: NewJob, now: number): JobMessage {
       ...(job.key === undefined ? {} : { key: job.key }),
       ...(job.expiresInMs === undefined ? {} : { expiresAt: now + job.expiresInMs }),
       ...(job.delayMs === undefined || job.delayMs === 0 ? {} : { dueAt: now + job.delayMs }),
+      ...(nonce === undefined ? {} : { nonce }),
+      ...(job.maxRecoveries === undefined ? {} : { maxRecoveries: job.maxRecoveries }),
     },
     content,
   };
@@ -147,7 +162,7 @@ export function headerOf(facts: JobFacts): string {
 
 function written(facts: JobFacts): WrittenFacts {
   const { id, task, encoding, form, headers, priority, key, createdAt } = facts;
-  const { expiresAt, attempts, deferrals, redrives, replayOf, dueAt } = facts;
+  const { expiresAt, attempts, deferrals, redrives, replayOf, dueAt, nonce, maxRecoveries } = facts;
   const text: WrittenFacts = { v: LAYOUT, i: id, t: task, e: encoding, p: priority, c: createdAt };
   if (form !== "t") text.f = form;
   for (const _ in headers) {
@@ -161,6 +176,8 @@ function written(facts: JobFacts): WrittenFacts {
   if (redrives > 0) text.r = redrives;
   if (replayOf !== undefined) text.o = replayOf;
   if (dueAt !== undefined) text.u = dueAt;
+  if (nonce !== undefined) text.n = nonce;
+  if (maxRecoveries !== undefined) text.m = maxRecoveries;
   return text;
 }
 
@@ -188,6 +205,8 @@ export function factsOf({ properties }: Pick<Message, "properties">): JobFacts |
     ...(read.o === undefined ? {} : { replayOf: read.o }),
     ...(read.u === undefined ? {} : { dueAt: read.u }),
     ...(typeof replyTo === "string" && replyTo.startsWith(REPLY_TO) ? { replyTo } : {}),
+    ...(read.n === undefined ? {} : { nonce: read.n }),
+    ...(read.m === undefined ? {} : { maxRecoveries: read.m }),
   };
 }
 
@@ -196,11 +215,18 @@ export function failureOf({ properties }: Pick<Message, "properties">): Failure 
   const read = parsed<Failure>(properties.headers?.[FAILURE_HEADER]);
   if (read?.error === undefined || typeof read.reason !== "string" || !isSerializedError(read.error))
     return undefined;
-  const { at = 0, attempt = 0 } = read;
-  return { reason: read.reason, error: read.error, at, attempt };
+  const { at = 0, attempt = 0, recoveries } = read;
+  const counted = recoveries === undefined ? {} : { recoveries };
+  return { reason: read.reason, error: read.error, at, attempt, ...counted };
 }
 
-export function recordOf({ facts, content }: JobMessage): JobRecord {
+export function recordOf({
+  facts,
+  content,
+}: {
+  readonly facts: RecordFacts;
+  readonly content: Buffer;
+}): JobRecord {
   const { id, task, headers, priority, createdAt, key, expiresAt } = facts;
   return {
     id,

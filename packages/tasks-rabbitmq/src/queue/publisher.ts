@@ -174,8 +174,7 @@ export class Publisher {
           over: (fate) => {
             if (!this.#sent.delete(sent)) return;
             tell(i, fate);
-            if (awaits !== undefined && fate !== "stored" && fate !== "unknown")
-              replies?.notStored(awaits.id);
+            if (awaits !== undefined && fate !== "stored" && fate !== "unknown") replies?.gone(awaits.id);
             if (fate === "refused") this.#wasRefused = true;
             if (--left > 0) return;
             timer.cancel();

@@ -37,6 +37,19 @@ interface Kept {
   readonly bytes: number;
 }
 
+/** Of where a queue's outcomes come back. */
+export interface RepliesSource {
+  readonly name: string;
+  readonly broker: { readonly clock: Clock };
+  readonly replyWithinMs?: number | undefined;
+}
+
+/** @returns nothing where no outcomes are asked for. */
+export function openReplies({ name, broker, replyWithinMs }: RepliesSource): Replies | undefined {
+  if (replyWithinMs === undefined) return undefined;
+  return new Replies({ queue: name, clock: broker.clock, withinMs: replyWithinMs });
+}
+
 /**
  * Outcomes of the jobs that one queue object enqueued. The server brings each to the channel that its job was published on,
  * once, and to nobody else; what comes is kept for a while, and what cannot come any more is told at once.
@@ -88,9 +101,16 @@ export class Replies implements QueueReplies {
     this.#giveUp(oldest!);
   }
 
-  /** The job was not stored. */
-  notStored(id: JobId): void {
+  /** The job was not stored, or was deleted: nobody will tell of it. */
+  gone(id: JobId): void {
     this.#giveUp(id);
+  }
+
+  /** The job was cancelled here before it ran. */
+  cancelled(id: JobId): void {
+    if (!this.#forget(id)) return;
+    this.#keep(id, { outcome: { id, status: "cancelled", attempt: 0 }, bytes: 0 });
+    this.#waiters.announce(id);
   }
 
   arrived(message: Message | null): void {

@@ -1,5 +1,6 @@
 import { type Clock, type JobOutcome, type Receipt, type Settlement } from "@lexigram/contracts";
 import { unavailable } from "../connection/refusals.ts";
+import type { IndexedWork } from "../job-index/indexed-work.ts";
 import { nextRung } from "../topology/ladder.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { Held, HeldDeliveries } from "./held-deliveries.ts";
@@ -18,12 +19,16 @@ export interface SettlementsParts {
   readonly intake: Intake;
   readonly held: HeldDeliveries;
   readonly replier: Replier;
+  /** Absent without an index of jobs. */
+  readonly work: IndexedWork | undefined;
 }
 
-/** A job that is over when its acknowledgement was read. */
+/** A job that is over when its acknowledgement was read, or when the index says so. */
 interface Ended {
   readonly facts: JobFacts;
   readonly outcome: Omit<JobOutcome, "id">;
+  /** Whether the index says it. */
+  readonly isWritten: boolean;
 }
 
 /** A delivery that is let go when what takes its place is stored. */
@@ -31,6 +36,8 @@ interface Move {
   readonly held: Held;
   readonly outgoing: Outgoing;
   readonly settlement: Settlement;
+  /** Epoch milliseconds. */
+  readonly at: number;
 }
 
 /** What came of the settlements of a call. */
@@ -54,8 +61,14 @@ export class Settlements {
    * @throws QueueUnavailableError when some could not be stored and are held still; the rest is applied.
    */
   async apply(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Applied> {
+    const { work } = this.#parts;
+    if (work === undefined || settlements.length === 0) return this.#apply(settlements, settled, []);
+    const judged = await work.settle(settlements, settled);
+    return this.#apply(judged.settlements, settled, judged.lost);
+  }
+
+  async #apply(settlements: readonly Settlement[], settled: Set<Receipt>, lost: Receipt[]): Promise<Applied> {
     const { intake, held: deliveries } = this.#parts;
-    const lost: Receipt[] = [];
     const moving: Settlement[] = [];
     const acked: Receipt[] = [];
     const ended: Ended[] = [];
@@ -89,15 +102,18 @@ export class Settlements {
   }
 
   async #read(acked: readonly Receipt[], settled: Set<Receipt>, ended: readonly Ended[]): Promise<void> {
+    const { intake, replier, work } = this.#parts;
+    const told = new Set(ended.filter(({ isWritten }) => isWritten));
+    for (const { facts, outcome } of told) replier.tell(facts, outcome);
     try {
-      await this.#parts.intake.flush();
+      await intake.flush();
     } catch (error) {
-      // Whether the server has read them cannot be told: they are its own again, or gone.
-      for (const receipt of acked) settled.delete(receipt);
+      // Whether the server has read them cannot be told: they are its own again, or gone. An index knows what counts.
+      if (work === undefined) for (const receipt of acked) settled.delete(receipt);
       throw error;
     }
-    // Not sooner: an outcome that a broken connection takes back is none.
-    for (const { facts, outcome } of ended) this.#parts.replier.tell(facts, outcome);
+    // Not sooner where nobody else knows: an outcome that a broken connection takes back is none.
+    for (const one of ended) if (!told.has(one)) replier.tell(one.facts, one.outcome);
   }
 
   /** @returns why not all of them could be stored. */
@@ -106,7 +122,7 @@ export class Settlements {
     settled: Set<Receipt>,
     ended: Ended[],
   ): Promise<Error | undefined> {
-    const { held: deliveries, intake, publisher, topology, subject } = this.#parts;
+    const { clock, held: deliveries, intake, publisher, topology, subject, work } = this.#parts;
     const moves: Move[] = [];
     let failed: Error | undefined;
     for (const settlement of settlements) {
@@ -115,7 +131,8 @@ export class Settlements {
       // Nobody else may settle it meanwhile, nor may its lease end.
       deliveries.remove(held.receipt);
       try {
-        moves.push({ held, settlement, outgoing: await this.#outgoing(held, settlement) });
+        const at = clock.now();
+        moves.push({ held, outgoing: await this.#outgoing(held, settlement, at), settlement, at });
       } catch (error) {
         failed = error as Error;
         this.#restore(held);
@@ -124,16 +141,18 @@ export class Settlements {
     if (moves.length === 0) return failed;
     try {
       const fates = await publisher.publish(moves.map(({ outgoing }) => outgoing));
+      const written = await work?.moved(moves, fates);
       for (const [i, { held, settlement, outgoing }] of moves.entries()) {
         const fate = fates[i] === "refused" ? await this.#storedLater(held, outgoing) : fates[i];
-        if (fate === "stored") {
+        const unwritten = written?.get(held.receipt);
+        if (fate === "stored" && unwritten === undefined) {
           intake.ack(held.message);
           settled.add(held.receipt);
           noteEnd(ended, held, settlement);
           continue;
         }
         if (fate === "unroutable") topology.forget();
-        failed = unavailable(subject, new Error(`a message to "${outgoing.queue}" was ${fate}`));
+        failed = unwritten ?? unavailable(subject, new Error(`a message to "${outgoing.queue}" was ${fate}`));
         this.#restore(held);
       }
     } catch (error) {
@@ -156,10 +175,9 @@ export class Settlements {
     if (intake.isCurrent(held.message)) deliveries.add(held);
   }
 
-  async #outgoing({ message }: Held, settlement: Settlement): Promise<Outgoing> {
-    const { clock, topology, housekeeping } = this.#parts;
+  async #outgoing({ message }: Held, settlement: Settlement, now: number): Promise<Outgoing> {
+    const { topology, housekeeping } = this.#parts;
     const { facts, content } = message;
-    const now = clock.now();
     switch (settlement.kind) {
       case "retry": {
         // What has begun in time does not expire.
@@ -186,24 +204,26 @@ export class Settlements {
 }
 
 /** Takes note of an end that somebody asked to be told of. */
-function noteEnd(ended: Ended[], { message: { facts } }: Held, settlement: Settlement): void {
+function noteEnd(ended: Ended[], { message: { facts }, indexed }: Held, settlement: Settlement): void {
   if (facts.replyTo === undefined) return;
+  const isWritten = indexed !== undefined;
   const attempt = facts.attempts + 1;
   switch (settlement.kind) {
     case "complete": {
       const { result } = settlement;
       const given = result === undefined ? {} : { result };
-      ended.push({ facts, outcome: { status: "completed", attempt, ...given } });
+      ended.push({ facts, outcome: { status: "completed", attempt, ...given }, isWritten });
       return;
     }
     case "fail":
-      ended.push({ facts, outcome: { status: "failed", attempt, error: settlement.error } });
+      ended.push({ facts, outcome: { status: "failed", attempt, error: settlement.error }, isWritten });
       return;
     case "cancel": {
       const { error } = settlement;
       ended.push({
         facts,
         outcome: { status: "cancelled", attempt, ...(error === undefined ? {} : { error }) },
+        isWritten,
       });
       return;
     }

@@ -1,5 +1,5 @@
 import { type QueueHarness, uniqueName } from "@lexigram/conformance";
-import type { TaskQueueProtocol } from "@lexigram/contracts";
+import type { StateStoreProtocol, TaskQueueProtocol } from "@lexigram/contracts";
 import { BrokerQueue } from "../../src/queue/broker-queue.ts";
 import type { QueueType } from "../../src/topology/topology.ts";
 import type { RabbitServer } from "../rabbit-server.ts";
@@ -10,6 +10,8 @@ export interface RabbitQueueHarnessOptions {
   readonly server: RabbitServer;
   readonly type: QueueType;
   readonly unitMs?: number;
+  /** Where the queues have an index of their jobs; closed with the harness. */
+  readonly state?: StateStoreProtocol;
 }
 
 /**
@@ -24,6 +26,7 @@ export function rabbitQueueHarness({
   server,
   type,
   unitMs,
+  state,
 }: RabbitQueueHarnessOptions): QueueHarness {
   const { namespace } = server;
   const [first, second] = [server.connect(PATIENCE), server.connect(PATIENCE)];
@@ -37,7 +40,7 @@ export function rabbitQueueHarness({
   const open = (name: string, broker = first): TaskQueueProtocol => {
     server.names(name);
     opened.set(name, (opened.get(name) ?? 0) + 1);
-    return new BrokerQueue({ name, namespace, broker, type, onClose: closed });
+    return new BrokerQueue({ name, namespace, broker, type, state, onClose: closed });
   };
   return {
     name: title,
@@ -50,6 +53,9 @@ export function rabbitQueueHarness({
       return reopened;
     },
     sever: () => server.sever(),
-    dispose: () => server.end(),
+    async dispose() {
+      await server.end();
+      await state?.close();
+    },
   };
 }

@@ -80,7 +80,7 @@ describe("outcomes that come back", () => {
     for (const id of ["a", "b"]) book.sent(id, 0, one);
     book.sent("c", 0, other);
     const heard = book.onReply(["a"], new AbortController().signal)[Symbol.asyncIterator]();
-    book.notStored("b");
+    book.gone("b");
     book.lost(one);
     expect((await heard.next()).value).toBe("a");
     expect(await Promise.all(["a", "b", "c"].map(standing))).toEqual([

@@ -211,7 +211,7 @@ export class IdempotentTaskManager {
   ): Promise<IdempotencyResult> {
     const { key, store, binding } = submission;
     // A queue that knows its jobs takes each id once, so both may try.
-    if (binding.queue.capabilities.unique) return this.#enqueue(submission, stored, version);
+    if (binding.queue.capabilities.unique === true) return this.#enqueue(submission, stored, version);
     const beganAt = this.#clock.monotonic();
     for (;;) {
       const leftMs = UNDER_WAY_MS - (this.#clock.monotonic() - beganAt);

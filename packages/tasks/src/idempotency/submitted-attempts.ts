@@ -56,7 +56,8 @@ export class SubmittedAttempts {
     const known = await this.#completedBefore(store, key);
     if (known !== undefined) return known.value;
     // A queue that does not know its jobs may hold a second copy of this one, which another worker has.
-    if (binding.queue.capabilities.unique) return this.#completed(store, key, attempt.jobId, await work());
+    if (binding.queue.capabilities.unique === true)
+      return this.#completed(store, key, attempt.jobId, await work());
     const lock = await heard(() => this.#locksOf(state).tryAcquire(`idempotency:${key}`));
     if (lock === undefined) throw later("another worker has the same submission");
     await using _held = lock;

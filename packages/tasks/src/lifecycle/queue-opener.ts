@@ -2,6 +2,7 @@ import {
   type BackendServices,
   ClosedError,
   LexigramError,
+  type QueueOptions,
   QueueUnavailableError,
   serializeError,
   type StateStoreProtocol,
@@ -137,7 +138,7 @@ export class QueueOpener {
     const { wrap, enqueueTimeoutMs } = this.#options;
     let opened: TaskQueueProtocol | undefined;
     const openBeside = (queueName: string): TaskQueueProtocol => {
-      opened = backend.queue(queueName, { enqueueTimeoutMs });
+      opened = backend.queue(queueName, { enqueueTimeoutMs, ...this.#lentState(entry, backend) });
       haul.queues.push(opened);
       return wrap === undefined ? opened : wrap(opened, entry);
     };
@@ -161,17 +162,7 @@ export class QueueOpener {
   }
 
   async #stateOf(entry: BackendEntry, own: TaskBackend, haul: Haul): Promise<StateStoreProtocol> {
-    if (entry.state !== undefined) {
-      const named = this.#byEntry.get(entry.state);
-      if (named?.state !== undefined) return named.state;
-      throw new TaskConfigError(
-        named === undefined
-          ? `queue "${entry.name}" keeps its state in "${entry.state}", which is no entry`
-          : `queue "${entry.name}" keeps its state in "${entry.state}", whose backend of type "${named.type}" keeps none`,
-        { path: `tasks.backends.${entry.name}.state` },
-        { hint: "name an entry of type redis, postgres or memory" },
-      );
-    }
+    if (entry.state !== undefined) return this.#namedState(entry, entry.state);
     if (own.state !== undefined) return own.state;
     this.#options.services.logger.warn(
       "the backend keeps no state: it is kept in the memory of this process",
@@ -186,6 +177,29 @@ export class QueueOpener {
     return memory.state;
   }
 
+  #namedState({ name }: BackendEntry, other: string): StateStoreProtocol {
+    const named = this.#byEntry.get(other);
+    if (named?.state !== undefined) return named.state;
+    throw new TaskConfigError(
+      named === undefined
+        ? `queue "${name}" keeps its state in "${other}", which is no entry`
+        : `queue "${name}" keeps its state in "${other}", whose backend of type "${named.type}" keeps none`,
+      { path: `tasks.backends.${name}.state` },
+      { hint: "name an entry of type redis, postgres or memory" },
+    );
+  }
+
+  /** What a queue keeps in the state store of another backend must lie where all processes find it, so that is named. */
+  #lentState(entry: BackendEntry, { takesState, type }: TaskBackend): Pick<QueueOptions, "state"> {
+    if (takesState !== true) return {};
+    if (entry.state !== undefined) return { state: this.#namedState(entry, entry.state) };
+    throw new TaskConfigError(
+      `queue "${entry.name}" of type "${type}" keeps something in a state store, and its entry names none`,
+      { path: `tasks.backends.${entry.name}.state` },
+      { hint: "name an entry of type redis, postgres or memory" },
+    );
+  }
+
   #outboxOf(entry: BackendEntry, own: TaskBackend, haul: Haul): OutboxBinding | undefined {
     if (entry.outbox === undefined) return undefined;
     const named = this.#byEntry.get(entry.outbox);
@@ -197,7 +211,8 @@ export class QueueOpener {
         { path: `tasks.backends.${entry.name}.outbox` },
         { hint: "name an entry of type postgres" },
       );
-    const target = own.queue(entry.queueName, { enqueueTimeoutMs: RELAY_TIMEOUT_MS });
+    const lent = this.#lentState(entry, own);
+    const target = own.queue(entry.queueName, { enqueueTimeoutMs: RELAY_TIMEOUT_MS, ...lent });
     haul.queues.push(target);
     return { outbox: named.outbox(entry.name), target };
   }

@@ -110,7 +110,7 @@ export class OccurrenceFiring {
     const id = occurrenceId(plan.id, planned);
     try {
       const { queue, name } = queues.get(queueNameOf(plan));
-      const keeps = queue.capabilities.unique;
+      const keeps = queue.capabilities.unique === true;
       if (!keeps && !(await store.claim(id, CLAIM_MS))) return "claimed";
       const options = this.#optionsOf(plan, planned, id, keeps);
       const handle = await dispatcher.enqueue(plan.target as string, plan.input, options);
