@@ -151,7 +151,7 @@ describe("a queue with a limit", () => {
       await settle({ receipt: next.receipt, kind: "complete" });
     }
     // The retry comes off its rung into the most urgent band, before or behind the last of the others.
-    expect(attempts.toSorted()).toEqual([1, 1, 2]);
+    expect(attempts.toSorted((a, b) => a - b)).toEqual([1, 1, 2]);
   });
 });
 
