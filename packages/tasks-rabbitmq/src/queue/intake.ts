@@ -23,6 +23,8 @@ const SOON_MS = 50;
 /** Messages that one claim fetches, at first and at most: how large they are is known when the first are there. */
 const FIRST_FETCH = 8;
 const MOST_FETCHED = 256;
+/** In a little less than this a quorum queue has counted its messages, or is told as empty. Milliseconds. */
+const COUNTED_WITHIN_MS = 240;
 const LEAST_AHEAD = 16;
 const MOST_AHEAD = 1_000;
 
@@ -55,8 +57,8 @@ export class Intake {
   readonly #buffer = new ReadyBuffer();
   readonly #waits = new Set<Wait>();
   readonly #consumers: Consumers;
-  /** Bands that something went back to since they were last fetched from. */
-  readonly #returned = new Set<Band>();
+  /** Bands whose count may be too low: something went back to them, or they may not have counted. */
+  readonly #unsure = new Set<Band>();
   #ledger: AckLedger | undefined;
   #hold: Timer | undefined;
   #askedAt = -Infinity;
@@ -137,7 +139,7 @@ export class Intake {
   giveBack(message: ReadyMessage, noted: boolean): void {
     if (!this.isCurrent(message)) return;
     if (noted) this.#handBacks.note(message.facts.id);
-    this.#returned.add(message.band);
+    this.#unsure.add(message.band);
     this.#ledger?.giveBack(message.tag);
   }
 
@@ -220,10 +222,12 @@ export class Intake {
   /** Asks how many messages there are, and fetches as many of them as are wanted: two round trips, whatever their number. */
   async #fetch(taken: Taken): Promise<void> {
     let most = FIRST_FETCH;
+    let isFirst = true;
     for (let fetched = 0; taken.wantsMore && fetched < MOST_FETCHED; most *= 2) {
       const channel = await this.#keeper.ready();
-      const isGuess = this.#returned.size > 0;
-      const wanted = await this.#wanted(channel, Math.min(most, taken.room(), MOST_FETCHED - fetched));
+      const room = Math.min(most, taken.room(), MOST_FETCHED - fetched);
+      const { wanted, isGuess } = await this.#wanted(channel, room, isFirst);
+      isFirst = false;
       // What was sent meanwhile is older.
       this.#buffer.take(taken);
       if (wanted.length === 0) return;
@@ -236,21 +240,30 @@ export class Intake {
 
   /**
    * The bands of the messages to fetch, `most` at most, the most urgent first. A quorum queue counts what goes back to it
-   * when that is on its disk, but serves what is asked for after it in order.
+   * when that is on its disk, but serves what is asked for after it in order; and one that has not counted within 250 ms is told as
+   * empty (`rabbit_quorum_queue:stat/1`). Where it may be so, a message is asked for.
    */
-  async #wanted(channel: Channel, most: number): Promise<Band[]> {
-    const { names } = this.#parts.topology;
+  async #wanted(
+    channel: Channel,
+    most: number,
+    doubts: boolean,
+  ): Promise<{ readonly wanted: Band[]; readonly isGuess: boolean }> {
+    const { clock, topology } = this.#parts;
+    const since = clock.monotonic();
     const counts = await Promise.all(
-      BANDS.map((band) =>
-        this.#keeper.answered(channel, channel.checkQueue(names.band(band)), "the look at a queue"),
+      topology.names.bands.map((name) =>
+        this.#keeper.answered(channel, channel.checkQueue(name), "the look at a queue"),
       ),
     );
+    if (doubts && clock.monotonic() - since >= COUNTED_WITHIN_MS)
+      for (const band of BANDS) this.#unsure.add(band);
+    const isGuess = this.#unsure.size > 0;
     const wanted = BANDS.flatMap((band, i) => {
-      const count = Math.max(counts[i]?.messageCount ?? 0, this.#returned.has(band) ? 1 : 0);
+      const count = Math.max(counts[i]?.messageCount ?? 0, this.#unsure.has(band) ? 1 : 0);
       return new Array<Band>(Math.min(most, count)).fill(band);
     }).slice(0, most);
-    for (const band of wanted) this.#returned.delete(band);
-    return wanted;
+    for (const band of wanted) this.#unsure.delete(band);
+    return { wanted, isGuess };
   }
 
   /** @returns how many were there. */
@@ -350,7 +363,7 @@ export class Intake {
   #lost(): void {
     this.#ledger = undefined;
     this.#buffer.clear();
-    this.#returned.clear();
+    this.#unsure.clear();
     this.#consumers.lost();
     this.#hold?.cancel();
     this.#hold = undefined;
