@@ -3,33 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { publish } from "../src/published.ts";
-import type { Outcome } from "../src/run/drive.ts";
+import { passedOutcome } from "./passed-outcome.ts";
 
-const outcome: Outcome = {
-  missed: [],
-  workers: 2,
-  seconds: 31,
-  unsettled: 0,
-  safe: true,
-  seed: 42,
-  store: "redis",
-  scenario: "worker-kill",
-  accepted: 5_012,
-  completed: 5_012,
-  lost: 0,
-  duplicates: 1,
-  inFlightAtFaults: 44,
-  settlingAtFaults: 3,
-  enqueuedAtFaults: 0,
-  faults: 6,
-  faultsInFlight: 6,
-  resumeMs: 120,
-  rerunMs: 2_400,
-  unknown: 0,
-  phantoms: 0,
-  settledTwice: 0,
-  fenced: 0,
-};
+const outcome = passedOutcome;
 
 test("a run is published under its day, as data and as a page, without the folders of its machine", () => {
   const folder = mkdtempSync(join(tmpdir(), "published-"));

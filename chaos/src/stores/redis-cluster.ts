@@ -4,6 +4,7 @@ import type { Fault } from "../accounts/figures.ts";
 import type { Bars } from "../accounts/verdict.ts";
 import { now } from "../moment.ts";
 import type { Scenario, Scene } from "../scenario.ts";
+import { killAlone } from "./lone-primary.ts";
 
 const QUEUE = "chaos";
 const NAMESPACE = "lexigram";
@@ -41,26 +42,14 @@ export function clusterFailover(
   };
 }
 
-async function failOver(
-  nodes: readonly PrivateServer[],
-  slot: number,
-  { crew, random, pause }: Scene,
-): Promise<Fault> {
+async function failOver(nodes: readonly PrivateServer[], slot: number, scene: Scene): Promise<Fault> {
   const before = membersBy(await redisCommand(nodes[0]!.port, "CLUSTER NODES"));
   const old = ownerOf(before, slot);
   const primary = nodeAt(nodes, old?.port);
   const replicas = before.filter((one) => one.follows === old?.id).map(({ port }) => nodeAt(nodes, port));
   const survivor = nodes.find((node) => node !== primary)!;
   const at = now();
-  for (const replica of replicas) replica.pause();
-  try {
-    // What lies in a socket would still arrive after the primary's death.
-    await redisCommand(primary.port, "CLIENT KILL TYPE replica");
-    await pause(random.between(0, 300));
-  } finally {
-    await primary.kill();
-    for (const replica of replicas) replica.resume();
-  }
+  await killAlone(primary, replicas, scene);
   const struckAt = now();
   await eventually("a replica was promoted", async () => {
     const seen = membersBy(await redisCommand(survivor.port, "CLUSTER NODES"));
@@ -71,7 +60,7 @@ async function failOver(
   await primary.start();
   await redisSays(primary.port, "PING", /^\+PONG/);
   await eventually("every node follows or leads as all others say", () => isAtRest(nodes));
-  return { at, struckAt, reachableAt, consumers: crew.pids };
+  return { at, struckAt, reachableAt, consumers: scene.crew.pids };
 }
 
 async function isAtRest(nodes: readonly PrivateServer[]): Promise<boolean> {

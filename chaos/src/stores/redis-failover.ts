@@ -3,6 +3,7 @@ import { type PrivateServer, privateSentinelGroup, redisCommand, redisSays } fro
 import type { Bars } from "../accounts/verdict.ts";
 import { now } from "../moment.ts";
 import type { Scenario, Scene } from "../scenario.ts";
+import { killAlone } from "./lone-primary.ts";
 import type { Fault } from "../accounts/figures.ts";
 
 /** Until sentinels call the primary down, in milliseconds. */
@@ -53,20 +54,12 @@ async function failOver(
   nodes: readonly PrivateServer[],
   sentinels: readonly PrivateServer[],
   name: string,
-  { crew, random, pause }: Scene,
+  scene: Scene,
 ): Promise<Fault> {
   const primary = await primaryOf(nodes);
   const replicas = nodes.filter((node) => node !== primary);
   const at = now();
-  for (const replica of replicas) replica.pause();
-  try {
-    // What lies in a socket would still arrive after the primary's death.
-    await redisCommand(primary.port, "CLIENT KILL TYPE replica");
-    await pause(random.between(0, 300));
-  } finally {
-    await primary.kill();
-    for (const replica of replicas) replica.resume();
-  }
+  await killAlone(primary, replicas, scene);
   const struckAt = now();
   const named = await eventually(async () => {
     const port = await namedBy(sentinels, name, "any");
@@ -80,7 +73,7 @@ async function failOver(
   await redisCommand(primary.port, `REPLICAOF 127.0.0.1 ${named}`);
   // Sentinels that have not ended one failover do not begin the next.
   await eventually(() => atRest(nodes, sentinels, name));
-  return { at, struckAt, reachableAt, consumers: crew.pids };
+  return { at, struckAt, reachableAt, consumers: scene.crew.pids };
 }
 
 const SETTLES_WITHIN = 60_000;

@@ -147,6 +147,7 @@ export {
   type ShorthandCalls,
   type ShorthandOptions,
 } from "./queue/queue-shorthands.ts";
+export { extenderOver } from "./queue/lease-extender.ts";
 
 // What every backend refuses, judged once
 export { changeIssues, checkJobs, isBody, jobIssues } from "./queue/job-check.ts";

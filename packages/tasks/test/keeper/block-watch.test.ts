@@ -56,7 +56,7 @@ class Scene {
   }
 
   /** Nothing of the process runs. */
-  sleep(ms: number): void {
+  standStill(ms: number): void {
     this.now += ms;
   }
 
@@ -147,7 +147,7 @@ describe("the watch of the loop", () => {
     const scene = new Scene();
     scene.held.enter(scene.lease(3_000));
     await scene.pass(500, { blocked: false });
-    scene.sleep(60_000);
+    scene.standStill(60_000);
     await scene.pass(100, { blocked: true });
     await scene.pass(500, { blocked: false });
     expect(scene.endings).toEqual([]);
