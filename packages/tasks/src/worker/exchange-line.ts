@@ -45,6 +45,8 @@ export interface LineCall {
 
 export interface LineParts {
   readonly queue: TaskQueueProtocol;
+  /** Whether outcomes go out by themselves, so that no claim waits for the store's answer to them. */
+  readonly apart: boolean;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -53,7 +55,7 @@ export interface LineParts {
 
 /**
  * The exchanges of one queue. Outcomes, and starts of deliveries that were claimed ahead, gather here and go out
- * together with the next claim: one call at a time, or two for many slots.
+ * together with the next claim: one call at a time, or two for many slots. Apart, one call of each kind may be under way.
  */
 export class ExchangeLine {
   readonly #parts: LineParts;
@@ -85,6 +87,12 @@ export class ExchangeLine {
     return this.#outcomes.length > 0 || this.#begun.length > 0;
   }
 
+  /** Whether what has gathered is worth a call, after so many in this turn. What is left after a full call is; a trickle waits. */
+  worthCall(calls: number): boolean {
+    if (this.#parts.apart) return false;
+    return calls === 0 ? this.hasNews : this.waiting >= MAX_BATCH;
+  }
+
   settle(attempt: Attempt): void {
     this.#outcomes.push(attempt);
   }
@@ -98,24 +106,48 @@ export class ExchangeLine {
     this.#outcomes = this.#outcomes.filter((other) => other !== attempt);
   }
 
-  /** Whether a call could be sent now. @param second whether a second one may be under way. */
-  canSend(second: boolean, slots: number): boolean {
-    return this.#freeSession(second, slots) !== undefined;
+  /**
+   * The session on which a claim could be sent now, if there is one.
+   *
+   * @param second whether a second call may be under way.
+   * @param wanted slots and jobs beyond them that it would ask for.
+   */
+  free(second: boolean, wanted: number): ExchangeSession | undefined {
+    const [first, other] = this.#sessions;
+    if (this.#parts.apart) return other?.busy === false ? other : undefined;
+    if (first?.busy === false) return first;
+    const worthIt = second && this.#outcomes.length + wanted >= SECOND_CALL_BATCH;
+    return worthIt && other?.busy === false ? other : undefined;
   }
 
-  /** Sends what has gathered, with a claim. Only when `canSend`. */
-  send(second: boolean, slots: number, ahead: number): void {
-    const session = this.#freeSession(second, slots);
-    if (session === undefined) return;
+  /** Sends a claim, with what has gathered unless that goes by itself. @param session one that is free. */
+  send(session: ExchangeSession, slots: number, ahead: number): void {
+    const gathered = this.#parts.apart ? { settling: [], begun: [] } : this.#gathered();
+    this.#begin(session, { ...gathered, slots, ahead, reserved: slots });
+  }
+
+  /** Sends what has gathered by itself, where that is the way of this line and no such call is under way. */
+  report(): void {
+    const [session] = this.#sessions;
+    if (!this.#parts.apart || session === undefined || session.busy || !this.hasNews) return;
+    this.#begin(session, { ...this.#gathered(), slots: 0, ahead: 0, reserved: 0 });
+  }
+
+  /** Takes what the next call tells. */
+  #gathered(): Pick<LineCall, "settling" | "begun"> {
     const settling = this.#outcomes.length <= MAX_BATCH ? this.#outcomes : this.#outcomes.slice(0, MAX_BATCH);
     this.#outcomes = settling === this.#outcomes ? [] : this.#outcomes.slice(MAX_BATCH);
     // What ended since is told by its settlement alone: a start named after it would be refused.
     const begun = this.#begun.filter(({ stage }) => stage === Stage.Running || stage === Stage.Stopping);
     this.#begun = [];
+    return { settling, begun };
+  }
+
+  #begin(session: ExchangeSession, call: LineCall): void {
     session.busy = true;
     this.#inFlight++;
     this.#parts.activity.begin();
-    void this.#run(session, { settling, begun, slots, ahead, reserved: slots });
+    void this.#run(session, call);
   }
 
   /** Resolves when nothing waits and nothing is under way. */
@@ -133,13 +165,6 @@ export class ExchangeLine {
     this.#owner.abandoned({ settling, begun: [], slots: 0, ahead: 0, reserved: 0 });
     for (const session of this.#sessions) session.wake();
     this.#checkQuiet();
-  }
-
-  #freeSession(second: boolean, slots: number): ExchangeSession | undefined {
-    const [first, other] = this.#sessions;
-    if (first?.busy === false) return first;
-    const worthIt = second && this.#outcomes.length + slots >= SECOND_CALL_BATCH;
-    return worthIt && other?.busy === false ? other : undefined;
   }
 
   async #run(session: ExchangeSession, call: LineCall): Promise<void> {

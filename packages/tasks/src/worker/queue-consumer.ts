@@ -96,7 +96,9 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     });
     this.leases = new LeaseKeeper(wheel, this);
     this.availability = new StoreAvailability(this.name, services.emitter, logger);
-    this.line = new ExchangeLine({ queue: this.queue, clock, random, logger, activity }, this);
+    // Who cannot hold jobs ready has nothing to run while the store answers.
+    const apart = !this.queue.capabilities.started;
+    this.line = new ExchangeLine({ queue: this.queue, apart, clock, random, logger, activity }, this);
     const onTooLong = settings.prefetch === "auto" ? () => this.#heldTooLong() : undefined;
     this.#held = new HeldDeliveries({ clock, wheel, onTooLong });
   }
@@ -145,7 +147,8 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     if (!this.#claims || !this.#account.hasRoom) return false;
     if (this.#held.size > 0) return true;
     const { hungry, twoCalls } = this.supply;
-    return hungry && this.line.canSend(twoCalls, this.#account.granted + 1) && this.#account.mayClaim;
+    if (!hungry || this.line.free(twoCalls, this.#account.granted + 1) === undefined) return false;
+    return this.#account.mayClaim;
   }
 
   takeSlot(): void {
@@ -162,18 +165,20 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   /** Sends what has gathered. Slots that nobody else wants are claimed for on the way. */
   flush(): void {
     const account = this.#account;
+    this.line.report();
     for (let calls = 0; ; calls++) {
-      // What is left after a full call is worth another one; a trickle waits for the answer.
-      const news = calls === 0 ? this.line.hasNews : this.line.waiting >= MAX_BATCH;
-      const wanted = account.granted + (this.#claims ? this.supply.roomAhead(this.#held.size, MAX_BATCH) : 0);
-      if (!news && wanted === 0) return;
-      if (!this.line.canSend(this.supply.twoCalls, wanted)) return;
-      if (this.#claims && !this.supply.hungry) account.grant(this.#parts.crew.available);
+      const { hungry, twoCalls } = this.supply;
+      // What one claim could not ask for is not asked for when that has found the queue empty.
+      if (!hungry) account.revokeGrants();
+      const wanted = account.granted + this.supply.roomAhead(this.#held.size, MAX_BATCH);
+      if (wanted === 0 && !this.line.worthCall(calls)) return;
+      const session = this.line.free(twoCalls, wanted);
+      if (session === undefined) return;
+      if (this.#claims && !hungry && this.#held.size === 0) account.grant(this.#parts.crew.available);
       const slots = account.claim(MAX_BATCH);
-      const ahead =
-        this.#claims && this.supply.hungry ? this.supply.roomAhead(this.#held.size, MAX_BATCH - slots) : 0;
+      const ahead = this.supply.roomAhead(this.#held.size, MAX_BATCH - slots);
       account.claimAhead(ahead);
-      this.line.send(this.supply.twoCalls, slots, ahead);
+      this.line.send(session, slots, ahead);
     }
   }
 

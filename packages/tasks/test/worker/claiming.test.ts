@@ -36,6 +36,22 @@ describe("a pool's slots", () => {
     gates[1]!.open();
   });
 
+  test("make no calls while there is nothing to do, however many there are", async () => {
+    const shop = new Workshop();
+    let calls = 0;
+    shop.onCall = (name) => {
+      if (name === "exchange") calls++;
+      return "apply";
+    };
+    shop.define("t", () => 0);
+    await shop.enqueueAll("t", 10);
+    await shop.start({ maxConcurrentTasks: 2_000 });
+    expect(shop.began).toHaveLength(10);
+    const before = calls;
+    for (let i = 0; i < 50; i++) await turn();
+    expect(calls).toBe(before);
+  });
+
   test("yield to timers and sockets however quick the handlers are", async () => {
     const shop = new Workshop();
     shop.define("x", () => 0);
@@ -51,6 +67,19 @@ describe("a pool's slots", () => {
       most = Math.max(most, ran - before);
     }
     expect(most).toBeLessThanOrEqual(2_100);
+  });
+});
+
+describe("two calls under way", () => {
+  test("leave no slot behind, however few a second one could ask for", async () => {
+    const slots = 520;
+    const shop = new Workshop();
+    const gate = new Gate();
+    shop.define("held", () => gate.promise);
+    await shop.enqueueAll("held", 3 * slots);
+    const pool = await shop.start({ maxConcurrentTasks: slots, settings: { prefetch: 500 } });
+    expect(pool.getPoolStats().running).toBe(slots);
+    gate.open();
   });
 });
 
