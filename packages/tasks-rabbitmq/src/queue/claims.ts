@@ -45,7 +45,7 @@ export class Claims {
 
   async #claimed({ slots, maxBytes }: Claim, read: Promise<void> | undefined): Promise<ReadyMessage[]> {
     const { intake } = this.#parts;
-    if (read === undefined) return intake.claim(slots, maxBytes, true);
+    if (read === undefined) return intake.claim(slots, maxBytes, !intake.isFlushing);
     const claiming = intake.claim(slots, maxBytes, false);
     const [, claimed] = await Promise.allSettled([read, claiming]);
     try {

@@ -2,11 +2,12 @@ import type { Clock, Timer } from "@lexigram/contracts";
 import type { Channel, GetMessage, Message } from "amqplib";
 import { ChannelKeeper } from "../connection/channel-keeper.ts";
 import type { Link } from "../connection/link.ts";
-import { unavailable } from "../connection/refusals.ts";
-import { type Band, BANDS } from "../topology/names.ts";
+import type { Band } from "../topology/names.ts";
 import type { Topology } from "../topology/topology.ts";
 import { AckLedger } from "./ack-ledger.ts";
+import { BandCounts } from "./band-counts.ts";
 import { Consumers } from "./consumers.ts";
+import { Fence } from "./fence.ts";
 import { HandBacks } from "./hand-backs.ts";
 import { deliveriesBefore, factsOf, type JobFacts } from "./message.ts";
 import type { Housekeeping } from "./housekeeping.ts";
@@ -23,8 +24,8 @@ const SOON_MS = 50;
 /** Messages that one claim fetches, at first and at most: how large they are is known when the first are there. */
 const FIRST_FETCH = 8;
 const MOST_FETCHED = 256;
-/** In a little less than this a quorum queue has counted its messages, or is told as empty. Milliseconds. */
-const COUNTED_WITHIN_MS = 240;
+/** What is ready is sent within this, or is fetched. Milliseconds. */
+const ARRIVES_WITHIN_MS = 100;
 const LEAST_AHEAD = 16;
 const MOST_AHEAD = 1_000;
 
@@ -57,8 +58,8 @@ export class Intake {
   readonly #buffer = new ReadyBuffer();
   readonly #waits = new Set<Wait>();
   readonly #consumers: Consumers;
-  /** Bands whose count may be too low: something went back to them, or they may not have counted. */
-  readonly #unsure = new Set<Band>();
+  readonly #fence: Fence;
+  readonly #counts: BandCounts;
   #ledger: AckLedger | undefined;
   #hold: Timer | undefined;
   #askedAt = -Infinity;
@@ -82,6 +83,8 @@ export class Intake {
       },
       lost: () => this.#lost(),
     });
+    this.#fence = new Fence(this.#keeper, subject);
+    this.#counts = new BandCounts(this.#keeper, topology.names, clock);
     this.#consumers = new Consumers({
       keeper: this.#keeper,
       names: topology.names,
@@ -102,6 +105,11 @@ export class Intake {
   /** Whether messages are sent without being asked for. */
   get isSent(): boolean {
     return this.#consumers.isOpen;
+  }
+
+  /** Whether the server has acknowledgements to read, and sends what it has when it has read them. */
+  get isFlushing(): boolean {
+    return this.#fence.isAwaited;
   }
 
   isCurrent({ generation }: ReadyMessage): boolean {
@@ -139,7 +147,7 @@ export class Intake {
   giveBack(message: ReadyMessage, noted: boolean): void {
     if (!this.isCurrent(message)) return;
     if (noted) this.#handBacks.note(message.facts.id);
-    this.#unsure.add(message.band);
+    this.#counts.doubt(message.band);
     this.#ledger?.giveBack(message.tag);
   }
 
@@ -149,11 +157,8 @@ export class Intake {
    * @throws QueueUnavailableError when their fate is unknown.
    */
   async flush(): Promise<void> {
-    const channel = this.#keeper.current;
-    if (channel === undefined)
-      throw unavailable(this.#parts.subject, new Error("the channel ended"), { accepted: "unknown" });
     this.#ledger?.flush();
-    await this.#fence(channel);
+    await this.#fence.pass(this.#consumers.prefetch);
   }
 
   /**
@@ -215,8 +220,9 @@ export class Intake {
     await this.#consumers.open(this.#parts.working() + this.#short);
   }
 
-  async #fence(channel: Channel): Promise<void> {
-    await this.#keeper.answered(channel, channel.prefetch(this.#consumers.prefetch), "a fence");
+  /** Whether the server sends what is ready: not when who is at work has as many as it may. */
+  get #sends(): boolean {
+    return this.#consumers.isOpen && this.#parts.working() < this.#consumers.prefetch;
   }
 
   /** Asks how many messages there are, and fetches as many of them as are wanted: two round trips, whatever their number. */
@@ -226,8 +232,10 @@ export class Intake {
     for (let fetched = 0; taken.wantsMore && fetched < MOST_FETCHED; most *= 2) {
       const channel = await this.#keeper.ready();
       const room = Math.min(most, taken.room(), MOST_FETCHED - fetched);
-      const { wanted, isGuess } = await this.#wanted(channel, room, isFirst);
+      const { wanted, isGuess } = await this.#counts.wanted(channel, room, isFirst);
       isFirst = false;
+      // Who is sent messages has them sooner than who fetches them one by one.
+      if (this.#sends && !isGuess) await this.#arrival(wanted.length);
       // What was sent meanwhile is older.
       this.#buffer.take(taken);
       if (wanted.length === 0) return;
@@ -238,32 +246,21 @@ export class Intake {
     }
   }
 
-  /**
-   * The bands of the messages to fetch, `most` at most, the most urgent first. A quorum queue counts what goes back to it
-   * when that is on its disk, but serves what is asked for after it in order; and one that has not counted within 250 ms is told as
-   * empty (`rabbit_quorum_queue:stat/1`). Where it may be so, a message is asked for.
-   */
-  async #wanted(
-    channel: Channel,
-    most: number,
-    doubts: boolean,
-  ): Promise<{ readonly wanted: Band[]; readonly isGuess: boolean }> {
-    const { clock, topology } = this.#parts;
-    const since = clock.monotonic();
-    const counts = await Promise.all(
-      topology.names.bands.map((name) =>
-        this.#keeper.answered(channel, channel.checkQueue(name), "the look at a queue"),
-      ),
-    );
-    if (doubts && clock.monotonic() - since >= COUNTED_WITHIN_MS)
-      for (const band of BANDS) this.#unsure.add(band);
-    const isGuess = this.#unsure.size > 0;
-    const wanted = BANDS.flatMap((band, i) => {
-      const count = Math.max(counts[i]?.messageCount ?? 0, this.#unsure.has(band) ? 1 : 0);
-      return new Array<Band>(Math.min(most, count)).fill(band);
-    }).slice(0, most);
-    for (const band of wanted) this.#unsure.delete(band);
-    return { wanted, isGuess };
+  /** Waits for so many messages that the server sends without being asked, for a while. */
+  async #arrival(count: number): Promise<void> {
+    const { clock } = this.#parts;
+    const until = clock.monotonic() + ARRIVES_WITHIN_MS;
+    for (
+      let left = ARRIVES_WITHIN_MS;
+      this.#buffer.size < count && left > 0;
+      left = until - clock.monotonic()
+    ) {
+      const wait = new Wait(clock, left);
+      this.#waits.add(wait);
+      await wait.over;
+      this.#waits.delete(wait);
+      wait.end();
+    }
   }
 
   /** @returns how many were there. */
@@ -363,7 +360,7 @@ export class Intake {
   #lost(): void {
     this.#ledger = undefined;
     this.#buffer.clear();
-    this.#unsure.clear();
+    this.#counts.trust();
     this.#consumers.lost();
     this.#hold?.cancel();
     this.#hold = undefined;

@@ -299,7 +299,7 @@ export function parsed<T>(text: unknown): Partial<T> | undefined {
 }
 
 /** A text that fits where the protocol has short ones; what is cut is told whole in the header. */
-export function short(text: string): string {
+function short(text: string): string {
   if (text.length <= LONGEST_SHORT_TEXT / 3) return text;
   const bytes = Buffer.from(text);
   if (bytes.length <= LONGEST_SHORT_TEXT) return text;

@@ -3,12 +3,15 @@ import type { Channel } from "amqplib";
 import { ChannelKeeper } from "../connection/channel-keeper.ts";
 import type { Link } from "../connection/link.ts";
 import type { JobFacts } from "./message.ts";
-import { type OutcomeMessage, outcomeMessage } from "./outcome-message.ts";
+import { outcomeMessage, type OutcomePart, outcomePart } from "./outcome-message.ts";
 
 /** Outcomes that wait for the connection to take them, at most; the oldest are dropped first. Bytes. */
 const MOST_HELD_BYTES = 32 * 1024 * 1024;
 /** What an outcome takes besides its body, about. Bytes. */
-const ENVELOPE_BYTES = 512;
+const ENVELOPE_BYTES = 128;
+/** What goes to one process in one message, at most, unless it is a single outcome. */
+const MOST_TOGETHER = 256;
+const MOST_BYTES_TOGETHER = 256 * 1024;
 
 export interface ReplierParts {
   readonly link: Link;
@@ -17,7 +20,7 @@ export interface ReplierParts {
   readonly subject: string;
 }
 
-interface Reply extends OutcomeMessage {
+interface Reply extends OutcomePart {
   readonly to: string;
 }
 
@@ -54,7 +57,7 @@ export class Replier {
   /** Sends an outcome, if somebody asked for it. Never throws, and is not waited for. */
   tell({ id, replyTo }: JobFacts, outcome: Omit<JobOutcome, "id">): void {
     if (replyTo === undefined) return;
-    const reply = { to: replyTo, ...outcomeMessage({ id, ...outcome }) };
+    const reply = { to: replyTo, ...outcomePart({ id, ...outcome }) };
     this.#held.push(reply);
     this.#heldBytes += bytesOf(reply);
     while (this.#heldBytes > MOST_HELD_BYTES) this.#heldBytes -= bytesOf(this.#held.shift()!);
@@ -88,13 +91,15 @@ export class Replier {
       }
       const held = this.#held;
       this.#drop();
-      for (const [i, reply] of held.entries()) {
+      const bundles = bundled(held);
+      for (const [i, replies] of bundles.entries()) {
         if (this.#isFull) {
-          this.#takeBack(held.slice(i));
+          this.#takeBack(bundles.slice(i).flat());
           return;
         }
+        const { content, options } = outcomeMessage(replies);
         try {
-          this.#isFull = !channel.publish("", reply.to, reply.content, reply.options);
+          this.#isFull = !channel.publish("", replies[0]!.to, content, options);
         } catch {
           // The channel ended under it, and what was to go with it is lost.
           return;
@@ -112,6 +117,28 @@ export class Replier {
     this.#held.unshift(...replies);
     for (const reply of replies) this.#heldBytes += bytesOf(reply);
   }
+}
+
+/** Replies to the same process together, in their order. */
+function bundled(replies: readonly Reply[]): Reply[][] {
+  const bundles: Reply[][] = [];
+  const open = new Map<string, { readonly replies: Reply[]; bytes: number }>();
+  for (const reply of replies) {
+    let bundle = open.get(reply.to);
+    const bytes = bytesOf(reply);
+    if (
+      bundle === undefined ||
+      bundle.replies.length === MOST_TOGETHER ||
+      bundle.bytes + bytes > MOST_BYTES_TOGETHER
+    ) {
+      bundle = { replies: [], bytes: 0 };
+      open.set(reply.to, bundle);
+      bundles.push(bundle.replies);
+    }
+    bundle.replies.push(reply);
+    bundle.bytes += bytes;
+  }
+  return bundles;
 }
 
 const bytesOf = ({ content }: Reply): number => content.length + ENVELOPE_BYTES;

@@ -9,7 +9,7 @@ import {
   SettledWaiters,
 } from "@lexigram/contracts";
 import type { Channel, Message } from "amqplib";
-import { arrivedOutcome } from "./outcome-message.ts";
+import { type ArrivedOutcome, arrivedOutcomes } from "./outcome-message.ts";
 
 /** Jobs whose outcomes are on their way, at most; the oldest are given up first. */
 const MOST_AWAITED = 100_000;
@@ -114,22 +114,8 @@ export class Replies implements QueueReplies {
   }
 
   arrived(message: Message | null): void {
-    const arrived = message === null ? undefined : arrivedOutcome(message);
-    if (arrived === undefined) return;
-    const { outcome, bytes, isTooLarge } = arrived;
-    const { id } = outcome;
-    // The second of a job that ran twice, or one that was given up.
-    if (!this.#forget(id)) return;
-    this.#keep(id, {
-      outcome: isTooLarge
-        ? new ResultUnavailableError(
-            { jobId: id },
-            { hint: "its result is larger than the 16 MiB that are sent back: name a state store in state" },
-          )
-        : outcome,
-      bytes,
-    });
-    this.#waiters.announce(id);
+    if (message === null) return;
+    for (const arrived of arrivedOutcomes(message)) this.#arrived(arrived);
   }
 
   /** What was to come on a channel will not come any more. */
@@ -158,6 +144,22 @@ export class Replies implements QueueReplies {
     this.#awaited.clear();
     this.#kept.clear();
     for (const subscription of this.#subscriptions) subscription.end();
+  }
+
+  #arrived({ outcome, bytes, isTooLarge }: ArrivedOutcome): void {
+    const { id } = outcome;
+    // The second of a job that ran twice, or one that was given up.
+    if (!this.#forget(id)) return;
+    this.#keep(id, {
+      outcome: isTooLarge
+        ? new ResultUnavailableError(
+            { jobId: id },
+            { hint: "its result is larger than the 16 MiB that are sent back: name a state store in state" },
+          )
+        : outcome,
+      bytes,
+    });
+    this.#waiters.announce(id);
   }
 
   #read(id: JobId): JobOutcome | ResultUnavailableError | undefined {

@@ -2,7 +2,7 @@ import { ManualClock } from "@lexigram/conformance";
 import { ClosedError, type JobOutcome, ResultUnavailableError } from "@lexigram/contracts";
 import type { Channel, Message } from "amqplib";
 import { describe, expect, test } from "vitest";
-import { LARGEST_REPLY, outcomeMessage } from "../../src/queue/outcome-message.ts";
+import { LARGEST_REPLY, outcomeMessage, outcomePart } from "../../src/queue/outcome-message.ts";
 import { Replies } from "../../src/queue/replies.ts";
 
 const WITHIN_MS = 1_000;
@@ -12,8 +12,8 @@ function channel() {
   return made as unknown as Channel & { closed: boolean };
 }
 
-const message = (outcome: JobOutcome): Message => {
-  const { content, options } = outcomeMessage(outcome);
+const message = (...outcomes: readonly JobOutcome[]): Message => {
+  const { content, options } = outcomeMessage(outcomes.map(outcomePart));
   return { content, properties: options, fields: {} } as unknown as Message;
 };
 
@@ -62,6 +62,24 @@ describe("outcomes that come back", () => {
       book.arrived(message(outcome));
     }
     expect(await book.read(outcomes.map(({ id }) => id))).toEqual(outcomes);
+    for (const { id } of outcomes) book.sent(id, 0, channel());
+    expect((await book.read(["a", "f"])).map((outcome) => outcome === undefined)).toEqual([true, true]);
+    book.arrived(message(...outcomes));
+    expect(await book.read(outcomes.map(({ id }) => id))).toEqual(outcomes);
+  });
+
+  test("are nothing when a message holds none that could be read", async () => {
+    const { book, standing } = replies();
+    book.sent("a", 0, channel());
+    const whole = done("a");
+    const foreign = { ...whole, properties: { headers: {} } } as unknown as Message;
+    for (const content of [Buffer.alloc(0), Buffer.from("null"), whole.content.subarray(0, 9)])
+      book.arrived({ ...whole, content });
+    book.arrived(foreign);
+    book.arrived(null);
+    expect(await standing("a")).toBe("awaited");
+    book.arrived(whole);
+    expect(await standing("a")).toBe("completed");
   });
 
   test("are given up when their time is over, which begins when the job is due", async () => {
