@@ -85,6 +85,30 @@ describe("a fault of PostgreSQL", () => {
     await asked;
   });
 
+  test("fails over to a standby that has what was confirmed, and confirms nothing without it", async () => {
+    const stage = await opened("failover");
+    const client = await withNote(stage);
+    const answers: unknown[] = [];
+    await strikes(stage, async () => {
+      answers.push(client.query("INSERT INTO notes.note VALUES ('alone')").catch(() => "not confirmed"));
+    });
+    expect(await answers[0]).toBe("not confirmed");
+    expect(await notes(stage)).toEqual(["kept"]);
+  });
+
+  test("fails over to a standby that nobody waited for, where loss is measured", async () => {
+    const stage = await opened("failover-async");
+    const client = await withNote(stage);
+    const confirmed: number[] = [];
+    await strikes(stage, async () => {
+      const answer = await client.query("INSERT INTO notes.note VALUES ('alone')").catch(() => undefined);
+      if (answer !== undefined) confirmed.push(answer.rowCount ?? 0);
+    });
+    expect(confirmed).toEqual([1]);
+    // The table itself may not have arrived.
+    expect(await notes(stage).catch(() => [])).not.toContain("alone");
+  });
+
   test("crashes a server that confirms before it writes, where loss is measured", async () => {
     const stage = await opened("crash-async-commit");
     const client = await session(urlOf(stage));

@@ -1,4 +1,4 @@
-import { privatePostgres } from "@lexigram/services";
+import { privatePostgres, type PrivateServer, privateStandby } from "@lexigram/services";
 import type { NamedBackendOptions } from "@lexigram/tasks";
 import { Client } from "pg";
 import type { Cleanup } from "../run/cleanup.ts";
@@ -12,9 +12,9 @@ const DEFAULTS = ["-c", "fsync=on", "-c", "recovery_init_sync_method=syncfs"];
 
 /** A PostgreSQL server of its own, as the scenarios hurt it. */
 export class PostgresServer implements StoreServer {
-  readonly #server: Awaited<ReturnType<typeof privatePostgres>>;
+  readonly #server: PrivateServer;
 
-  private constructor(server: Awaited<ReturnType<typeof privatePostgres>>) {
+  private constructor(server: PrivateServer) {
     this.#server = server;
   }
 
@@ -28,6 +28,13 @@ export class PostgresServer implements StoreServer {
     // Whatever the settings, it has this for sure.
     await opened.administer("CHECKPOINT");
     return opened;
+  }
+
+  /** A standby of such a server, which it finds at this port. */
+  static async standbyAt(primaryPort: number, cleanup: Cleanup): Promise<PostgresServer> {
+    const server = await privateStandby(primaryPort, ...DEFAULTS);
+    cleanup.defer(() => server.stop());
+    return new PostgresServer(server);
   }
 
   get port(): number {
@@ -56,6 +63,11 @@ export class PostgresServer implements StoreServer {
 
   async start(): Promise<void> {
     await this.#server.start();
+  }
+
+  /** Ends it for good, and its data. */
+  stop(): Promise<void> {
+    return this.#server.stop();
   }
 
   /** Runs a statement as the administrator, whom the server lets in also when it is full. */

@@ -6,10 +6,12 @@ import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import { clockSkew } from "../scenarios/clocks.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import type { Fault } from "../accounts/figures.ts";
+import { postgresFailover } from "./postgres-failover.ts";
 import { PostgresServer } from "./postgres-server.ts";
 import { Strangers } from "./postgres-strangers.ts";
 import type { ChaosStore } from "./store.ts";
 
+const MEASURED = { safe: false, duplicates: "any" } as const;
 const SAFE = { safe: true, duplicates: "in flight", resumeMs: RESUME_MS } as const;
 
 const open = (cleanup: Cleanup): Promise<PostgresServer> => PostgresServer.open(cleanup);
@@ -89,18 +91,30 @@ const serverScenarios: readonly Scenario[] = [
 
 export const postgres: ChaosStore = {
   name: "postgres",
-  safeSettings: "the server's defaults: fsync on, synchronous_commit on",
+  safeSettings: "the server's defaults: fsync on, synchronous_commit on; with standbys a synchronous one",
   scenarios: [
     ...workerScenarios(open),
     blockedLoop(open),
     clockSkew(open),
     ...serverScenarios,
     halfOpen(open),
+    postgresFailover({
+      name: "failover",
+      title: "SIGKILL of the primary, with a synchronous standby that is promoted behind the same address",
+      synchronous: true,
+      bars: SAFE,
+    }),
     {
       name: "crash-async-commit",
       title: "the same crashes of a server with synchronous_commit off: its loss is measured",
-      bars: { safe: false, duplicates: "any" },
+      bars: MEASURED,
       open: struck(crash, "-c", "synchronous_commit=off"),
     },
+    postgresFailover({
+      name: "failover-async",
+      title: "the same failover to a standby that nobody waits for: its loss is measured",
+      synchronous: false,
+      bars: MEASURED,
+    }),
   ],
 };

@@ -1,6 +1,7 @@
 export { ownCertificate, type OwnCertificate } from "./certificates.ts";
 export { privatePgBouncer } from "./pgbouncer.ts";
-export { PrivateServer, freePort, privatePostgres } from "./private-servers.ts";
+export { privatePostgres, privateStandby } from "./postgres-servers.ts";
+export { PrivateServer, freePort } from "./private-servers.ts";
 export { PrivateRabbit, privateRabbit, privateRabbitCluster, RabbitCluster } from "./rabbit-servers.ts";
 export {
   privateRedis,

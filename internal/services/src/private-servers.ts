@@ -1,18 +1,9 @@
-// Private Redis, PostgreSQL and RabbitMQ servers for tests that kill, freeze and restart their server. A server is a
+// Private servers for tests that kill, freeze and restart their server. A server is a
 // direct child here: a SIGKILLed postmaster that nobody has reaped keeps its pid, and PostgreSQL then refuses to start
 // again.
-import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { spawn, spawnSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdtempSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-} from "node:fs";
+import { chmodSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
 import { connect, createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -198,73 +189,4 @@ export function newDir(name: string): string {
   const dir = mkdtempSync(join(tmpdir(), `${name}-`));
   chmodSync(dir, 0o755);
   return dir;
-}
-
-/**
- * A server that anybody on this machine may use as its superuser `postgres`, of the newest version there is.
- *
- * `kill()` is a crash: all of its processes die at once. `kill("SIGQUIT")` is its immediate shutdown, `kill("SIGINT")`
- * its fast one, which loses no transaction. `start()` brings it back with its data, recovered, on the same port.
- *
- * @param args as on its command line, such as `"-c", "max_connections=50"`. By default it does not wait for the disk, which a
- *   crash of the server does not show and its speed does: `"-c", "fsync=on"` sets it as real ones are.
- */
-export async function privatePostgres(...args: string[]): Promise<PrivateServer> {
-  const port = await freePort();
-  const dir = newDir("pg");
-  const base = "/usr/lib/postgresql";
-  const version = readdirSync(base)
-    .filter((v) => existsSync(join(base, v, "bin/initdb")))
-    .sort((a, b) => Number(a) - Number(b))
-    .at(-1);
-  const bin = join(base, version ?? "", "bin");
-  const data = join(dir, "data");
-  // initdb and postgres refuse to run as root.
-  const as =
-    process.getuid?.() === 0
-      ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"]
-      : [];
-  if (as.length > 0) execFileSync("chown", ["postgres", dir]);
-  const init = [
-    ...as,
-    join(bin, "initdb"),
-    "-D",
-    data,
-    "-U",
-    "postgres",
-    "-A",
-    "trust",
-    "-E",
-    "UTF8",
-    "--locale=C",
-    "--no-sync",
-  ];
-  execFileSync(init[0] ?? "", init.slice(1), { cwd: dir, stdio: "ignore" });
-  const startup = Buffer.from("\0\0\0\0\0\x03\0\0user\0postgres\0database\0postgres\0\0", "latin1");
-  startup.writeInt32BE(startup.length, 0);
-  return new PrivateServer({
-    dir,
-    port,
-    url: `postgres://postgres@127.0.0.1:${port}/postgres`,
-    command: [
-      ...as,
-      join(bin, "postgres"),
-      "-D",
-      data,
-      "-p",
-      String(port),
-      "-c",
-      "listen_addresses=127.0.0.1",
-      "-c",
-      "unix_socket_directories=",
-      "-c",
-      "fsync=off",
-      "-c",
-      "max_connections=200",
-      ...args,
-    ],
-    hello: startup,
-    ok: (d) => d[0] === 0x52,
-    scattered: true,
-  }).start();
 }
