@@ -60,7 +60,10 @@ export function readCommandLine(args: readonly string[], anySeed: number, from: 
   const seed = Number(values.seed ?? anySeed);
   if (asked.length === 0 || others.length > 0 || !Number.isSafeInteger(seed) || seed < 0) return undefined;
   const wanted = values.scenario?.split(",") ?? (all && quick && !broken ? QUICK_SCENARIOS : undefined);
-  const stores = asked.map((store) => ({ store, tasks: broken ? brokenTasks(store) : tasks(store, wanted) }));
+  const stores = asked.map((store) => ({
+    store,
+    tasks: broken ? brokenTasks(store, wanted) : tasks(store, wanted),
+  }));
   const known = new Set(asked.flatMap((store) => store.scenarios.map((scenario) => scenario.name)));
   if (wanted?.every((one) => known.has(one)) === false) return undefined;
   const out = values.out ?? (all ? OUT : undefined);
@@ -80,11 +83,15 @@ export function readCommandLine(args: readonly string[], anySeed: number, from: 
 const tasks = ({ scenarios }: ChaosStore, wanted: readonly string[] | undefined): readonly Task[] =>
   scenarios.filter((scenario) => wanted?.includes(scenario.name) ?? true).map((scenario) => ({ scenario }));
 
-function brokenTasks({ name, scenarios }: ChaosStore): readonly Task[] {
-  return BROKEN_BUILDS.filter(({ notOn }) => notOn?.includes(name) !== true).flatMap((build) => {
-    const scenario = scenarios.find((one) => one.name === build.scenario);
-    return scenario === undefined ? [] : [{ scenario, broken: build.name }];
-  });
+function brokenTasks(
+  { name, scenarios }: ChaosStore,
+  wanted: readonly string[] | undefined,
+): readonly Task[] {
+  return BROKEN_BUILDS.filter(({ notOn }) => notOn?.includes(name) !== true).flatMap((build) =>
+    scenarios
+      .filter((one) => build.scenarios.includes(one.name) && (wanted?.includes(one.name) ?? true))
+      .map((scenario) => ({ scenario, broken: build.name })),
+  );
 }
 
 export function usage(): string {
@@ -93,7 +100,7 @@ export function usage(): string {
     ...one.scenarios.map((scenario) => `    ${scenario.name.padEnd(24)}${scenario.title}`),
   ]);
   const builds = BROKEN_BUILDS.map(
-    (build) => `    ${build.name.padEnd(24)}${build.title}, under ${build.scenario}`,
+    (build) => `    ${build.name.padEnd(24)}${build.title}, under ${build.scenarios.join(" and ")}`,
   );
   return `usage: npm run chaos -- STORE|all [--quick] [--json] [--scenario NAME,NAME] [--seed N] [--keep] [--out FOLDER] [--broken]
 

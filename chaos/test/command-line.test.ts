@@ -37,6 +37,7 @@ describe("a command line", () => {
       "redis zombie",
       "redis failover",
       "postgres zombie",
+      "postgres failover",
       "rabbitmq zombie",
     ]);
   });
@@ -45,6 +46,14 @@ describe("a command line", () => {
     expect(names(read("rabbitmq", "--broken"))).toEqual([
       "rabbitmq worker-kill settles-first",
       "rabbitmq server-restart confirms-first",
+    ]);
+  });
+
+  test("with broken and a scenario runs the broken builds under that one", () => {
+    expect(names(read("redis", "--broken", "--scenario", "partition,worker-kill"))).toEqual([
+      "redis worker-kill settles-first",
+      "redis worker-kill no-recovery",
+      "redis partition no-fence",
     ]);
   });
 

@@ -29,6 +29,7 @@ describe("figures", () => {
       phantoms: 0,
       settledTwice: 0,
       fenced: 0,
+      burned: 0,
     });
   });
 
@@ -174,4 +175,9 @@ test("the time to run again is from the kill to the next start of a job that was
   });
   const faults = [strike({ at: 15, victims: [7], consumers: [8] })];
   expect(figuresOf(books, faults, new Map([[7, 16]]), 100).rerunMs).toBe(500);
+});
+
+test("burned are the runs that cost an attempt", () => {
+  const books = booksOf({ "handler-7.log": ["start a 1 7 5", "start b 2 7 6"] });
+  expect(figuresOf(books, [], new Map(), 100)).toMatchObject({ burned: 1 });
 });

@@ -4,10 +4,10 @@ import type { AppProcess } from "../src/run/app-process.ts";
 import { Load } from "../src/run/load.ts";
 import type { ProducerOrder } from "../src/processes/chaos-app.ts";
 
-function loaded(): { load: Load; orders: ProducerOrder[] } {
+function loaded(patience = false): { load: Load; orders: ProducerOrder[] } {
   const orders: ProducerOrder[] = [];
   const producer = { order: (order: ProducerOrder) => orders.push(order) };
-  return { load: new Load([producer as unknown as AppProcess], 0), orders };
+  return { load: new Load([producer as unknown as AppProcess], 0, patience), orders };
 }
 
 const books = (waiting: number, starts: number): Books =>
@@ -31,6 +31,14 @@ describe("the load", () => {
     expect(orders).toEqual([]);
     load.steer(books(700, 9), 520);
     load.steer(books(720, 10), 530);
+    expect(orders).toEqual(["flow"]);
+  });
+
+  test("waits for workers where they die all the time", () => {
+    const { load, orders } = loaded(true);
+    load.steer(books(700, 9), 10);
+    load.steer(books(700, 9), 520);
+    load.steer(books(100, 9), 530);
     expect(orders).toEqual(["flow"]);
   });
 

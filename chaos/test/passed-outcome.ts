@@ -25,4 +25,5 @@ export const passedOutcome: Outcome = {
   phantoms: 0,
   settledTwice: 0,
   fenced: 0,
+  burned: 0,
 };

@@ -1,8 +1,10 @@
 import { expect, onTestFinished } from "vitest";
+import { Books } from "../src/accounts/books.ts";
+import type { Fault } from "../src/accounts/figures.ts";
 import { now } from "../src/moment.ts";
 import { Cleanup } from "../src/run/cleanup.ts";
 import type { Crew } from "../src/run/crew.ts";
-import type { Stage } from "../src/scenario.ts";
+import type { Scene, Stage } from "../src/scenario.ts";
 import { SeededRandom } from "../src/seeded-random.ts";
 import type { ChaosStore } from "../src/stores/store.ts";
 
@@ -25,7 +27,17 @@ export async function staged({ scenarios }: ChaosStore, name: string): Promise<S
  */
 export async function strikes(stage: Stage, pause: () => Promise<void> = async () => {}): Promise<void> {
   const before = now();
-  const fault = await stage.strike({ crew, random: new SeededRandom(1), pause, busy: async () => {} });
+  const scene: Scene = {
+    crew,
+    producers: [],
+    books: new Books(),
+    queue: () => Promise.reject(new Error("nobody looks on")),
+    random: new SeededRandom(1),
+    pause,
+    busy: async () => {},
+  };
+  const [fault, ...others] = [await stage.strike(scene)].flat() as [Fault, ...Fault[]];
+  expect(others).toEqual([]);
   expect(fault.consumers).toEqual([7]);
   const moments = [before, fault.at, fault.struckAt, fault.reachableAt, now()];
   expect(moments).toEqual(moments.toSorted((a, b) => a - b));

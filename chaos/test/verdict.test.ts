@@ -18,6 +18,7 @@ const good: Figures = {
   phantoms: 0,
   settledTwice: 0,
   fenced: 4,
+  burned: 0,
 };
 const quiet: Findings = { unsettled: 0, crashes: [], outOfTime: false };
 const bars: Bars = {
@@ -45,6 +46,7 @@ describe("a verdict", () => {
     ["1 jobs ran that were not accepted", { phantoms: 1 }],
     ["1 jobs were finished by two attempts", { settledTwice: 1 }],
     ["no attempt was fenced", { fenced: 0 }],
+    ["2 runs cost an attempt of a job that never failed", { burned: 2 }],
   ])("says that %s", (words, figures) => {
     expect(missedBars({ ...good, ...figures }, quiet, bars)).toEqual([expect.stringContaining(words)]);
   });
@@ -53,6 +55,7 @@ describe("a verdict", () => {
     ["2 accepted jobs are not completed in the store", { unsettled: 2 }],
     ["the store could not be asked", { unsettled: undefined }],
     ["a worker ended by itself", { crashes: ["a worker ended by itself with 1"] }],
+    ["a job ran 4 times", { others: ["a job ran 4 times"] }],
     ["took longer than it may", { outOfTime: true }],
   ])("says that %s", (words, findings) => {
     expect(missedBars(good, { ...quiet, ...findings }, bars)).toEqual([expect.stringContaining(words)]);

@@ -2,6 +2,8 @@
 export interface Execution {
   readonly id: string;
   readonly pid: number;
+  /** Which attempt the store said it was. */
+  readonly attempt: number;
   readonly startedAt: number;
   /** Absent: it never got to its end. */
   endedAt?: number;
@@ -12,6 +14,12 @@ export interface Execution {
 const add = (counts: Map<string, number>, id: string): void => {
   counts.set(id, (counts.get(id) ?? 0) + 1);
 };
+
+/** One run of a poison job. */
+export interface Poisoning {
+  readonly pid: number;
+  readonly at: number;
+}
 
 /** All that producers and handlers wrote down, by job. Knows nothing of the store. */
 export class Books {
@@ -37,6 +45,8 @@ export class Books {
   waiting = 0;
   /** Attempts whose outcome was refused because their lease had ended. */
   fenced = 0;
+  /** The runs of each poison job, which are no part of the rest. */
+  readonly poisonings = new Map<string, Poisoning[]>();
   /** Handlers at work in each process. */
   readonly atWork = new Map<number, number>();
   /** Runs that have not ended, and runs without an answer, by process and job. */
@@ -75,7 +85,10 @@ export class Books {
     if (id === undefined || !Number.isFinite(at)) throw unreadable(line);
     switch (event) {
       case "start":
-        this.#start({ id, pid, startedAt: at });
+        this.#start({ id, pid, attempt: Number(fields[2]), startedAt: at });
+        return;
+      case "poison":
+        this.#poison(id, { pid, at });
         return;
       case "end":
         this.#end(id, pid, at, line);
@@ -91,6 +104,12 @@ export class Books {
       default:
         throw unreadable(line);
     }
+  }
+
+  #poison(id: string, run: Poisoning): void {
+    const runs = this.poisonings.get(id);
+    if (runs === undefined) this.poisonings.set(id, [run]);
+    else runs.push(run);
   }
 
   #start(execution: Execution): void {

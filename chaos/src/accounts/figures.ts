@@ -54,6 +54,8 @@ export interface Figures {
   readonly settledTwice: number;
   /** Attempts that were told that their lease had ended. */
   readonly fenced: number;
+  /** Runs that were counted as a repeated attempt, although no handler of these jobs ever fails. */
+  readonly burned: number;
 }
 
 /**
@@ -81,6 +83,7 @@ export function figuresOf(books: Books, faults: readonly Fault[], deaths: Deaths
       .length,
     settledTwice: [...books.settlements.values()].filter((times) => times > 1).length,
     fenced: books.fenced,
+    burned: books.executions.filter(({ attempt }) => attempt > 1).length,
   };
 }
 

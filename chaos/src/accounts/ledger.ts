@@ -43,6 +43,11 @@ export class HandlerLedger extends Ledger {
     this.write(`start ${id} ${attempt} ${process.pid}`);
   }
 
+  /** A poison job begins; its runs are no part of the other accounts. */
+  poisoned(id: string): void {
+    this.write(`poison ${id}`);
+  }
+
   ended(id: string): void {
     this.write(`end ${id}`);
   }

@@ -27,6 +27,8 @@ export interface Findings {
   readonly unsettled: number | undefined;
   /** Processes that ended by themselves, or not in order. */
   readonly crashes: readonly string[];
+  /** What its scenario found beside the bars. */
+  readonly others?: readonly string[];
   /** Whether the run took longer than it may. */
   readonly outOfTime: boolean;
 }
@@ -46,13 +48,14 @@ export function missedBars(figures: Figures, findings: Findings, bars: Bars): re
     figures.faultsInFlight >= bars.faultsInFlight,
     `${figures.faultsInFlight} faults found a job in flight, fewer than the ${bars.faultsInFlight} that say something`,
   );
-  for (const crash of findings.crashes) missed.push(crash);
+  missed.push(...findings.crashes, ...(findings.others ?? []));
   const resent = bars.forgets === true ? figures.enqueuedAtFaults : 0;
   if (bars.safe) {
     must(figures.lost === 0, `${figures.lost} accepted jobs never ended`);
     must(figures.phantoms === 0, `${figures.phantoms} jobs ran that were not accepted`);
     const twice = bars.forgets === true ? resent + figures.settlingAtFaults : 0;
     must(figures.settledTwice <= twice, `${figures.settledTwice} jobs were finished by two attempts`);
+    must(figures.burned === 0, `${figures.burned} runs cost an attempt of a job that never failed`);
     must(findings.unsettled !== undefined, "the store could not be asked");
     must(
       (findings.unsettled ?? 0) === 0,

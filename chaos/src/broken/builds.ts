@@ -6,8 +6,8 @@ export interface BrokenBuild {
   readonly name: string;
   /** What it does wrong, in one line. */
   readonly title: string;
-  /** The scenario that must turn red. */
-  readonly scenario: string;
+  /** The scenarios that must turn red. */
+  readonly scenarios: readonly string[];
   /** The bar that must be among those that were missed. */
   readonly reason: RegExp;
   /** Stores on which it cannot go wrong, or not in this way. */
@@ -28,7 +28,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
   {
     name: "settles-first",
     title: "a job is settled when it is claimed, and then run",
-    scenario: "worker-kill",
+    scenarios: ["worker-kill"],
     reason: /accepted jobs never ended/,
     lie: (honest) => {
       let seq = 0;
@@ -48,7 +48,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
   {
     name: "confirms-first",
     title: "an enqueue resolves before the store has it",
-    scenario: "server-restart",
+    scenarios: ["server-restart"],
     reason: /accepted jobs never ended/,
     lie: (honest) => {
       // A session has one call under way, as ever.
@@ -66,7 +66,7 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
   {
     name: "no-recovery",
     title: "leases last an hour, so nobody takes over what a dead worker ran",
-    scenario: "worker-kill",
+    scenarios: ["worker-kill"],
     reason: /accepted jobs never ended/,
     // A delivery ends with its connection, whatever its lease.
     notOn: ["rabbitmq"],
@@ -76,9 +76,24 @@ export const BROKEN_BUILDS: readonly BrokenBuild[] = [
     }),
   },
   {
+    name: "no-quarantine",
+    title: "a job that ends its workers is given out again and again",
+    scenarios: ["poison"],
+    reason: /ran \d+ times, more than/,
+    // Its index is the application's to bind, and a backend made in code has none.
+    notOn: ["rabbitmq"],
+    lie: (honest) => ({
+      enqueueMany: (jobs, options) =>
+        honest.enqueueMany(
+          jobs.map((job) => ({ ...job, maxRecoveries: 1_000 })),
+          options,
+        ),
+    }),
+  },
+  {
     name: "no-fence",
     title: "an attempt that lost its lease is told that it finished the job",
-    scenario: "zombie",
+    scenarios: ["zombie", "partition"],
     reason: /finished by two attempts|no attempt was fenced/,
     // What was being settled at a fault may be finished twice there anyway.
     notOn: ["rabbitmq"],

@@ -1,4 +1,4 @@
-import type { Clock } from "@lexigram/contracts";
+import { type Clock, Priority } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
 import {
   type NamedBackendOptions,
@@ -14,6 +14,8 @@ import { brokenEntry } from "../broken/broken-backend.ts";
 export interface AppSettings {
   /** The queue, as an application names it in its configuration. */
   readonly queue: NamedBackendOptions;
+  /** Further backends. */
+  readonly beside?: readonly NamedBackendOptions[];
   readonly worker: WorkerOptions;
   /** The build that is broken on purpose; absent: as it is. */
   readonly broken?: string;
@@ -25,6 +27,8 @@ export interface WorkerSettings extends AppSettings {
   readonly ledgers: string;
   /** Whether its wall clock can be set; a thread beside the loop then keeps no leases, as it reads the machine's. */
   readonly skews?: boolean;
+  /** Whether it runs poison jobs, too. */
+  readonly poison?: boolean;
 }
 
 /** What a producer process is told, as JSON in its first argument. */
@@ -39,8 +43,8 @@ export interface ProducerSettings extends AppSettings {
   readonly delays?: boolean;
 }
 
-/** What a producer process is asked: to enqueue, to stop for now, to stop for good. */
-export type ProducerOrder = "flow" | "hold" | "finish";
+/** What a producer process is asked: to enqueue, to stop for now, to stop for good; or for one poison job. */
+export type ProducerOrder = "flow" | "hold" | "finish" | { readonly poison: PoisonKind; readonly id: string };
 
 /**
  * What a worker process is asked: that its next handler blocks the event loop for so long, or that its wall clock is so far
@@ -64,9 +68,28 @@ export function jobOptions({ queue }: Pick<AppSettings, "queue">) {
     input: z.object({ ms: z.number(), dueAt: z.number().optional() }),
     // Some runs kill workers more often than policy forgives one job; giving up on it is not what they look for. A
     // broker counts no recoveries, and refuses a limit of them.
-    ...(queue.type === "rabbitmq" ? {} : { maxRecoveries: 1_000 }),
+    ...(queue.type === "rabbitmq" && queue.extra?.["jobIndex"] !== true ? {} : { maxRecoveries: 1_000 }),
   };
 }
+
+/** What a poison job does to its worker. */
+export type PoisonKind = (typeof POISON_KINDS)[number];
+export const POISON_KINDS = ["exit", "throw", "memory", "result", "loop"] as const;
+
+/** How often a poison job is repeated after it failed, or after its worker died. */
+export const POISON_REPEATS = 1;
+
+/** The task whose jobs are poison. */
+export const poisonOptions = {
+  name: "chaos.poison",
+  input: z.object({ kind: z.enum(POISON_KINDS) }),
+  maxRetries: POISON_REPEATS,
+  maxRecoveries: POISON_REPEATS,
+  // It does not wait behind what piled up while its last worker was away.
+  priority: Priority.CRITICAL,
+  retry: { baseDelay: 10 },
+  timeout: 1_000,
+};
 
 /** The task as producers know it. */
 export const chaosJob = (settings: AppSettings) => task(jobOptions(settings));
@@ -78,7 +101,7 @@ export const chaosJob = (settings: AppSettings) => task(jobOptions(settings));
  * @param clock its time. Default: the machine's.
  */
 export async function bootApp(
-  { queue, worker, broken }: AppSettings,
+  { queue, beside = [], worker, broken }: AppSettings,
   work?: readonly Runnable[],
   clock?: Clock,
 ): Promise<Application> {
@@ -86,7 +109,7 @@ export async function bootApp(
   return Application.boot({
     modules: [
       TasksModule.configure({
-        backends: [entry],
+        backends: [entry, ...beside],
         ...(work === undefined ? { workerCount: 0 } : {}),
         config: { worker },
       }),

@@ -1,6 +1,6 @@
 // A producer process of the application under test: enqueues when told to, and writes down the fate of each job.
 import { join } from "node:path";
-import { QueueUnavailableError, TaskDispatcher } from "@lexigram/tasks";
+import { QueueUnavailableError, task, TaskDispatcher } from "@lexigram/tasks";
 import { ledgerName, ProducerLedger } from "../accounts/ledger.ts";
 import { now } from "../moment.ts";
 import { SeededRandom } from "../seeded-random.ts";
@@ -9,6 +9,7 @@ import {
   chaosJob,
   givenSettings,
   leave,
+  poisonOptions,
   type ProducerOrder,
   type ProducerSettings,
   report,
@@ -19,20 +20,30 @@ const random = new SeededRandom(settings.seed, settings.prefix);
 const app = await bootApp(settings);
 const tasks = app.get(TaskDispatcher);
 const job = chaosJob(settings);
+const poisonJob = task(poisonOptions);
 const ledger = new ProducerLedger(join(settings.ledgers, ledgerName("producer", process.pid)));
 
 /** One job in so many is delayed, where some are. */
 const DELAYED_EVERY = 5;
 const DELAY_MS = 300;
 
-let order: ProducerOrder = "hold";
+let order: Extract<ProducerOrder, string> = "hold";
 let held: (() => void)[] = [];
 process.on("message", (given: ProducerOrder) => {
+  if (typeof given === "object") return void spread(given);
   order = given;
   if (order === "hold") return;
   for (const goOn of held) goOn();
   held = [];
 });
+
+async function spread({ poison, id }: Exclude<ProducerOrder, string>): Promise<void> {
+  try {
+    await tasks.enqueue(poisonJob, { kind: poison }, { id });
+  } catch (error) {
+    report({ problem: `enqueue ${id}: ${String(error)}` });
+  }
+}
 
 let made = 0;
 async function lane(): Promise<void> {

@@ -10,10 +10,12 @@ import {
   givenSettings,
   jobOptions,
   leave,
+  poisonOptions,
   report,
   type WorkerOrder,
   type WorkerSettings,
 } from "./chaos-app.ts";
+import { POISONS } from "./poisons.ts";
 import { SkewedClock } from "./skewed-clock.ts";
 
 /** How much too early, in milliseconds, is not to be told from the measurement. */
@@ -47,14 +49,20 @@ const work = task(jobOptions(settings), async ({ ms, dueAt }, ctx) => {
   ledger.ended(id);
 });
 
-const app = await bootApp(settings, [work], clock);
+const poison = task(poisonOptions, async ({ kind }, ctx) => {
+  ledger.poisoned(ctx.job.id);
+  return POISONS[kind]();
+});
+
+const app = await bootApp(settings, settings.poison === true ? [work, poison] : [work], clock);
 const emitter = app.get(TaskEmitter);
 emitter.on("task.completed", ({ jobId }) => ledger.settled(jobId));
 emitter.on("task.lease-lost", ({ jobId }) => ledger.fenced(jobId));
 for (const event of ["task.failed", "task.dead"] as const)
-  emitter.on(event, ({ jobId, error }) =>
-    report({ problem: `${event} ${jobId}: ${error.name} ${error.message}` }),
-  );
+  emitter.on(event, ({ jobId, taskName, error }) => {
+    if (taskName !== poisonOptions.name)
+      report({ problem: `${event} ${jobId}: ${error.name} ${error.message}` });
+  });
 
 const ended = runApplication(app);
 report({ ready: true });

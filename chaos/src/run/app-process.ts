@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { TcpProxy } from "@lexigram/services";
 import { now } from "../moment.ts";
 import type {
   ProcessReport,
@@ -27,15 +28,28 @@ export class AppProcess {
   /** What it met that nobody expects, as it told. */
   readonly problems: string[] = [];
   readonly ended: Promise<Ending>;
-  /** When it was seen to be gone, on the machine's clock. */
+  /** When its application was up, and when it was seen to be gone, on the machine's clock. */
+  upAt = Infinity;
   endedAt: number | undefined;
+  /** Its own way to the store, if it has one. */
+  wire: TcpProxy | undefined;
   readonly #child: ChildProcess;
+  readonly #ready: Promise<void>;
   readonly #log: string;
 
   private constructor(child: ChildProcess, pid: number, log: string) {
     this.#child = child;
     this.#log = log;
     this.pid = pid;
+    this.#ready = new Promise((resolve) =>
+      child.on("message", (message: ProcessReport) => {
+        if ("problem" in message) this.problems.push(message.problem);
+        else {
+          this.upAt = now();
+          resolve();
+        }
+      }),
+    );
     this.ended = new Promise((resolve) =>
       child.once("exit", (code, signal) => {
         this.endedAt = now();
@@ -45,15 +59,16 @@ export class AppProcess {
   }
 
   /**
-   * Starts a process and waits until its application is up.
+   * Starts a process.
    *
    * @param folder where its output goes.
-   * @throws Error with the end of its output when it ends before.
+   * @param heapMb the memory that its objects may take, in MiB. Default: as much as Node.js gives them.
    */
-  static async start(
+  static async spawn(
     kind: "worker" | "producer",
     settings: WorkerSettings | ProducerSettings,
     folder: string,
+    heapMb?: number,
   ): Promise<AppProcess> {
     const logs = join(folder, `${kind}s.log`);
     const output = openSync(logs, "a");
@@ -62,7 +77,7 @@ export class AppProcess {
       [JSON.stringify(settings)],
       {
         cwd: HOME,
-        execArgv: [],
+        execArgv: heapMb === undefined ? [] : [`--max-old-space-size=${heapMb}`],
         stdio: ["ignore", output, output, "ipc"],
         // A group of its own: what a terminal sends to the run is not meant for its workers.
         detached: true,
@@ -73,7 +88,13 @@ export class AppProcess {
     await once(child, "spawn");
     const started = new AppProcess(child, child.pid as number, logs);
     started.#guard();
-    await started.#ready();
+    return started;
+  }
+
+  /** The same, and waits until it is up. */
+  static async start(...given: Parameters<typeof AppProcess.spawn>): Promise<AppProcess> {
+    const started = await AppProcess.spawn(...given);
+    await started.up();
     return started;
   }
 
@@ -86,14 +107,9 @@ export class AppProcess {
     this.#child.once("exit", () => guard.kill("SIGKILL"));
   }
 
-  async #ready(): Promise<void> {
-    const ready = new Promise<void>((resolve) =>
-      this.#child.on("message", (message: ProcessReport) => {
-        if ("ready" in message) resolve();
-        else this.problems.push(message.problem);
-      }),
-    );
-    const ending = await Promise.race([ready, this.ended]);
+  /** Resolves when its application is up. @throws Error with the end of its output when it ends before. */
+  async up(): Promise<void> {
+    const ending = await Promise.race([this.#ready, this.ended]);
     if (ending !== undefined)
       throw new Error(
         `a process ended with ${ending.signal ?? ending.code} before it was up:\n${this.output()}`,

@@ -8,20 +8,43 @@ export class Crew {
   readonly #members: AppProcess[] = [];
   readonly #dismissed = new Set<AppProcess>();
   readonly #crashes: string[] = [];
+  readonly #replaces: boolean;
+  #closed = false;
 
-  /** @param hire starts a worker process. */
-  constructor(hire: () => Promise<AppProcess>) {
+  /**
+   * @param hire starts a worker process, which need not be up.
+   * @param replaces whether one that ends by itself is no crash, and another one is started in its place.
+   */
+  constructor(hire: () => Promise<AppProcess>, replaces = false) {
     this.#hire = hire;
+    this.#replaces = replaces;
   }
 
   /** Starts one more. */
   async hire(): Promise<AppProcess> {
     const worker = await this.#hire();
     this.#members.push(worker);
+    const up = worker.up();
     void worker.ended.then(({ code, signal }) => {
-      if (!this.#dismissed.has(worker)) this.#crashes.push(`a worker ended by itself with ${signal ?? code}`);
+      if (this.#dismissed.has(worker)) return;
+      if (this.#replaces) this.#replace();
+      else this.#crashes.push(`a worker ended by itself with ${signal ?? code}`);
     });
+    await up;
     return worker;
+  }
+
+  #replace(): void {
+    if (this.#closed) return;
+    // One that ends before it is up has one in its place by then.
+    void this.hire().catch(() => {});
+  }
+
+  /** Who was up at this moment. */
+  pidsAt(moment: number): readonly number[] {
+    return this.#members
+      .filter(({ upAt, endedAt = Infinity }) => upAt <= moment && endedAt > moment)
+      .map(({ pid }) => pid);
   }
 
   get alive(): readonly AppProcess[] {
@@ -36,6 +59,11 @@ export class Crew {
     return new Map(
       this.#members.flatMap(({ pid, endedAt }) => (endedAt === undefined ? [] : [[pid, endedAt] as const])),
     );
+  }
+
+  /** Who was killed or asked to stop. */
+  get dismissed(): ReadonlySet<number> {
+    return new Set([...this.#dismissed].map(({ pid }) => pid));
   }
 
   /** What its members met that nobody expects. */
@@ -63,11 +91,16 @@ export class Crew {
 
   /** Asks all to stop in order. */
   async drainAll(): Promise<void> {
-    await Promise.all(this.alive.map((worker) => this.drain(worker)));
+    this.#closed = true;
+    // Who is not up yet does not listen.
+    await Promise.all(
+      this.alive.map((worker) => (worker.upAt < Infinity ? this.drain(worker) : this.kill(worker))),
+    );
   }
 
   /** Kills whoever is left. */
   async dismissAll(): Promise<void> {
+    this.#closed = true;
     await Promise.all(this.alive.map((worker) => this.kill(worker)));
   }
 }

@@ -2,18 +2,25 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { TaskQueueProtocol, type WorkerOptions } from "@lexigram/tasks";
+import type { WorkerOptions } from "@lexigram/tasks";
 import { type Fault, type Figures, figuresOf } from "../accounts/figures.ts";
 import { LedgerFolder } from "../accounts/ledger-folder.ts";
-import { missedBars } from "../accounts/verdict.ts";
+import { type Findings, missedBars } from "../accounts/verdict.ts";
 import { now } from "../moment.ts";
-import { bootApp } from "../processes/chaos-app.ts";
-import { FAULTS_IN_FLIGHT, type Scenario, type Size, type Stage } from "../scenario.ts";
+import {
+  FAULTS_IN_FLIGHT,
+  type Scenario,
+  type Scene,
+  type Size,
+  type Stage,
+  type Wire,
+} from "../scenario.ts";
 import { SeededRandom } from "../seeded-random.ts";
 import { AppProcess } from "./app-process.ts";
 import { Cleanup } from "./cleanup.ts";
 import { Crew } from "./crew.ts";
 import { Load } from "./load.ts";
+import { StoreView } from "./store-view.ts";
 
 /** What a run of one scenario showed. */
 export interface Outcome extends Figures {
@@ -84,12 +91,23 @@ export async function drive(scenario: Scenario, options: DriveOptions): Promise<
 /** The same stage, with queues that keep every record: the store is asked for each job at the end. */
 function remembering(stage: Stage): Stage {
   const keepCompleted = { age: "1h", count: 1_000_000 } as const;
+  const wire = stage.wire;
   return {
+    ...stage,
+    ...(wire === undefined
+      ? {}
+      : {
+          wire: async (): Promise<Wire> => {
+            const { queue, proxy } = await wire();
+            return { queue: { ...queue, keepCompleted }, proxy };
+          },
+        }),
     queue: { ...stage.queue, keepCompleted },
     observed: { ...(stage.observed ?? stage.queue), keepCompleted },
-    strike: (scene) => stage.strike(scene),
   };
 }
+
+type Drained = Required<Pick<Findings, "unsettled" | "others">>;
 
 class Run {
   readonly #scenario: Scenario;
@@ -122,15 +140,17 @@ class Run {
     const { bars, name } = this.#scenario;
     this.#say("servers");
     const stage = remembering(await this.#scenario.open(this.#cleanup));
+    const view = new StoreView(stage);
+    this.#cleanup.defer(() => view[Symbol.asyncDispose]());
     const crew = await this.#crew(stage);
     const producers = await this.#producers(stage);
-    const load = new Load(producers, now());
+    const load = new Load(producers, now(), this.#scenario.stalls === true);
     this.#watch(load);
 
-    await this.#strikes(stage, crew);
+    await this.#strikes(stage, { crew, producers, queue: () => view.queue() });
     const loadEnd = now();
     load.finish();
-    const unsettled = await this.#drained(stage);
+    const { unsettled, others } = await this.#drained(stage, view, crew);
     await this.#atMost(5_000, Promise.all(producers.map(({ ended }) => ended)));
     await this.#atMost(30_000, crew.drainAll());
     this.#reader.refresh();
@@ -152,8 +172,8 @@ class Run {
       seconds: Math.round((now() - this.#began) / 1_000),
       missed: missedBars(
         figures,
-        { unsettled, crashes: [...new Set(crashes)].slice(0, 5), outOfTime: this.#outOfTime },
-        { ...bars, accepted: size.accepted, faultsInFlight: FAULTS_IN_FLIGHT },
+        { unsettled, others, crashes: [...new Set(crashes)].slice(0, 5), outOfTime: this.#outOfTime },
+        { faultsInFlight: FAULTS_IN_FLIGHT, ...bars, accepted: size.accepted },
       ),
     };
   }
@@ -171,22 +191,33 @@ class Run {
     this.#cleanup.defer(() => clearInterval(watching));
   }
 
-  async #crew({ queue }: Stage): Promise<Crew> {
+  async #crew(stage: Stage): Promise<Crew> {
+    const { queue, beside = [] } = stage;
+    const { poison } = this.#scenario;
     const settings = {
       queue,
+      beside,
       worker: this.#worker(),
       ledgers: this.#ledgers,
       skews: this.#scenario.skews === true,
+      poison: poison !== undefined,
       ...this.#build,
     };
-    const crew = new Crew(() => AppProcess.start("worker", settings, this.#folder));
+    const hire = async (): Promise<AppProcess> => {
+      const own = await stage.wire?.();
+      const given = own === undefined ? settings : { ...settings, queue: own.queue };
+      const worker = await AppProcess.spawn("worker", given, this.#folder, poison?.heapMb);
+      worker.wire = own?.proxy;
+      return worker;
+    };
+    const crew = new Crew(hire, poison !== undefined);
     this.#cleanup.defer(() => crew.dismissAll());
     this.#say("workers");
     await Promise.all(Array.from({ length: this.#options.size.workers }, () => crew.hire()));
     return crew;
   }
 
-  async #producers({ queue }: Stage): Promise<readonly AppProcess[]> {
+  async #producers({ queue, beside = [] }: Stage): Promise<readonly AppProcess[]> {
     const { size, seed } = this.#options;
     this.#say("producers");
     const producers: AppProcess[] = [];
@@ -197,6 +228,7 @@ class Run {
           "producer",
           {
             queue,
+            beside,
             worker: {},
             ledgers: this.#ledgers,
             prefix: `p${i}`,
@@ -224,23 +256,26 @@ class Run {
   }
 
   /** All faults, one after the other, and then the load up to its size. */
-  async #strikes(stage: Stage, crew: Crew): Promise<void> {
+  async #strikes(stage: Stage, actors: Pick<Scene, "crew" | "producers" | "queue">): Promise<void> {
     const { size } = this.#options;
-    const scene = {
-      crew,
+    const { crew } = actors;
+    const scene: Scene = {
+      ...actors,
+      books: this.#reader.books,
       random: this.#random,
       pause: (ms: number) => this.#pause(ms),
       busy: (pid: number) => this.#busy(() => [pid]),
     };
     await this.#consuming(crew, now());
-    for (let i = 0; i < size.faults && !this.#late(); i++) {
+    const strikes = this.#scenario.strikes ?? size.faults;
+    for (let i = 0; i < strikes && !this.#late(); i++) {
       await this.#pause(this.#random.between(...REST));
       await this.#busy(() => crew.pids);
       this.#say("fault");
-      const fault = await stage.strike(scene);
-      this.#faults.push(fault);
+      const faults = [await stage.strike(scene)].flat();
+      this.#faults.push(...faults);
       this.#say("recovery");
-      await this.#consuming(crew, fault.reachableAt);
+      await this.#consuming(crew, Math.max(...faults.map(({ reachableAt }) => reachableAt)));
     }
     this.#say("load");
     const rest = now() + REST[1];
@@ -268,40 +303,26 @@ class Run {
   /**
    * Waits until the store holds no unfinished job.
    *
-   * @returns accepted jobs that it does not call completed; `undefined` when it could not be asked.
+   * @returns what is wrong by it; accepted jobs that it does not call completed, `undefined` when it could not be asked.
    */
-  async #drained(stage: Stage): Promise<number | undefined> {
+  async #drained(stage: Stage, view: StoreView, crew: Crew): Promise<Drained> {
     this.#say("drain");
     try {
-      const app = await bootApp({ queue: stage.observed ?? stage.queue, worker: {} });
-      try {
-        return await this.#storeView(app.get(TaskQueueProtocol));
-      } finally {
-        await app.close();
+      for (let rest = 0; rest < 2 && !this.#late();) {
+        await this.#pause(250);
+        rest = (await view.unfinished()) === 0 ? rest + 1 : 0;
+        this.#say("drain");
       }
+      this.#reader.refresh();
+      const { books } = this.#reader;
+      const { deaths, dismissed } = crew;
+      const others = await stage.missed?.({ books, deaths, dismissed, queue: await view.queue() });
+      return { unsettled: await view.unsettled(books), others: others ?? [] };
     } catch (error) {
       this.#options.signal.throwIfAborted();
       this.#say(`the store cannot be asked: ${String(error)}`);
-      return undefined;
+      return { unsettled: undefined, others: [] };
     }
-  }
-
-  async #storeView(queue: TaskQueueProtocol): Promise<number> {
-    for (let rest = 0; rest < 2 && !this.#late();) {
-      await this.#pause(250);
-      const { counts } = await queue.stats();
-      this.#say("drain");
-      const unfinished = counts.pending + counts.running + counts.scheduled + counts.waiting;
-      rest = unfinished === 0 ? rest + 1 : 0;
-    }
-    // A broker holds what is not completed, and remembers nothing else.
-    if (!queue.capabilities.results) return (await queue.stats()).counts.failed;
-    const ids = [...this.#reader.books.accepted.keys()];
-    let completed = 0;
-    for (let at = 0; at < ids.length; at += 500)
-      for (const { status } of await queue.results(ids.slice(at, at + 500)))
-        if (status === "completed") completed++;
-    return ids.length - completed;
   }
 
   #late(): boolean {

@@ -11,6 +11,7 @@ const OUT_OF_REACH = 500;
 /** Keeps jobs waiting at all times, and not too many: workers are never idle, and the end of a run is near. */
 export class Load {
   readonly #producers: readonly AppProcess[];
+  readonly #patience: boolean;
   #flowing = false;
   #finished = false;
   #starts = 0;
@@ -18,8 +19,10 @@ export class Load {
   /** Waiting jobs that no worker can get: lost, or held by a dead one. */
   #outOfReach = 0;
 
-  constructor(producers: readonly AppProcess[], moment: number) {
+  /** @param patience whether a while without a start says nothing of what waits. */
+  constructor(producers: readonly AppProcess[], moment: number, patience = false) {
     this.#producers = producers;
+    this.#patience = patience;
     this.#quietSince = moment;
   }
 
@@ -29,7 +32,7 @@ export class Load {
     if (executions.length !== this.#starts) {
       this.#starts = executions.length;
       this.#quietSince = moment;
-    } else if (moment - this.#quietSince > OUT_OF_REACH) {
+    } else if (!this.#patience && moment - this.#quietSince > OUT_OF_REACH) {
       this.#outOfReach = waiting;
       this.#quietSince = moment;
     }

@@ -8,7 +8,7 @@ import type { OpenServer, StoreServer } from "./store-server.ts";
 /** After the server can be reached again. */
 export const RESUME_MS = 5_000;
 /** After a link went silent: nobody is told, it has to be found out. */
-const FOUND_MS = 15_000;
+export const FOUND_MS = 15_000;
 
 /** Ends a server, by default without warning, and brings it back up to two seconds later. */
 export async function endAndRestart(

@@ -1,8 +1,11 @@
 import { now } from "../moment.ts";
+import { POISON_KINDS } from "../processes/chaos-app.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario, Scene, Stage } from "../scenario.ts";
 import { blockedLoop } from "../scenarios/blocked-loop.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
+import { partition } from "../scenarios/partition.ts";
+import { poison } from "../scenarios/poison.ts";
 import { clockSkew } from "../scenarios/clocks.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import type { Fault } from "../accounts/figures.ts";
@@ -96,6 +99,8 @@ export const postgres: ChaosStore = {
     ...workerScenarios(open),
     blockedLoop(open),
     clockSkew(open),
+    poison(open, POISON_KINDS),
+    partition(open),
     ...serverScenarios,
     halfOpen(open),
     postgresFailover({

@@ -1,11 +1,13 @@
-import { type PrivateRabbit, privateRabbit, TcpProxy } from "@lexigram/services";
+import { type PrivateRabbit, privateRabbit, privateRedis, TcpProxy } from "@lexigram/services";
 import type { NamedBackendOptions } from "@lexigram/tasks";
 import type { Fault } from "../accounts/figures.ts";
 import { now } from "../moment.ts";
+import { POISON_KINDS } from "../processes/chaos-app.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario, Scene, Stage } from "../scenario.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import type { StoreServer } from "../scenarios/store-server.ts";
+import { poison, type PoisonedQueue } from "../scenarios/poison.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import type { ChaosStore } from "./store.ts";
 
@@ -120,8 +122,28 @@ const serverScenarios: readonly Scenario[] = [
   },
 ];
 
+/** The same queue with an index of its jobs in a Redis of its own, which counts the workers that each job took along. */
+async function openIndexed(cleanup: Cleanup): Promise<PoisonedQueue> {
+  const node = await open(cleanup);
+  const index = await privateRedis("--appendonly", "yes", "--appendfsync", "always");
+  cleanup.defer(() => index.stop());
+  const { queue } = node;
+  return {
+    queue: { ...queue, state: "index", extra: { ...queue.extra, jobIndex: true } },
+    beside: [{ name: "index", type: "redis", redisUrl: `redis://127.0.0.1:${index.port}`, consume: false }],
+  };
+}
+
+/** Nobody beside the loop ends a process here, whose leases are its own. */
+const POISONS = POISON_KINDS.filter((kind) => kind !== "loop");
+
 export const rabbitmq: ChaosStore = {
   name: "rabbitmq",
   safeSettings: "quorum queues, on one node",
-  scenarios: [...workerScenarios(open, FORGETS), ...serverScenarios, halfOpen(open, FORGETS)],
+  scenarios: [
+    ...workerScenarios(open, FORGETS),
+    ...serverScenarios,
+    halfOpen(open, FORGETS),
+    poison(openIndexed, POISONS),
+  ],
 };

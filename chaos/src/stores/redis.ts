@@ -3,11 +3,14 @@ import { join } from "node:path";
 import { privateRedis, redisCommand, redisSays } from "@lexigram/services";
 import type { NamedBackendOptions } from "@lexigram/tasks";
 import { now } from "../moment.ts";
+import { POISON_KINDS } from "../processes/chaos-app.ts";
 import type { Cleanup } from "../run/cleanup.ts";
 import type { Scenario } from "../scenario.ts";
 import { blockedLoop } from "../scenarios/blocked-loop.ts";
 import { endAndRestart, halfOpen, RESUME_MS } from "../scenarios/servers.ts";
 import type { OpenServer, StoreServer } from "../scenarios/store-server.ts";
+import { partition } from "../scenarios/partition.ts";
+import { poison } from "../scenarios/poison.ts";
 import { clockSkew } from "../scenarios/clocks.ts";
 import { workerScenarios } from "../scenarios/workers.ts";
 import { clusterFailover } from "./redis-cluster.ts";
@@ -128,6 +131,8 @@ export const redis: ChaosStore = {
     ...workerScenarios(standalone(ALWAYS)),
     blockedLoop(standalone(ALWAYS)),
     clockSkew(standalone(ALWAYS)),
+    poison(standalone(ALWAYS), POISON_KINDS),
+    partition(standalone(ALWAYS)),
     restart("server-restart", "SIGKILL of the server every few seconds, down for up to 2 s", ALWAYS, {
       safe: true,
       duplicates: "in flight",

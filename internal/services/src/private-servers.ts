@@ -22,7 +22,7 @@ export interface ServerSpec {
   readonly scattered?: boolean;
 }
 
-const STARTS_WITHIN_MS = 30_000;
+const STARTS_WITHIN_MS = 60_000;
 const STOPS_WITHIN_MS = 10_000;
 
 export class PrivateServer {
