@@ -31,6 +31,10 @@ export class ClaimGate implements PermitUser {
   /** Slots granted to the next claim, and of claims under way. */
   #spoken = 0;
   #asking = false;
+  /** Somebody was told that there is nothing. */
+  #isMissed = false;
+  /** Jobs that the queue had when it was last counted and that were not claimed since; others may have claimed some. */
+  #backlog = 0;
   /** The queue looked empty: one claim may find out for nothing. */
   #look = false;
   /** Slots of such a claim under way: what it brings goes back. */
@@ -56,8 +60,8 @@ export class ClaimGate implements PermitUser {
     this.#parts.onLost();
   }
 
-  /** Slots that may be spoken for besides those that are. Asks for more when there are none. @param wanted at best. */
-  more(wanted: number): number {
+  /** Slots that may be spoken for besides those that are. */
+  get allowance(): number {
     const { breaker, tolls } = this.#parts;
     let n = breaker?.allowance ?? Infinity;
     if (tolls !== undefined) {
@@ -65,9 +69,25 @@ export class ClaimGate implements PermitUser {
       if (tolls.tokens !== undefined) n = Math.min(n, tolls.tokens.inHand);
     }
     if (n > 0) return n;
-    if (this.#look && this.#spoken === 0) return 1;
-    if (wanted > 0) this.#ask(wanted);
-    return 0;
+    return this.#look && this.#spoken === 0 ? 1 : 0;
+  }
+
+  /** Whether one slot more may be spoken for. Where not, what is missing is taken by the next `ask`. */
+  opens(): boolean {
+    if (this.allowance > 0) return true;
+    this.#isMissed = true;
+    return false;
+  }
+
+  /**
+   * Takes what somebody missed since. Called once a turn, so that slots which come free together are asked for together.
+   *
+   * @param wanted slots, at best.
+   */
+  ask(wanted: number): void {
+    if (!this.#isMissed || wanted === 0) return;
+    this.#isMissed = false;
+    this.#ask(wanted);
   }
 
   /** So many slots go to the next claim. */
@@ -84,6 +104,7 @@ export class ClaimGate implements PermitUser {
     if (n > 0 && this.#look) this.#look = false;
     else this.#parts.tolls?.tokens?.back(n, n - used);
     this.#unpaid = 0;
+    this.#backlog = used < n ? 0 : this.#backlog - used;
     if (used < n) this.freed();
   }
 
@@ -129,15 +150,21 @@ export class ClaimGate implements PermitUser {
         return RETRY_MS;
       })
       .then((retryInMs) => {
+        if (retryInMs === undefined) return;
         this.#asking = false;
-        if (retryInMs !== undefined) this.#later(retryInMs);
-        else if (!this.#stopped) this.#parts.onReady();
+        this.#later(retryInMs);
       })
       .finally(() => activity.end())
       .catch(onError);
   }
 
-  /** @returns when to ask again; `undefined` when there is something to claim with. */
+  /** There is something to claim with. */
+  #go(): undefined {
+    this.#asking = false;
+    if (!this.#stopped) this.#parts.onReady();
+  }
+
+  /** @returns when to ask again; `undefined` when there was something to claim with. */
   async #take(wanted: number): Promise<number | undefined> {
     const { queue, breaker, tolls } = this.#parts;
     let n = wanted;
@@ -145,18 +172,18 @@ export class ClaimGate implements PermitUser {
       n = Math.min(n, await breaker.admit(n));
       if (n <= 0) return breaker.retryInMs;
     }
-    if (tolls === undefined) return undefined;
-    const waiting = await queue.getTaskCount();
+    if (tolls === undefined) return this.#go();
+    if (this.#backlog < n) this.#backlog = await queue.getTaskCount();
     // What is due is found by a claim alone, and an empty queue must take nothing from the others.
-    this.#look = waiting === 0;
-    if (this.#look) return undefined;
-    n = Math.min(n, waiting);
+    this.#look = this.#backlog === 0;
+    if (this.#look) return this.#go();
+    n = Math.min(n, this.#backlog);
     for (const hand of tolls.permits) {
       n = Math.min(n, await hand.want(n));
       if (n <= 0) return this.#gaveUp(PERMIT_POLL_MS);
     }
-    if (tolls.tokens === undefined) return undefined;
-    const { inHand, retryInMs = PERMIT_POLL_MS } = await tolls.tokens.take(n);
+    if (tolls.tokens === undefined) return this.#go();
+    const { inHand, retryInMs = PERMIT_POLL_MS } = await tolls.tokens.take(n, () => this.#go());
     return inHand > 0 ? undefined : this.#gaveUp(retryInMs);
   }
 

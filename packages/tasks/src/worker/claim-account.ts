@@ -50,21 +50,28 @@ export class ClaimAccount {
 
   /** Whether a claim may ask for one slot more than it does. */
   get mayClaim(): boolean {
-    return this.#gate === undefined || this.#gate.more(this.#crew.available) > 0;
+    return this.#gate?.opens() ?? true;
+  }
+
+  /** Has what a claim lacked taken, for the slots that are free now. */
+  askGate(): void {
+    this.#gate?.ask(this.#crew.available);
   }
 
   /** Speaks for free slots, as far as there is room. */
   grant(count: number): void {
     if (this.paused) return;
     let room = this.#limit - this.#running - this.#granted - this.#claiming;
-    if (this.#gate !== undefined) room = Math.min(room, this.#gate.more(0));
+    if (this.#gate !== undefined) room = Math.min(room, this.#gate.allowance);
     const granted = Math.max(0, Math.min(count, room));
     this.#gate?.speakFor(granted);
     this.#granted += granted;
     this.#crew.reserve(granted);
   }
 
+  /** Gives up slots that the next claim was to ask for. */
   revokeGrants(): void {
+    if (this.#granted === 0) return;
     this.#crew.unreserve(this.#granted);
     this.#gate?.answered(this.#granted, 0);
     this.#granted = 0;

@@ -79,14 +79,13 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
     this.breaker = breakerOf(binding, parts);
     this.#gate = gateOf(binding, parts, this, () => this.leases.size + this.#unleased.size);
     this.#account = new ClaimAccount(parts.crew, binding.concurrency ?? Infinity, this.#gate);
-    const onError = (error: unknown): void => this.availability.failed(error);
     this.supply = new JobSupply({
       binding,
       account: this.#account,
       settings,
       services,
       onWork: () => parts.host.pump(),
-      onError,
+      onError: (error) => this.availability.failed(error),
     });
     this.plans = new TaskPlans({ settings, defaults: binding.defaults, random, logger, retryPolicy });
     this.side = parts.side?.join({
@@ -165,16 +164,17 @@ export class QueueConsumer implements Contender, LeaseHost, LineOwner {
   /** Sends what has gathered. Slots that nobody else wants are claimed for on the way. */
   flush(): void {
     const account = this.#account;
+    account.askGate();
     this.line.report();
     for (let calls = 0; ; calls++) {
-      const { hungry, twoCalls } = this.supply;
       // What one claim could not ask for is not asked for when that has found the queue empty.
-      if (!hungry) account.revokeGrants();
+      if (!this.supply.hungry) account.revokeGrants();
       const wanted = account.granted + this.supply.roomAhead(this.#held.size, MAX_BATCH);
       if (wanted === 0 && !this.line.worthCall(calls)) return;
-      const session = this.line.free(twoCalls, wanted);
+      const session = this.line.free(this.supply.twoCalls, wanted);
       if (session === undefined) return;
-      if (this.#claims && !hungry && this.#held.size === 0) account.grant(this.#parts.crew.available);
+      if (this.#claims && !this.supply.hungry && this.#held.size === 0)
+        account.grant(this.#parts.crew.available);
       const slots = account.claim(MAX_BATCH);
       const ahead = this.supply.roomAhead(this.#held.size, MAX_BATCH - slots);
       account.claimAhead(ahead);

@@ -76,7 +76,7 @@ describe("limits", () => {
           const started: number[] = [];
           for (const { who, wanted, used, outMs, waitMs } of claims) {
             const hand = hands[who]!;
-            const { inHand } = await hand.take(wanted);
+            const { inHand } = await hand.take(wanted, () => undefined);
             const n = Math.min(wanted, inHand);
             if (n > 0) {
               hand.spend(n);
