@@ -160,6 +160,42 @@ describe("a job that comes below the mark of its line", () => {
   });
 });
 
+describe("a job that notifies, below the mark of its line", () => {
+  test("is found when it was handed back", async () => {
+    const { queue, put, take, settle, marks } = await worked(0);
+    await put([{ id: "back", barrier: { size: 2 } }]);
+    await put([{ id: "one", notifies: "back" }]);
+    const [one] = await take(1);
+    await put([{ id: "two", notifies: "back" }]);
+    await queue.pause();
+    await queue.resume();
+    expect((await marks())["ready_marks"]).toHaveLength(21);
+    await settle([{ receipt: one!.receipt, kind: "release", delayMs: 0 }]);
+    const both = await take(9);
+    expect(both.map(({ job }) => job.id)).toEqual(["one", "two"]);
+    await settle(completed(both));
+    expect((await take(9)).map(({ job }) => job.id)).toEqual(["back"]);
+  });
+});
+
+describe("a record that was kept for a job", () => {
+  test("goes with that, also below the mark of what is kept", async () => {
+    const { queue, put, take, settle, marks } = await worked(0);
+    await queue.setPolicy({ keepCompleted: 0 });
+    await put([{ id: "back", barrier: { size: 1 } }]);
+    const unique = { key: "u", until: "settled", onConflict: "reject" } as const;
+    await put([{ id: "child", notifies: "back" }, { unique }]);
+    await settle(completed(await take(2)));
+    await queue.pause();
+    await queue.resume();
+    const before = Number((await marks())["kept_mark"]);
+    await settle(completed(await take(1)));
+    expect(Number((await marks())["kept_mark"])).toBeLessThan(before);
+    await settle([]);
+    expect(await queue.getJob("child")).toBeUndefined();
+  });
+});
+
 describe("a lease that ends below the mark", () => {
   test("is found when it has ended, taken so or renewed so", async () => {
     const { queue, put, take, marks } = await worked(0);

@@ -37,6 +37,12 @@ async function aQueue(): Promise<{ call: Call; table: Call; other: () => Promise
   };
 }
 
+const schemaOf = async (table: Call): Promise<string> => {
+  const [row] = await table(
+    "SELECT relnamespace::regnamespace::text || '.' AS own FROM pg_class WHERE oid = '@lease'::regclass",
+  );
+  return String(row?.["own"]);
+};
 const one = (seq: number, id: string): string =>
   `enqueue_one(1, 'e', ${seq}, 60000, '${id}', 't', 5::smallint, '{}', '', NULL)`;
 const exchange = (seq: number, { session = "x", settles = "NULL", starts = "NULL", slots = 0, ahead = 0 }) =>
@@ -132,5 +138,50 @@ describe("an exchange of plain jobs", () => {
     expect(idsOf(await waiting)).toEqual(["c", "d"]);
     expect(idsOf(await third(exchange(1, { session: "x3", slots: 2 })))).toEqual(["e", "f"]);
     await beside.query("COMMIT");
+  });
+});
+
+describe("children of one callback", () => {
+  test("are stored, given out and completed together, and counted once for their barrier", async () => {
+    const { call, table, other } = await aQueue();
+    const offer = { t: "t", p: 5, d: "{}", e: "" };
+    const enqueue = "enqueue(1, 'e', 1, 60000, $1)";
+    const back = { ...offer, i: "back", b: 50 };
+    const ids = Array.from({ length: 50 }, (_, i) => `c${i + 10}`);
+    const children = ids.map((i) => ({ ...offer, i, n: "back", u: i, m: "ttl", w: 60_000, c: "existing" }));
+    const twice = { ...children[0], i: "twice" };
+    const [row] = await call(enqueue, [JSON.stringify([back, ...children, twice])]);
+    expect(JSON.parse(String(row?.["answers"])).at(-1)).toBe("ec10");
+    const claim = "exchange(1, 'x', 1, 60000, NULL, NULL, 20, 80, 60000, 1000000)";
+    const changes = `SELECT relname, n_tup_upd AS changed FROM pg_stat_xact_user_tables
+      WHERE schemaname = (SELECT schemaname FROM pg_stat_xact_user_tables WHERE relid = '@lease'::regclass)
+        AND relname IN ('lease', 'job_state') ORDER BY relname`;
+    const [client, inside] = await other();
+    const inStep = async (text: string): Promise<readonly [Row[], unknown]> => {
+      await client.query("BEGIN");
+      const rows = await inside(text);
+      const { rows: changed } = await client.query(changes.replaceAll("@", await schemaOf(table)));
+      await client.query("COMMIT");
+      return [rows, changed];
+    };
+    const [first, started] = await inStep(claim);
+    expect(idsOf(first)).toEqual(ids);
+    expect(started).toEqual([
+      { relname: "job_state", changed: "0" },
+      { relname: "lease", changed: "0" },
+    ]);
+    const settles = held(first, ids).replaceAll('{"n"', '{"k":"c","n"');
+    const [, ended] = await inStep(`exchange(1, 'x', 2, 60000, ${settles}, NULL, 0, 0, 60000, 1000000)`);
+    // The callback's own row, once.
+    expect(ended).toEqual([
+      { relname: "job_state", changed: "1" },
+      { relname: "lease", changed: "0" },
+    ]);
+    expect(idsOf(await call("exchange(1, 'x', 3, 60000, NULL, NULL, 9, 0, 60000, 1000000)"))).toEqual([
+      "back",
+    ]);
+    expect(await table("SELECT DISTINCT pins, counted, kept FROM @job_state WHERE id <> 'back'")).toEqual([
+      { pins: 1, counted: true, kept: false },
+    ]);
   });
 });

@@ -14,7 +14,7 @@ CREATE TYPE @@context AS (
 CREATE TYPE @@entry AS (
   id text, c text, seq bigint, task text, priority smallint, size integer, created bigint, due bigint, expires bigint,
   key text, unique_key text, unique_until text, unique_ttl bigint, depends text[], barrier integer, notifies text,
-  max_recoveries integer, result_ttl bigint, special boolean,
+  max_recoveries integer, result_ttl bigint, special boolean, noted boolean,
   has_state boolean, stamp bigint, kept boolean, keep_until bigint, finished bigint, started bigint, attempt integer,
   recoveries integer, deferrals integer, begun boolean, run_at bigint, place bigint, result_encoding text, result text,
   error text, why text, reason text, cancel boolean, redrives integer, replay text, counted boolean, linked boolean,
@@ -108,6 +108,13 @@ CREATE FUNCTION @@kind_of(size integer) RETURNS "char" LANGUAGE sql IMMUTABLE AS
   SELECT CASE WHEN size > #large THEN 'l'::"char" ELSE 'p'::"char" END
 $f$;
 
+-- Whether a job concerns others by its end alone: a barrier counts it, it holds a unique key while it lasts or for a time.
+CREATE FUNCTION @@is_noted(notifies text, unique_key text, until text, key text, spans bigint, depends text[])
+RETURNS boolean LANGUAGE sql IMMUTABLE AS $f$
+  SELECT coalesce(notifies, unique_key) IS NOT NULL AND until IS DISTINCT FROM 'started' AND key IS NULL AND spans IS NULL
+    AND depends IS NULL
+$f$;
+
 CREATE FUNCTION @@sizes_of(given integer, ids text[]) RETURNS integer[] LANGUAGE plpgsql AS $f$
 BEGIN
   RETURN ARRAY(SELECT octet_length(j.data) FROM unnest(ids) t (id)
@@ -124,6 +131,8 @@ BEGIN
     j.unique_ttl, j.depends, j.barrier, j.notifies, j.max_recoveries, j.result_ttl,
     coalesce(j.key, j.unique_key, j.notifies) IS NOT NULL
       OR coalesce(j.expires, j.barrier, j.max_recoveries, j.result_ttl) IS NOT NULL OR j.depends IS NOT NULL,
+    @@is_noted(j.notifies, j.unique_key, j.unique_until, j.key,
+      coalesce(j.expires, j.barrier, j.max_recoveries, j.result_ttl), j.depends),
     s.id IS NOT NULL, s.stamp, coalesce(s.kept, false), s.keep_until, s.finished, s.started, coalesce(s.attempt, 0),
     coalesce(s.recoveries, 0), coalesce(s.deferrals, 0), coalesce(s.begun, false), coalesce(s.run_at, j.due),
     coalesce(s.place, j.seq), s.result_encoding, s.result, s.error, s.why, s.reason, coalesce(s.cancel, false),
@@ -171,7 +180,7 @@ BEGIN
     UPDATE @lease SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c IN ('s', 'r') THEN UPDATE @delayed SET special = true WHERE queue = given AND id = e.id AND NOT special;
   ELSIF e.c = 'p' AND NOT @@laned(rules, e.task, e.key) THEN
-    UPDATE @ready SET kind = CASE WHEN kind IN ('P', 'L') THEN 'S'::"char" ELSE 's'::"char" END
+    UPDATE @ready SET kind = CASE WHEN kind IN ('P', 'L', 'N') THEN 'S'::"char" ELSE 's'::"char" END
     WHERE queue = given AND np = -e.priority AND place = e.place AND section IS NULL AND kind NOT IN ('s', 'S');
   END IF;
 END $f$;

@@ -114,6 +114,21 @@ BEGIN
   RETURN (SELECT json_agg(t.job) FROM json_array_elements(jobs) t (job) WHERE t.job->>'i' <> ALL (ids));
 END $f$;
 
+CREATE FUNCTION @@except(ids text[], others text[]) RETURNS text[] LANGUAGE plpgsql AS $f$
+BEGIN
+  IF others = '{}' THEN RETURN ids; END IF;
+  RETURN ARRAY(SELECT unnest(ids) EXCEPT ALL SELECT unnest(others));
+END $f$;
+
+-- Unique keys of a call that somebody holds, or that come twice in it.
+CREATE FUNCTION @@contested_keys(x @@context, jobs json) RETURNS text[] LANGUAGE plpgsql AS $f$
+BEGIN
+  RETURN ARRAY(SELECT t.u FROM (SELECT o.u, count(*) AS n FROM json_to_recordset(jobs) o (u text) WHERE o.u IS NOT NULL GROUP BY o.u) t
+    LEFT JOIN LATERAL (SELECT id FROM @unique_key k WHERE k.queue = x.q AND k.key = t.u AND (k.ends IS NULL OR k.ends > x.now) LIMIT 1) h
+      ON true
+    WHERE t.n > 1 OR h.id IS NOT NULL);
+END $f$;
+
 -- Answers whether it is stale, then the answers of all jobs, none when all are accepted, and news for those who wait.
 CREATE FUNCTION @@enqueue(given integer, name text, num bigint, remember bigint, jobs json, OUT stale bigint,
   OUT answers text, OUT news text) LANGUAGE plpgsql #settings AS $f$
@@ -126,6 +141,10 @@ DECLARE
   run text[] := '{}';
   contested text[];
   shared boolean;
+  whole boolean;
+  held text[];
+  target text;
+  noted boolean := false;
   t record;
   all_fine boolean := true;
   list text[] := '{}';
@@ -151,24 +170,35 @@ BEGIN
   END IF;
   shared := @@is_shared(given);
   PERFORM @@begin(x, 500);
+  held := @@contested_keys(x, jobs);
+  whole := cardinality(mine) = json_array_length(jobs);
   FOR t IN SELECT o.*, row_number() OVER () - 1 AS ordinal,
-    x.max_size IS NULL AND coalesce(o.k, o.u, o.n) IS NULL AND coalesce(o.x, o.b, o.r, o.l) IS NULL AND o.o IS NULL
-      AND NOT @@laned(x.rules, o.t, NULL) AS plain
-    FROM json_to_recordset(jobs) o (i text, t text, p smallint, d text, e text, h text, y bigint, x bigint,
-    k text, u text, m text, w bigint, c text, o text[], b integer, n text, r integer, l bigint) LOOP
+    CASE WHEN x.max_size IS NOT NULL OR @@laned(x.rules, o.t, NULL) THEN ''
+      WHEN coalesce(o.k, o.u, o.n) IS NULL AND coalesce(o.x, o.b, o.r, o.l) IS NULL AND o.o IS NULL THEN 'plain'
+      WHEN o.y IS NULL AND @@is_noted(o.n, o.u, o.m, o.k, coalesce(o.x, o.b, o.r, o.l), o.o) THEN 'noted'
+      ELSE '' END AS sort
+    FROM json_to_recordset(jobs) o (i text, t text, p smallint, e text, h text, y bigint, x bigint, k text, u text, m text,
+    w bigint, c text, o text[], b integer, n text, r integer, l bigint) LOOP
     IF t.i = ANY (refused) THEN
       refused := array_remove(refused, t.i);
       mine := mine || @@reserve(given, json_build_array(jobs->t.ordinal::integer), now);
     END IF;
-    IF t.plain AND t.i = ANY (mine) THEN
-      mine := array_remove(mine, t.i);
+    IF t.sort = 'noted' THEN
+      -- Those whose turn has not come are not there yet.
+      IF t.n IS DISTINCT FROM target AND t.n <> ALL (mine)
+        AND EXISTS (SELECT FROM @job WHERE queue = given AND id = t.n) THEN target := t.n; END IF;
+      IF t.n IS DISTINCT FROM target AND t.n IS NOT NULL OR t.u = ANY (held) OR shared AND t.u IS NOT NULL THEN t.sort := ''; END IF;
+    END IF;
+    IF t.sort <> '' AND (whole OR t.i = ANY (mine) AND t.i <> ALL (run)) THEN
+      noted := noted OR t.sort = 'noted';
       run := run || t.i;
       list := list || 'a'::text;
       CONTINUE;
     END IF;
-    PERFORM @@file_run(x, run);
+    PERFORM @@file_run(x, run, noted);
+    mine := @@except(mine, run);
     run := '{}';
-    -- Those whose turn has not come are not there yet.
+    noted := false;
     answer := CASE WHEN t.i = ANY (contested) THEN 'b'
       WHEN shared AND t.u IS NOT NULL AND NOT pg_try_advisory_xact_lock(@@key_lock(given, t.u)) THEN 'k'
       ELSE @@accept(x, ROW(t.i, t.t, t.p, NULL, NULL, NULL, t.y, t.x, t.k, t.u, t.m, t.w, t.c, t.o, t.b, t.n, t.r,
@@ -183,7 +213,7 @@ BEGIN
     END IF;
     all_fine := all_fine AND answer = 'a';
   END LOOP;
-  PERFORM @@file_run(x, run), @@carry_on(x, 200);
+  PERFORM @@file_run(x, run, noted), @@carry_on(x, 200);
   IF NOT all_fine THEN answers := to_json(list)::text; END IF;
   UPDATE @call SET seq = num, until = greatest(until, x.up + remember), answer = answers
   WHERE queue = given AND session = name;

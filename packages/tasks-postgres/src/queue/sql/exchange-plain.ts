@@ -190,15 +190,15 @@ DECLARE
   bytes bigint := 0;
 BEGIN
   IF marks IS NOT NULL THEN
-    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('s', 'S')), bool_or(r.kind IN ('l', 'L'))
+    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('n', 'N', 's', 'S')), bool_or(r.kind IN ('l', 'L'))
     INTO rows, ids, n, odd, large FROM @@first_free(given, marks, most) r;
   ELSIF alone THEN
-    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('s', 'S')), bool_or(r.kind IN ('l', 'L'))
+    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('n', 'N', 's', 'S')), bool_or(r.kind IN ('l', 'L'))
     INTO rows, ids, n, odd, large FROM (
       SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = given AND f.section IS NULL
       ORDER BY f.np, f.place LIMIT most) r;
   ELSE
-    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('s', 'S')), bool_or(r.kind IN ('l', 'L'))
+    SELECT array_agg(r.at), array_agg(r.id), count(*), bool_or(r.kind IN ('n', 'N', 's', 'S')), bool_or(r.kind IN ('l', 'L'))
     INTO rows, ids, n, odd, large FROM (
       SELECT f.ctid AS at, f.id, f.kind FROM @ready f WHERE f.queue = given AND f.section IS NULL
       ORDER BY f.np, f.place LIMIT most FOR UPDATE SKIP LOCKED) r;

@@ -99,10 +99,12 @@ DECLARE
   bytes bigint := 0;
   late integer := 0;
   begins boolean;
+  -- Where one had to be looked at, the next one is likely to.
+  is_run boolean := x.rules IS NULL;
   run record;
 BEGIN
   WHILE got < slots + ahead AND @@queue_open(x) LOOP
-    IF x.rules IS NULL THEN
+    IF is_run THEN
       run := @@claim_run(x, holder, num, got, slots, slots + ahead, lease_ms, max_bytes, bytes);
       bytes := run.bytes;
       ids := ids || run.ids;
@@ -130,6 +132,7 @@ BEGIN
     IF begins THEN PERFORM @@start(x, e); END IF;
     ids := ids || e.id;
     got := got + 1;
+    is_run := x.rules IS NULL AND NOT e.has_state AND (e.noted OR NOT e.special);
   END LOOP;
   RETURN ids;
 END $f$;

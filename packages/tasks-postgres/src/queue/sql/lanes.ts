@@ -80,7 +80,7 @@ BEGIN
   IF NOT @@laned(x.rules, e.task, e.key) THEN
     INSERT INTO @ready (queue, np, place, id, kind)
     VALUES (x.q, -e.priority, e.place, e.id, @@kind_at(x.ready_marks, -e.priority, e.place,
-      CASE WHEN e.special OR e.has_state THEN 's' ELSE @@kind_of(e.size) END));
+      CASE WHEN e.has_state THEN 's' WHEN e.noted THEN 'n' WHEN e.special THEN 's' ELSE @@kind_of(e.size) END));
     RETURN;
   END IF;
   sec := @@section_of(x.rules, e.task);

@@ -71,13 +71,8 @@ CREATE FUNCTION @@release_one(x @@context, kind text, i text) RETURNS void LANGU
 DECLARE
   e @@entry := @@load(x.q, i);
 BEGIN
-  IF e.id IS NULL THEN RETURN; END IF;
-  IF kind = 'u' THEN
-    e.pins := e.pins - 1;
-    IF e.pins = 0 AND e.c IN ('c', 'f', 'x', 'e') THEN e := @@keep_again(x, e); END IF;
-    PERFORM @@save(x.q, e);
-  ELSIF e.c <> 'w' THEN RETURN;
-  ELSIF kind = 'n' THEN
+  IF e.c IS DISTINCT FROM 'w' THEN RETURN; END IF;
+  IF kind = 'n' THEN
     e.error := NULL;
     e.why := 'dependency';
     PERFORM @@finish(x, e, 'x');
@@ -87,6 +82,40 @@ BEGIN
     ELSE PERFORM @@save(x.q, e);
     END IF;
   END IF;
+END $f$;
+
+-- Lets go of records that were kept for a job. Answers of which.
+CREATE FUNCTION @@unpin(x @@context, by text, budget integer) RETURNS text[] LANGUAGE plpgsql AS $f$
+DECLARE
+  at tid[];
+  ids text[];
+  held record;
+  i text;
+  e @@entry;
+BEGIN
+  SELECT array_agg(p.at), array_agg(p.id) INTO at, ids FROM (
+    SELECT ctid AS at, id FROM @pin WHERE queue = x.q AND owner = by ORDER BY id LIMIT budget) p;
+  IF ids IS NULL THEN RETURN '{}'; END IF;
+  DELETE FROM @pin WHERE ctid = ANY (at);
+  SELECT array_agg(s.at) FILTER (WHERE NOT s.is_free) AS others, array_agg(s.at) FILTER (WHERE s.is_free AND j.ttl IS NULL) AS free,
+    count(*) FILTER (WHERE s.is_free AND j.ttl IS NULL AND s.c = 'f') AS letters,
+    min(s.stamp) FILTER (WHERE s.is_free AND j.ttl IS NULL AND s.c = 'c') AS first,
+    array_agg(t.id) FILTER (WHERE s.is_free AND j.ttl IS NOT NULL) AS timed
+  INTO held FROM unnest(ids) t (id)
+  CROSS JOIN LATERAL (SELECT ctid AS at, c, stamp, pins = 1 AND coalesce(c IN ('c', 'f', 'x', 'e'), false) AS is_free
+    FROM @job_state WHERE queue = x.q AND id = t.id LIMIT 1) s
+  CROSS JOIN LATERAL (SELECT result_ttl AS ttl FROM @job WHERE queue = x.q AND id = t.id LIMIT 1) j;
+  UPDATE @job_state SET pins = pins - 1 WHERE ctid = ANY (held.others);
+  UPDATE @job_state SET pins = 0, kept = true WHERE ctid = ANY (held.free);
+  -- The line of what is kept may have gone on since they ended.
+  UPDATE @queue SET kept_mark = held.first WHERE queue = x.q AND kept_mark > held.first;
+  PERFORM @@tally('kd', coalesce(cardinality(held.free), 0) - held.letters), @@tally('kf', held.letters);
+  FOREACH i IN ARRAY coalesce(held.timed, '{}') LOOP
+    e := @@load(x.q, i);
+    e.pins := 0;
+    PERFORM @@save(x.q, @@keep_again(x, e));
+  END LOOP;
+  RETURN ids;
 END $f$;
 
 -- Carries the ends of jobs to a bounded number of those that wait for them.
@@ -99,19 +128,15 @@ BEGIN
   WHILE budget > 0 LOOP
     SELECT n, kind, id INTO r FROM @release WHERE queue = x.q ORDER BY n LIMIT 1;
     IF NOT FOUND THEN RETURN; END IF;
-    IF r.kind = 'u' THEN
-      SELECT array_agg(t.id) INTO ids
-      FROM (SELECT id FROM @pin WHERE queue = x.q AND owner = r.id ORDER BY id LIMIT budget) t;
+    IF r.kind = 'u' THEN ids := @@unpin(x, r.id, budget);
     ELSE
       SELECT array_agg(t.id) INTO ids
       FROM (SELECT id FROM @edge WHERE queue = x.q AND on_id = r.id ORDER BY id LIMIT budget) t;
+      FOREACH i IN ARRAY coalesce(ids, '{}') LOOP
+        DELETE FROM @edge WHERE queue = x.q AND on_id = r.id AND id = i;
+        PERFORM @@release_one(x, r.kind::text, i);
+      END LOOP;
     END IF;
-    FOREACH i IN ARRAY coalesce(ids, '{}') LOOP
-      IF r.kind = 'u' THEN DELETE FROM @pin WHERE queue = x.q AND owner = r.id AND id = i;
-      ELSE DELETE FROM @edge WHERE queue = x.q AND on_id = r.id AND id = i;
-      END IF;
-      PERFORM @@release_one(x, r.kind::text, i);
-    END LOOP;
     IF coalesce(cardinality(ids), 0) < budget THEN DELETE FROM @release WHERE queue = x.q AND n = r.n; END IF;
     budget := budget - greatest(1, coalesce(cardinality(ids), 0));
   END LOOP;

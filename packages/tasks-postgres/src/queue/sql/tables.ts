@@ -114,8 +114,8 @@ CREATE INDEX job_state_line ON @job_state (queue, c, kept, stamp) WHERE c IS NOT
 CREATE INDEX job_state_until ON @job_state (queue, keep_until) WHERE keep_until IS NOT NULL;
 
 -- Pending jobs, in few and narrow columns, as there may be millions. Those that a rule concerns have a section. Kinds:
--- p plain, l plain with a large body, s has to be looked at (P, L and S below a mark); within sections o open, w waits for
--- an earlier one of its key.
+-- p plain, l plain with a large body, n plain until its end, s has to be looked at (P, L, N and S below a mark); within
+-- sections o open, w waits for an earlier one of its key.
 CREATE TABLE @ready (
   place bigint NOT NULL,
   queue integer NOT NULL,
@@ -126,7 +126,7 @@ CREATE TABLE @ready (
   key text COLLATE "C"
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 10000, autovacuum_vacuum_cost_delay = 0);
 CREATE UNIQUE INDEX ready_free ON @ready (queue, np, place) WITH (fillfactor = 100) WHERE section IS NULL;
-CREATE UNIQUE INDEX ready_below ON @ready ((queue::bigint), np, place) WHERE section IS NULL AND kind IN ('P', 'L', 'S');
+CREATE UNIQUE INDEX ready_below ON @ready ((queue::bigint), np, place) WHERE section IS NULL AND kind IN ('P', 'L', 'N', 'S');
 CREATE UNIQUE INDEX ready_lane ON @ready (queue, kind, section, key, np, place) WHERE section IS NOT NULL;
 
 -- A delivery is number and id: no job is given out twice in one call.
