@@ -51,6 +51,17 @@ const downwards = (state: StateStoreProtocol): Partial<StateStoreProtocol> => {
   };
 };
 
+/** Lets a waiter leave its line only when it has the lock. */
+const withoutQuitting = (state: StateStoreProtocol): Partial<StateStoreProtocol> => ({
+  async delete(key, options) {
+    const [, length, rest = ""] = /^lock-line:(\d+):(.*)$/.exec(key) ?? [];
+    if (length === undefined) return state.delete(key, options);
+    const [place, lock] = [await state.get(key), await state.get(`locks:${rest.slice(0, Number(length))}`)];
+    const isHolder = JSON.stringify(place?.value) === JSON.stringify(lock?.value);
+    return isHolder ? state.delete(key, options) : true;
+  },
+});
+
 /** Stores that are broken in one way, under locks that are not. */
 export const lockLiars: readonly StoreLiar<LockLaw, SchedulerStores>[] = [
   {
@@ -67,6 +78,11 @@ export const lockLiars: readonly StoreLiar<LockLaw, SchedulerStores>[] = [
     name: "says that it publishes",
     breaks: ["K-04"],
     lie: (stores) => withState(stores, () => ({ publish: async () => undefined })),
+  },
+  {
+    name: "keeps the places of those who gave up",
+    breaks: ["K-05"],
+    lie: (stores) => withState(stores, withoutQuitting),
   },
   {
     name: "deletes at any version",
