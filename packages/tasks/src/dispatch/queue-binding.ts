@@ -48,6 +48,8 @@ export interface QueueBinding {
   readonly weight: number;
   /** The rules that the application sets on the queue at boot; `undefined` leaves those in the store alone. */
   readonly policy: QueuePolicy | undefined;
+  /** The rules that the store had when those of `policy` took their place. */
+  readonly replacedPolicy?: QueuePolicy | undefined;
   /** Stops claiming for a while when attempts fail in a row. */
   readonly breaker?: BreakerRule | undefined;
 }

@@ -3,6 +3,7 @@ import {
   ClosedError,
   LexigramError,
   type QueueOptions,
+  type QueuePolicy,
   QueueUnavailableError,
   serializeError,
   type StateStoreProtocol,
@@ -41,6 +42,17 @@ const SAME_TYPE: Readonly<Record<string, string>> = { amqp: "rabbitmq" };
 
 /** For a week a queue remembers what a relay sent last: calls are remembered for twice this. */
 const RELAY_TIMEOUT_MS = 3.5 * 24 * 60 * 60_000;
+
+/** Stores the rules of an entry, if it has some. @returns those that were there before. */
+async function replaceRules(
+  queue: TaskQueueProtocol,
+  { policy }: BackendEntry,
+): Promise<QueuePolicy | undefined> {
+  if (policy === undefined) return undefined;
+  const before = queue.capabilities.limits ? await queue.getPolicy() : undefined;
+  await queue.setPolicy(policy);
+  return before;
+}
 
 /** What one call has opened so far, in the order of opening. */
 class Haul {
@@ -146,11 +158,12 @@ export class QueueOpener {
       const queue = openBeside(entry.queueName);
       // The first word with the store: a server that is away is found now, not at the first job.
       await queue.getTaskCount();
-      if (entry.policy !== undefined) await queue.setPolicy(entry.policy);
+      const replacedPolicy = await replaceRules(queue, entry);
       const state = await this.#stateOf(entry, backend, haul);
       const binding = {
         ...bindingOf(entry, queue, backend, state, this.#outboxOf(entry, backend, haul)),
         openBeside,
+        ...(replacedPolicy === undefined ? {} : { replacedPolicy }),
       };
       return entry.state === undefined && backend.state === undefined
         ? { ...binding, standIn: true }

@@ -1,7 +1,7 @@
 import { serializeError } from "@lexigram/contracts";
 import type { RegisteredTask } from "../define/registered-task.ts";
 import type { QueueBinding } from "../dispatch/queue-binding.ts";
-import { applyTaskLimits } from "../limit/task-limits.ts";
+import { applyTaskLimits, limitsLost } from "../limit/task-limits.ts";
 import { LockManager } from "../lock/lock-manager.ts";
 import type { TaskRuntime } from "./task-runtime.ts";
 
@@ -11,6 +11,7 @@ const RULES_LOCK = { ttl: "5s", waitTimeout: "15s" } as const;
 /** Sees to it that queues keep what the tasks of this process say of their limits, also of tasks and queues that come late. */
 export class TaskRules {
   readonly #runtime: TaskRuntime;
+  readonly #told = new Set<string>();
   #last: Promise<void> = Promise.resolve();
 
   constructor(runtime: TaskRuntime) {
@@ -43,14 +44,39 @@ export class TaskRules {
   }
 
   async #applyTo(binding: QueueBinding): Promise<void> {
-    const { handlers, emitter } = this.#runtime;
+    const { handlers, emitter, logger } = this.#runtime;
+    this.#tellReplaced(binding);
     const tasks = handlers
       .names()
       .map((name) => handlers.require(name))
       .filter((task) => this.#isOf(task, binding));
     if (!tasks.some(({ policy }) => policy.limits !== undefined)) return;
-    const changed = await this.#alone(binding, () => applyTaskLimits(binding, tasks));
-    if (changed !== undefined) emitter.emit("queue.policy", { queueName: binding.name });
+    const { changed, overruled } = await this.#alone(binding, () => applyTaskLimits(binding, tasks));
+    if (overruled.length > 0)
+      logger.warn("the stored rules of a queue say other limits of tasks than their code, and stay", {
+        queue: binding.name,
+        tasks: overruled,
+        hint: "say what is to hold in the policy of its entry, or store it by setPolicy",
+      });
+    if (changed) emitter.emit("queue.policy", { queueName: binding.name });
+  }
+
+  /** Once: what comes late finds no other rules. */
+  #tellReplaced({ name, policy, replacedPolicy }: QueueBinding): void {
+    if (policy === undefined || replacedPolicy === undefined || this.#told.has(name)) return;
+    this.#told.add(name);
+    const { handlers, logger } = this.#runtime;
+    const isKnown = (task: string): boolean => handlers.lookup(task)?.policy.limits !== undefined;
+    const tasks = limitsLost(replacedPolicy, policy, isKnown);
+    if (tasks.length > 0)
+      logger.warn(
+        "the rules of a queue's entry took the place of stored ones, and limit some tasks no more",
+        {
+          queue: name,
+          tasks,
+          hint: "if code that this process does not have limits them, give that process's entry the same policy",
+        },
+      );
   }
 
   /** Processes that boot at once and know different tasks read the same rules, and the later would undo the earlier's. */

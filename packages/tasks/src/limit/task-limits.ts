@@ -63,19 +63,59 @@ function withTaskLimits(queue: string, policy: QueuePolicy, tasks: readonly Regi
   };
 }
 
+/** What came of storing the limits of tasks. */
+export interface AppliedLimits {
+  /** Whether the rules of the queue are others now. */
+  readonly changed: boolean;
+  /** Tasks of which the rules that the store had say something else than their code; these stay. */
+  readonly overruled: readonly string[];
+}
+
+const NOTHING: AppliedLimits = { changed: false, overruled: [] };
+
+/** Tasks whose code says something else than rules do that came with no entry. */
+function overruledBy({ perTask, perKey }: QueuePolicy, tasks: readonly RegisteredTask[]): string[] {
+  const differs = (said: unknown, rule: unknown): boolean =>
+    said !== undefined && rule !== undefined && !same(said, rule);
+  return tasks
+    .filter(({ name, policy: { limits } }) => {
+      const rules = perTask?.[name];
+      return (
+        differs(limits?.concurrency, rules?.concurrency) ||
+        differs(limits?.rate, rules?.rate) ||
+        differs(limits?.keyRate, perKey?.rate)
+      );
+    })
+    .map(({ name }) => name);
+}
+
+/**
+ * Tasks of which rules say something that the rules of an entry, which took their place, do not, nor this process's code.
+ *
+ * @param isKnown whether this process's code limits a task of that name.
+ */
+export function limitsLost(
+  before: QueuePolicy,
+  entry: QueuePolicy,
+  isKnown: (task: string) => boolean,
+): string[] {
+  return Object.keys(before.perTask ?? {}).filter(
+    (name) => entry.perTask?.[name] === undefined && !isKnown(name),
+  );
+}
+
 /**
  * Stores what tasks say of themselves with the rules of their queue: those of its entry, else those that the store has.
  *
  * @param tasks those that are enqueued to it and say something.
- * @returns the rules that hold now, when they were changed.
  * @throws UnsupportedError naming the task, where the queue cannot limit; TaskConfigError as `withTaskLimits` does.
  */
 export async function applyTaskLimits(
   { name, queue, policy }: Pick<QueueBinding, "name" | "queue" | "policy">,
   tasks: readonly RegisteredTask[],
-): Promise<QueuePolicy | undefined> {
+): Promise<AppliedLimits> {
   const limited = tasks.find(({ policy: { limits } }) => limits !== undefined);
-  if (limited === undefined) return undefined;
+  if (limited === undefined) return NOTHING;
   if (!queue.capabilities.limits)
     throw new UnsupportedError(
       { subject: `queue "${name}", to which task "${limited.name}" goes,`, capability: "limits" },
@@ -85,7 +125,7 @@ export async function applyTaskLimits(
     );
   const stored = await queue.getPolicy();
   const wanted = withTaskLimits(name, policy ?? stored, tasks);
-  if (same(stored, wanted)) return undefined;
-  await queue.setPolicy(wanted);
-  return wanted;
+  const changed = !same(stored, wanted);
+  if (changed) await queue.setPolicy(wanted);
+  return { changed, overruled: policy === undefined ? overruledBy(stored, tasks) : [] };
 }

@@ -1,4 +1,10 @@
-import { type TaskBackend, TaskQueueProtocol, UnsupportedError } from "@lexigram/contracts";
+import {
+  type Logger,
+  silentLogger,
+  type TaskBackend,
+  TaskQueueProtocol,
+  UnsupportedError,
+} from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -19,14 +25,26 @@ const perTenant = task(
 );
 const plain = task({ name: "plain", input: z.any() }, () => undefined);
 
+/** A logger, and the fields of its warnings that begin so. */
+function warned(): { logger: Logger; warnings: (beginning: string) => unknown[] } {
+  const all: [string, unknown][] = [];
+  return {
+    logger: { ...silentLogger, warn: (message, fields) => void all.push([message, fields]) },
+    warnings: (beginning) =>
+      all.filter(([message]) => message.startsWith(beginning)).map(([, fields]) => fields),
+  };
+}
+
 /** An application over memory, and the rules that its queue has. */
 async function booted(
   tasks: readonly Runnable[],
   entry: Partial<NamedBackendOptions> = {},
+  logger?: Logger,
 ): Promise<Application> {
   const backends = [{ name: "q", backend: memoryBackend({ clock: new TestClock() }), ...entry }];
   return Application.boot({
     modules: [TasksModule.configure({ backends }), TasksModule.scope(...tasks)],
+    ...(logger === undefined ? {} : { logger }),
     configFile: false,
     env: {},
   });
@@ -74,6 +92,34 @@ describe("what a task says of its limits", () => {
       concurrency: 7,
       perTask: { other: { concurrency: 1 }, mail: {} },
     });
+  });
+
+  test.each([
+    ["another concurrency", { perTask: { mail: { concurrency: 1 } } }, ["mail"]],
+    ["another rate of keys", { perKey: { rate: { rate: 9, perMs: 1_000, burst: 9 } } }, ["tenant"]],
+    ["the same, and more", { concurrency: 9, perTask: { mail: { concurrency: 3 } } }, undefined],
+  ])("warns where the stored rules say %s, and stay", async (_, rules, tasks) => {
+    const backend = memoryBackend({ clock: new TestClock() });
+    await backend.queue("q").setPolicy(rules);
+    const { logger, warnings } = warned();
+    await using app = await booted([mail, perTenant], { backend }, logger);
+    expect(await rulesOf(app)).toMatchObject(rules);
+    expect(warnings("the stored rules of a queue say other limits")).toEqual(
+      tasks === undefined ? [] : [expect.objectContaining({ queue: "q", tasks })],
+    );
+  });
+
+  test("warns where the rules of an entry end limits that this process's code does not know", async () => {
+    const backend = memoryBackend({ clock: new TestClock() });
+    const perTask = { mail: { concurrency: 3 }, other: { concurrency: 2 }, named: { concurrency: 2 } };
+    await backend.queue("q").setPolicy({ perTask });
+    const { logger, warnings } = warned();
+    const policy = { perTask: { named: { concurrency: 1 } } };
+    await using app = await booted([mail], { backend, policy }, logger);
+    expect((await rulesOf(app)).perTask).not.toHaveProperty("other");
+    expect(warnings("the rules of a queue's entry took the place")).toEqual([
+      expect.objectContaining({ queue: "q", tasks: ["other"] }),
+    ]);
   });
 
   test("is kept of all, when processes that know different tasks boot at once", async () => {
