@@ -64,7 +64,8 @@ export interface RabbitMQQueueOptions {
   /**
    * The server's `consumer_timeout`, which it tells nobody: a delivery that is not acknowledged for so long is taken away
    * with its channel. Tasks whose time limit and grace take more than 80 % of it are refused when an application
-   * boots. At least 1 second; `null` where the server has none. Default 30 minutes, as the server's.
+   * boots; with a `jobIndex` a delivery that was held for half of it is recorded there, and acknowledged while its
+   * attempt runs. At least 1 second; `null` where the server has none. Default 30 minutes, as the server's.
    */
   readonly ackTimeout?: Duration | null;
   /**
@@ -75,7 +76,7 @@ export interface RabbitMQQueueOptions {
   readonly replyTimeout?: Duration | null;
   /**
    * Keeps an index of the jobs in a state store of another backend, so that `getJob`, `deleteJob`, `cancel`, `count` by
-   * status, `pause`, unique ids and keys, and `maxRecoveries` work: that store; or `true` for the one that the entry of
+   * status, `pause`, unique ids and keys, `maxRecoveries` and tasks beyond `ackTimeout` work: that store; or `true` for the one that the entry of
    * the queue names in `state`. Everybody who uses the queue must say the same. Each job then costs about six calls of
    * that store, and while it is away the queue is. Default: none.
    */

@@ -1,7 +1,8 @@
 import { uniqueName } from "@lexigram/conformance";
+import { systemClock } from "@lexigram/contracts";
 import { Application } from "@lexigram/kernel";
 import { sharedServers } from "@lexigram/services";
-import { HandlerRegistry, task, TaskDispatcher, TasksModule } from "@lexigram/tasks";
+import { HandlerRegistry, MemoryStateStore, task, TaskDispatcher, TasksModule } from "@lexigram/tasks";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { rabbitmqBackend } from "../src/index.ts";
 import type { RabbitMQBackendOptions } from "../src/rabbitmq-backend-options.ts";
@@ -70,6 +71,12 @@ describe("a task on RabbitMQ", () => {
       });
     },
   );
+
+  test("boots beyond that when the queue has an index, in which long deliveries are recorded", async () => {
+    const state = new MemoryStateStore({ clock: systemClock });
+    onTestFinished(() => state.close());
+    expect(await refusal({ timeout: "1h", options: { ackTimeout: "15s", jobIndex: state } })).toBeUndefined();
+  });
 
   test("is refused beyond that when it is registered later, and is not registered", async () => {
     const app = await boot({ timeout: "7s", options: { ackTimeout: "15s" } });

@@ -8,6 +8,8 @@ export class IndexKeys {
   readonly #prefix: string;
   /** Where all jobs lie. */
   readonly jobs: string;
+  /** Where the leases of all deliveries lie that were acknowledged early. */
+  readonly leases: string;
   /** What holds for the whole queue. */
   readonly control: string;
   /** The topic on which is told that something was asked of running jobs, or of the queue. */
@@ -16,12 +18,17 @@ export class IndexKeys {
   constructor(namespace: string, queue: string) {
     this.#prefix = `amqp/${namespace}/${queue}`;
     this.jobs = `${this.#prefix}/job/`;
+    this.leases = `${this.#prefix}/lease/`;
     this.control = `${this.#prefix}/control`;
     this.news = `${this.#prefix}/news`;
   }
 
   job(id: string): string {
     return fitting(this.jobs, id);
+  }
+
+  lease(id: string): string {
+    return fitting(this.leases, id);
   }
 
   unique(key: string): string {

@@ -12,12 +12,21 @@ import type {
 import { type JobFacts, recordOf } from "../queue/message.ts";
 
 const LAYOUT = 1;
+/** Of a job that was enqueued without an index. */
+export const NO_NONCE = "none";
 
 /** The right of one delivery to end its job. */
 export interface Run {
   readonly receipt: string;
   /** Whether an attempt had begun before. */
   readonly begunBefore: boolean;
+}
+
+/** Said of a job whose message was acknowledged before its attempt ended: there is no message, but this record. */
+interface Kept {
+  /** Of the delivery. */
+  readonly receipt: string;
+  readonly replyTo?: string;
 }
 
 /** What the index keeps of a job. Instants are epoch milliseconds of the process that wrote them, as in messages. */
@@ -55,6 +64,7 @@ export interface IndexedJob {
   readonly redrives: number;
   readonly replayOf?: ReplayLink;
   readonly run?: Run;
+  readonly kept?: Kept;
   readonly cancelRequested?: boolean;
   readonly error?: SerializedError;
   readonly reason?: DeadLetterReason;

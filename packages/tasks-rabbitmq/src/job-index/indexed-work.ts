@@ -1,29 +1,30 @@
-import {
-  type Claim,
-  type Clock,
-  PoisonJobError,
-  type Receipt,
-  serializeError,
-  type Settlement,
-} from "@lexigram/contracts";
+import type { Claim, Clock, Receipt, Settlement } from "@lexigram/contracts";
+import { EarlyAcks } from "../early-ack/early-acks.ts";
+import type { LeaseRecord } from "../early-ack/lease-records.ts";
+import { LeaseSweep } from "../early-ack/lease-sweep.ts";
 import type { Held, HeldDeliveries } from "../queue/held-deliveries.ts";
+import type { Housekeeping } from "../queue/housekeeping.ts";
 import type { Intake } from "../queue/intake.ts";
-import { publishOptions } from "../queue/message.ts";
 import type { Fate, Publisher } from "../queue/publisher.ts";
 import type { ReadyMessage } from "../queue/ready-message.ts";
 import type { Replier } from "../queue/replier.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { Indexed, JobEnd } from "./indexed-job.ts";
 import type { JobIndex, Verdict } from "./job-index.ts";
+import { bury } from "./poison.ts";
 
 export interface IndexedWorkParts {
   readonly index: JobIndex;
   readonly clock: Clock;
   readonly topology: Topology;
   readonly publisher: Publisher;
+  readonly housekeeping: Housekeeping;
   readonly intake: Intake;
   readonly held: HeldDeliveries;
   readonly replier: Replier;
+  readonly subject: string;
+  /** After which the server takes a delivery away that is not acknowledged, in milliseconds; absent: never. */
+  readonly ackTimeoutMs: number | undefined;
 }
 
 /** What an exchange is told before it does anything. */
@@ -54,6 +55,8 @@ const PAUSED_LOOK_MS = 1_000;
 /** Deliveries of one process, as the index of their queue judges them. */
 export class IndexedWork {
   readonly #parts: IndexedWorkParts;
+  readonly #early: EarlyAcks;
+  readonly #sweep: LeaseSweep;
   readonly #lapsing = new Set<Promise<void>>();
   readonly #end = new AbortController();
   #seen = 0;
@@ -61,13 +64,16 @@ export class IndexedWork {
 
   constructor(parts: IndexedWorkParts) {
     this.#parts = parts;
+    this.#early = new EarlyAcks(parts);
+    this.#sweep = new LeaseSweep({ ...parts, bury: (verdict) => bury(parts, verdict) });
   }
 
   /** Learns whether the queue is paused, and what was asked of the jobs that run here. */
   async brief(): Promise<Briefing> {
     this.#listen();
     await this.quiet();
-    const { paused, version } = await this.#parts.index.control.read();
+    const { paused, version, hasLeases } = await this.#parts.index.control.read();
+    if (hasLeases === true) this.#sweep.start();
     if (version === this.#seen) return { paused, fenced: [] };
     const fenced = await this.#look();
     this.#seen = version;
@@ -131,6 +137,21 @@ export class IndexedWork {
     return admitted;
   }
 
+  /** Deliveries are about to be settled. @returns what ends that. */
+  begin(settlements: readonly Settlement[]): Promise<() => void> {
+    return this.#early.begin(settlements);
+  }
+
+  /** Renews the leases that the index has. Those that are lost are held no more. */
+  renew(receipts: readonly Receipt[], leaseMs: number): Promise<void> {
+    return this.#early.renew(receipts, leaseMs);
+  }
+
+  /** A job without a message, whose attempt is written as handed back, gets one. Otherwise the sweep sees to it. */
+  async handBack(lease: LeaseRecord): Promise<void> {
+    await this.#sweep.end(lease).catch(() => {});
+  }
+
   /** What of these outcomes counts: those that are not `lost` are written, or will be by {@link moved}. */
   async settle(
     settlements: readonly Settlement[],
@@ -146,7 +167,10 @@ export class IndexedWork {
         const isFirst = !seen.has(receipt);
         seen.add(receipt);
         if (!isFirst || one?.indexed === undefined || settled.has(receipt)) return settlement;
-        return index.settle(one.indexed, settlement);
+        const outcome = await index.settle(one.indexed, settlement, one.lease !== undefined);
+        if (outcome !== "lost" && (outcome.kind === "complete" || outcome.kind === "cancel"))
+          await this.#early.forget(one);
+        return outcome;
       }),
     );
     const counted = judged.flatMap((outcome, i) => {
@@ -164,17 +188,19 @@ export class IndexedWork {
   }
 
   /**
-   * Writes the outcomes whose messages are stored, or will be: a band that is full takes none.
+   * Writes the outcomes whose messages are stored.
    *
    * @returns why some could not be written; their deliveries are to be kept.
    */
   async moved(moves: readonly Moved[], fates: readonly Fate[]): Promise<ReadonlyMap<Receipt, Error>> {
     const unwritten = new Map<Receipt, Error>();
     await Promise.all(
-      moves.map(async ({ held: { message, indexed, receipt }, settlement, at }, i) => {
-        if (indexed === undefined || (fates[i] !== "stored" && fates[i] !== "refused")) return;
+      moves.map(async ({ held, settlement, at }, i) => {
+        const { message, indexed, receipt } = held;
+        if (indexed === undefined || fates[i] !== "stored") return;
         try {
           await this.#parts.index.moved(message.facts.id, settlement, at);
+          await this.#early.forget(held);
         } catch (error) {
           unwritten.set(receipt, error as Error);
         }
@@ -197,7 +223,9 @@ export class IndexedWork {
 
   async close(): Promise<void> {
     this.#end.abort();
+    await this.#early.close();
     await Promise.allSettled(this.#lapsing);
+    await this.#sweep.close();
   }
 
   /** @returns the receipts of what is not held by right any more. */
@@ -228,18 +256,21 @@ export class IndexedWork {
     const verdict = await index.admit(facts, content, receipt, message.recoveries);
     if (verdict.kind === "run")
       return { message, receipt, indexed: verdict.indexed, recoveries: verdict.recoveries };
-    if (verdict.kind === "poison") await this.#bury(message, verdict);
+    if (verdict.kind === "poison") await bury(this.#parts, { message, ...verdict });
     if (verdict.kind === "drop") this.#tell(message, verdict.end);
     intake.ack(message);
     return undefined;
   }
 
-  async #lapse({ message, indexed, receipt }: Held): Promise<void> {
+  async #lapse(held: Held): Promise<void> {
     const { index, intake } = this.#parts;
+    await held.recording;
+    const { message, indexed, receipt, lease } = held;
+    if (lease !== undefined) return this.handBack(lease);
     try {
       const verdict: Verdict =
         indexed === undefined ? { kind: "back" } : await index.lapse(indexed, message.facts, receipt);
-      if (verdict.kind === "poison") await this.#bury(message, verdict);
+      if (verdict.kind === "poison") await bury(this.#parts, { message, ...verdict });
       if (verdict.kind === "drop") this.#tell(message, verdict.end);
       if (verdict.kind === "back") intake.giveBack(message, false);
       else {
@@ -250,24 +281,6 @@ export class IndexedWork {
       // Whoever gets it next finds an attempt that began and did not end.
       intake.giveBack(message, false);
     }
-  }
-
-  async #bury(
-    message: ReadyMessage,
-    { indexed, recoveries }: Extract<Verdict, { kind: "poison" }>,
-  ): Promise<void> {
-    const { clock, topology, publisher, index } = this.#parts;
-    const { facts, content } = message;
-    const at = clock.now();
-    const error = serializeError(new PoisonJobError({ jobId: facts.id, recoveries }), { stack: false });
-    const failure = { reason: "poison", error, at, attempt: facts.attempts + 1, recoveries };
-    await publisher.publishOne({
-      queue: topology.names.dead,
-      content,
-      options: publishOptions(facts, failure),
-    });
-    await index.poisoned(indexed, recoveries, error, at);
-    this.#tell(message, { status: "failed", attempt: failure.attempt, error });
   }
 
   /** An end that no settlement brings, when it is written. Who waits takes the first word on it. */

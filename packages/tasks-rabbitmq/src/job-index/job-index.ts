@@ -9,6 +9,8 @@ import {
   type Settlement,
   type StateStoreProtocol,
 } from "@lexigram/contracts";
+import { KeptJobs } from "../early-ack/kept-jobs.ts";
+import { LeaseRecords } from "../early-ack/lease-records.ts";
 import type { JobFacts } from "../queue/message.ts";
 import { Entering } from "./entering.ts";
 import { IndexKeys } from "./index-keys.ts";
@@ -21,6 +23,7 @@ import {
   type JobEnd,
   judged,
   type Keeping,
+  NO_NONCE,
   viewOf,
 } from "./indexed-job.ts";
 import {
@@ -79,8 +82,6 @@ export function openIndex(source: IndexSource, failedMs: () => number): JobIndex
 
 /** The longest that what nobody has confirmed is kept; longer than an enqueue is waited for. */
 const LEASE_MS = 30_000;
-/** Of a job that was enqueued without an index. */
-const NO_NONCE = "none";
 
 /**
  * What is known of a queue's jobs, in a state store of another backend. The queue is where jobs are; this is what is said of
@@ -89,6 +90,11 @@ const NO_NONCE = "none";
 export class JobIndex {
   readonly control: QueueControl;
   readonly entering: Entering;
+  /** Jobs whose message was acknowledged before their attempt ended, and the leases of those. */
+  readonly kept: KeptJobs;
+  readonly leases: LeaseRecords;
+  /** How long what is not confirmed is kept. Milliseconds. */
+  readonly leaseMs: number;
   readonly #parts: JobIndexParts;
   readonly #keys: IndexKeys;
   readonly #records: JobRecords;
@@ -104,6 +110,9 @@ export class JobIndex {
     const records = new JobRecords({ state, keys, clock, keeping });
     const now = (): number => clock.now();
     this.#records = records;
+    this.leaseMs = leaseMs;
+    this.leases = new LeaseRecords(state, keys);
+    this.kept = new KeptJobs({ records, now, ended: (job, over) => this.#ended(job, over) });
     this.#unique = new UniqueKeys({ state, keys, now, leaseMs, read: (id) => records.read(id) });
     this.entering = new Entering({
       queue,
@@ -196,6 +205,8 @@ export class JobIndex {
       const { nonce = NO_NONCE } = facts;
       const job = caughtUp(there?.job ?? enteredJob(facts, content, nonce, DEFAULT_MAX_RECOVERIES), facts);
       const isLost = job.state === "running";
+      // Its acknowledgement was lost; the record holds the job.
+      if (isLost && job.kept !== undefined) return { kind: "drop" };
       if (isLost && job.cancelRequested === true) {
         const ended = cancelled(job, this.#now);
         if (await this.#ended(ended, there)) return { kind: "drop", end: endOf(ended, facts, this.#now) };
@@ -238,14 +249,19 @@ export class JobIndex {
   /**
    * Writes an outcome that publishes nothing, before the message is let go.
    *
+   * @param isKept whether there is no message, so that nothing else hands the job back.
    * @returns what counts instead; `lost` when the receipt may not end the job any more.
    */
-  async settle(held: Indexed, settlement: Settlement): Promise<Settlement | "lost"> {
+  async settle(held: Indexed, settlement: Settlement, isKept: boolean): Promise<Settlement | "lost"> {
     const { receipt, kind } = settlement;
-    const isMove = kind === "retry" || kind === "fail" || (kind === "release" && settlement.delayMs > 0);
+    const releaseMs = kind === "release" ? settlement.delayMs : 0;
+    const isMove = kind === "retry" || kind === "fail" || (releaseMs > 0 && !isKept);
     const { id } = held.job;
     for (let there = isMove ? await this.owned(id, receipt) : held; ; there = await this.owned(id, receipt)) {
-      if (there === undefined) return "lost";
+      if (there === undefined) {
+        const isWritten = kind === "release" && !isMove && (await this.#isReleased(held.job));
+        return isWritten ? settlement : "lost";
+      }
       const { job } = there;
       // The same outcome was written, and the answer was not heard.
       if (job.state === "completed" && kind === "complete") return settlement;
@@ -257,7 +273,7 @@ export class JobIndex {
       if (kind === "complete") {
         if (await this.#ended(completed(job, now), there)) return settlement;
       } else if (kind === "release" && !isAsked) {
-        if (await this.#records.write(released(job, now, 0), there)) return settlement;
+        if (await this.#records.write(released(job, now, releaseMs), there)) return settlement;
       } else {
         const error = kind === "cancel" || kind === "retry" || kind === "fail" ? settlement.error : undefined;
         if (await this.#ended(cancelled(job, now, error), there)) return cancelOf(receipt, error);
@@ -324,6 +340,12 @@ export class JobIndex {
     if (job.cancelRequested === true) return cancelled(job, at);
     if (settlement.kind === "retry") return retried(job, settlement, at);
     return released(job, at, settlement.kind === "release" ? settlement.delayMs : 0);
+  }
+
+  /** Whether nobody has a job: it was handed back, and the answer was not heard. */
+  async #isReleased({ id, nonce }: IndexedJob): Promise<boolean> {
+    const job = (await this.#records.read(id))?.job;
+    return job !== undefined && job.nonce === nonce && job.run === undefined && !isOver(job);
   }
 
   async #update(id: JobId, nonce: string, change: (job: IndexedJob) => IndexedJob): Promise<void> {

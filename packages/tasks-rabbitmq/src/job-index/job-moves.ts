@@ -9,9 +9,9 @@ export function caughtUp(job: IndexedJob, facts: JobFacts): IndexedJob {
   const { attempts, deferrals, redrives, replayOf } = facts;
   const isRedriven = redrives > job.redrives;
   if (!isRedriven && attempts + deferrals <= job.attempts + job.deferrals) return job;
-  const { run: _run, error: _error, reason: _reason, finishedAt: _finishedAt, ...kept } = job;
+  const { run: _run, kept: _kept, error: _error, reason: _reason, finishedAt: _finishedAt, ...same } = job;
   return {
-    ...kept,
+    ...same,
     state: "pending",
     attempts,
     attempt: attempts,
@@ -23,10 +23,28 @@ export function caughtUp(job: IndexedJob, facts: JobFacts): IndexedJob {
   };
 }
 
-/** An attempt begins. */
+/** An attempt begins, on a message. */
 export function running(job: IndexedJob, receipt: string, now: number): IndexedJob {
   const run: Run = { receipt, begunBefore: job.begun };
-  return { ...job, state: "running", run, begun: true, attempt: job.attempts + 1, startedAt: now };
+  return {
+    ...withoutKept(job),
+    state: "running",
+    run,
+    begun: true,
+    attempt: job.attempts + 1,
+    startedAt: now,
+  };
+}
+
+/** Its message is about to be acknowledged, before its attempt has ended. */
+export function kept(job: IndexedJob, receipt: string, replyTo: string | undefined): IndexedJob {
+  return { ...job, kept: { receipt, ...(replyTo === undefined ? {} : { replyTo }) } };
+}
+
+/** A message holds it. */
+function withoutKept(job: IndexedJob): IndexedJob {
+  const { kept: _, ...rest } = job;
+  return rest;
 }
 
 function withoutRun(job: IndexedJob): IndexedJob {
@@ -65,7 +83,14 @@ export function retried(
 ): IndexedJob {
   const attempts = job.attempts + (countAttempt ? 1 : 0);
   const deferrals = job.deferrals + (countAttempt ? 0 : 1);
-  return { ...withoutRun(job), ...waiting(now, delayMs), attempts, attempt: attempts, deferrals, error };
+  return {
+    ...withoutKept(withoutRun(job)),
+    ...waiting(now, delayMs),
+    attempts,
+    attempt: attempts,
+    deferrals,
+    error,
+  };
 }
 
 export function completed(job: IndexedJob, now: number): IndexedJob {
@@ -89,7 +114,7 @@ export function cancelled(job: IndexedJob, now: number, error?: SerializedError)
 
 /** Nothing is left of it but what its message must be told by. */
 export function deleted(job: IndexedJob, now: number): IndexedJob {
-  return { ...withoutRun(job), state: "deleted", body: "", headers: {}, finishedAt: now };
+  return { ...withoutKept(withoutRun(job)), state: "deleted", body: "", headers: {}, finishedAt: now };
 }
 
 /** Pending again, out of the dead letters. */

@@ -77,6 +77,8 @@ export class JobRecords {
     const waitsMs = Math.max(0, (job.dueAt ?? 0) - now);
     const { expiresAt, begun } = job;
     if (!isOver(job)) {
+      // There may be no message that it could be made anew from.
+      if (job.kept !== undefined) return Infinity;
       if (begun || expiresAt === undefined || job.state === "running") return LONG_MS + waitsMs;
       return Math.max(SHORTEST_END_MS, expiresAt - now + keptMs(job, "expired", keeping()));
     }

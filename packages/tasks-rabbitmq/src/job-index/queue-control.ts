@@ -11,6 +11,8 @@ import type { IndexKeys } from "./index-keys.ts";
 export interface ControlState {
   readonly paused: boolean;
   readonly keepCompleted?: Retention;
+  /** Whether a delivery was ever acknowledged early, so that there may be leases to look after. */
+  readonly hasLeases?: boolean;
   /** Rises with each change, and with each thing that is asked of a running job. */
   readonly version: number;
 }
@@ -71,12 +73,21 @@ export class QueueControl {
     if (JSON.stringify(before) !== JSON.stringify(keepCompleted)) await this.#change({ keepCompleted });
   }
 
+  /** A delivery is about to be acknowledged early: whoever is at work looks after leases from now on. */
+  async keepLeases(): Promise<void> {
+    if (this.#latest.hasLeases !== true) await this.#change({ hasLeases: true });
+  }
+
   /** Something was asked of a running job: whoever holds one looks. */
   tell(): Promise<void> {
     return this.#change({});
   }
 
-  async #change(change: { paused?: boolean; keepCompleted?: Retention | undefined }): Promise<void> {
+  async #change(change: {
+    paused?: boolean;
+    keepCompleted?: Retention | undefined;
+    hasLeases?: boolean;
+  }): Promise<void> {
     const { state, keys } = this.#parts;
     for (;;) {
       const { version, ...before } = await this.read();

@@ -114,7 +114,9 @@ export class BrokerQueue extends IndexedCalls implements TaskQueueProtocol {
     const { clock, random, callTimeoutMs } = broker;
     this.#clock = clock;
     this.#onClose = source.onClose;
-    if (source.ackTimeoutMs !== undefined) this.deliveryLimitMs = source.ackTimeoutMs;
+    const { ackTimeoutMs } = source;
+    // With an index, what is held for long is acknowledged before.
+    if (ackTimeoutMs !== undefined && index === undefined) this.deliveryLimitMs = ackTimeoutMs;
     this.#mark = chanceName(random);
     const names = new QueueNames(namespace, name);
     const [consuming, publishing] = [broker.link("consuming"), broker.link("publishing")];
@@ -139,18 +141,18 @@ export class BrokerQueue extends IndexedCalls implements TaskQueueProtocol {
       housekeeping,
       consumerPriority: source.consumerPriority,
       expired: (facts) => replier.tell(facts, { status: "expired", attempt: facts.attempts }),
-      working: () => held.size,
+      working: () => held.unacknowledged,
       lost: () => {
-        held.drop();
+        held.lost();
         this.#sessions.lost();
       },
     });
     this.#sessions = new Sessions({ clock, attend: () => this.#intake.attend() });
     const parts = { clock, topology, publisher, housekeeping };
-    const working = { ...parts, intake: this.#intake, held, replier };
-    this.#work = index === undefined ? undefined : new IndexedWork({ ...working, index });
+    const working = { ...parts, intake: this.#intake, held, replier, subject: name };
+    this.#work = index === undefined ? undefined : new IndexedWork({ ...working, index, ackTimeoutMs });
     this.#claims = new Claims({ ...working, work: this.#work, mark: this.#mark });
-    this.#settlements = new Settlements({ ...working, subject: name, work: this.#work });
+    this.#settlements = new Settlements({ ...working, work: this.#work });
     const hasReplies = replies !== undefined;
     this.#enqueues = new EnqueueCalls({ ...parts, queue: name, due: this.#due, hasReplies, index });
     this.#shelf = new LetterShelf({ ...shared, link: consuming, topology });
@@ -227,14 +229,15 @@ export class BrokerQueue extends IndexedCalls implements TaskQueueProtocol {
     checkExtend(receipts, leaseMs);
     this.#held.expire();
     const deadline = this.#clock.monotonic() + leaseMs;
-    const extended = new Set(receipts.filter((receipt) => this.#held.extend(receipt, deadline)));
-    if (this.#work === undefined)
-      return { lost: receipts.filter((receipt) => !extended.has(receipt)), cancelled: [] };
-    // A lease does not hang on the store that the index lies in.
-    await this.#work.brief().catch(() => {});
+    for (const receipt of receipts)
+      if (this.#held.get(receipt)?.lease === undefined) this.#held.extend(receipt, deadline);
+    await this.#work?.renew(receipts, leaseMs);
+    // A lease of a delivery that the server waits for does not hang on the store that the index lies in.
+    await this.#work?.brief().catch(() => {});
+    const asked = new Set(receipts);
     return {
       lost: receipts.filter((receipt) => this.#held.get(receipt) === undefined),
-      cancelled: this.#work.cancelled.filter((receipt) => extended.has(receipt)),
+      cancelled: this.#work?.cancelled.filter((receipt) => asked.has(receipt)) ?? [],
     };
   }
 

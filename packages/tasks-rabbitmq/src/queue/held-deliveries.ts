@@ -1,4 +1,5 @@
 import type { Clock, Receipt, Timer } from "@lexigram/contracts";
+import type { LeaseRecord } from "../early-ack/lease-records.ts";
 import type { Indexed } from "../job-index/indexed-job.ts";
 import type { ReadyMessage } from "./ready-message.ts";
 
@@ -10,6 +11,14 @@ export interface Held {
   deadline: number;
   /** Its job in the index, as it was read last; absent without one. */
   indexed?: Indexed | undefined;
+  /** Since when it is held, on the monotonic clock; set when it is added first. */
+  since?: number;
+  /** That it was acknowledged early, and is no channel's. */
+  lease?: LeaseRecord;
+  /** Resolves when it is decided whether its record holds it. */
+  recording?: Promise<void> | undefined;
+  /** Its outcome is on the way. */
+  isSettling?: boolean;
 }
 
 export interface HeldParts {
@@ -28,6 +37,7 @@ export class HeldDeliveries {
   #timer: Timer | undefined;
   /** When the timer fires; never later than the first deadline. */
   #lookAt = Infinity;
+  #added: (() => void) | undefined;
 
   constructor(parts: HeldParts) {
     this.#parts = parts;
@@ -37,9 +47,23 @@ export class HeldDeliveries {
     return this.#held.size;
   }
 
+  /** Those that the server waits for. */
+  get unacknowledged(): number {
+    let n = 0;
+    for (const { lease } of this.#held.values()) if (lease === undefined) n++;
+    return n;
+  }
+
+  /** Calls whenever a delivery is added. */
+  onAdded(added: () => void): void {
+    this.#added = added;
+  }
+
   add(held: Held): void {
+    held.since ??= this.#parts.clock.monotonic();
     this.#held.set(held.receipt, held);
     this.#watch(held.deadline);
+    this.#added?.();
   }
 
   all(): Iterable<Held> {
@@ -90,7 +114,13 @@ export class HeldDeliveries {
     return this.#lookAt === Infinity ? undefined : Math.max(0, this.#lookAt - this.#parts.clock.monotonic());
   }
 
-  /** Forgets all: they are the server's again. */
+  /** Forgets those that are the server's again: all but what was acknowledged early, or is about to be. */
+  lost(): void {
+    for (const { receipt, lease, recording } of this.#held.values())
+      if (lease === undefined && recording === undefined) this.remove(receipt);
+  }
+
+  /** Forgets all. */
   drop(): void {
     this.#held.clear();
     this.#timer?.cancel();

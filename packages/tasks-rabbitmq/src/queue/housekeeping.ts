@@ -4,7 +4,7 @@ import { nextRung } from "../topology/ladder.ts";
 import { bandOf } from "../topology/names.ts";
 import type { Topology } from "../topology/topology.ts";
 import { type JobFacts, type JobMessage, publishOptions, rawDeadLetter } from "./message.ts";
-import type { Outgoing, Publisher } from "./publisher.ts";
+import type { Fate, Outgoing, Publisher } from "./publisher.ts";
 import type { ReadyMessage } from "./ready-message.ts";
 
 /** The part of its limit of deliveries after which a message is published anew. */
@@ -56,6 +56,27 @@ export class Housekeeping {
   /** Stores a message once more where it belongs now, with a count of deliveries that begins anew. */
   async moveOn(message: ReadyMessage): Promise<void> {
     await this.#parts.publisher.publishOne(await this.outgoing(message));
+  }
+
+  /**
+   * Stores what must not be lost where it belongs now. A band that is full takes none; a rung does, from which it comes when
+   * there is room.
+   *
+   * @throws QueueUnavailableError when none was sent.
+   */
+  async store(messages: readonly Outgoing[]): Promise<Fate[]> {
+    const { publisher } = this.#parts;
+    const fates = await publisher.publish(messages);
+    const full = messages.filter((_, i) => fates[i] === "refused");
+    if (full.length === 0) return fates;
+    const later = await this.#storeLater(full).catch((): Fate[] => []);
+    return fates.map((fate) => (fate === "refused" ? (later.shift() ?? fate) : fate));
+  }
+
+  async #storeLater(messages: readonly Outgoing[]): Promise<Fate[]> {
+    const { publisher, topology } = this.#parts;
+    const queue = await topology.rung(nextRung(0));
+    return publisher.publish(messages.map((message) => ({ ...message, queue })));
   }
 
   /** Puts a message that holds no job into the dead letters, byte for byte. */

@@ -1,20 +1,18 @@
 import { type Clock, type JobOutcome, type Receipt, type Settlement } from "@lexigram/contracts";
 import { unavailable } from "../connection/refusals.ts";
 import type { IndexedWork } from "../job-index/indexed-work.ts";
-import { nextRung } from "../topology/ladder.ts";
 import type { Topology } from "../topology/topology.ts";
 import type { Held, HeldDeliveries } from "./held-deliveries.ts";
 import type { Housekeeping } from "./housekeeping.ts";
 import type { Intake } from "./intake.ts";
 import { type Failure, type JobFacts, publishOptions } from "./message.ts";
-import type { Outgoing, Publisher } from "./publisher.ts";
+import type { Outgoing } from "./publisher.ts";
 import type { Replier } from "./replier.ts";
 
 export interface SettlementsParts {
   readonly clock: Clock;
   readonly subject: string;
   readonly topology: Topology;
-  readonly publisher: Publisher;
   readonly housekeeping: Housekeeping;
   readonly intake: Intake;
   readonly held: HeldDeliveries;
@@ -63,15 +61,21 @@ export class Settlements {
   async apply(settlements: readonly Settlement[], settled: Set<Receipt>): Promise<Applied> {
     const { work } = this.#parts;
     if (work === undefined || settlements.length === 0) return this.#apply(settlements, settled, []);
-    const judged = await work.settle(settlements, settled);
-    return this.#apply(judged.settlements, settled, judged.lost);
+    const end = await work.begin(settlements);
+    try {
+      const judged = await work.settle(settlements, settled);
+      return await this.#apply(judged.settlements, settled, judged.lost);
+    } finally {
+      end();
+    }
   }
 
   async #apply(settlements: readonly Settlement[], settled: Set<Receipt>, lost: Receipt[]): Promise<Applied> {
-    const { intake, held: deliveries } = this.#parts;
+    const { intake, held: deliveries, work } = this.#parts;
     const moving: Settlement[] = [];
     const acked: Receipt[] = [];
     const ended: Ended[] = [];
+    const handingBack: Promise<void>[] = [];
     for (const settlement of settlements) {
       const { receipt } = settlement;
       if (settled.has(receipt)) continue;
@@ -85,6 +89,10 @@ export class Settlements {
         intake.ack(held.message);
         acked.push(receipt);
         noteEnd(ended, held, settlement);
+      } else if (settlement.kind === "release" && work !== undefined && held.lease !== undefined) {
+        deliveries.remove(receipt);
+        handingBack.push(work.handBack(held.lease));
+        acked.push(receipt);
       } else if (settlement.kind === "release" && settlement.delayMs === 0) {
         deliveries.remove(receipt);
         intake.giveBack(held.message, true);
@@ -92,6 +100,7 @@ export class Settlements {
       } else if (moving.some((other) => other.receipt === receipt)) lost.push(receipt);
       else moving.push(settlement);
     }
+    await Promise.all(handingBack);
     for (const receipt of acked) settled.add(receipt);
     let failed: Error | undefined;
     if (moving.length > 0) failed = await this.#move(moving, settled, ended);
@@ -122,7 +131,7 @@ export class Settlements {
     settled: Set<Receipt>,
     ended: Ended[],
   ): Promise<Error | undefined> {
-    const { clock, held: deliveries, intake, publisher, topology, subject, work } = this.#parts;
+    const { clock, held: deliveries, intake, housekeeping, topology, subject, work } = this.#parts;
     const moves: Move[] = [];
     let failed: Error | undefined;
     for (const settlement of settlements) {
@@ -140,10 +149,10 @@ export class Settlements {
     }
     if (moves.length === 0) return failed;
     try {
-      const fates = await publisher.publish(moves.map(({ outgoing }) => outgoing));
+      const fates = await housekeeping.store(moves.map(({ outgoing }) => outgoing));
       const written = await work?.moved(moves, fates);
       for (const [i, { held, settlement, outgoing }] of moves.entries()) {
-        const fate = fates[i] === "refused" ? await this.#storedLater(held, outgoing) : fates[i];
+        const fate = fates[i];
         const unwritten = written?.get(held.receipt);
         if (fate === "stored" && unwritten === undefined) {
           intake.ack(held.message);
@@ -162,17 +171,10 @@ export class Settlements {
     return failed;
   }
 
-  /** A band that is full takes no retry; a rung does, from which it comes when there is room. */
-  async #storedLater({ message: { content } }: Held, { options }: Outgoing): Promise<string> {
-    const { publisher, topology } = this.#parts;
-    const queue = await topology.rung(nextRung(0));
-    const [fate = "unknown"] = await publisher.publish([{ queue, content, options }]);
-    return fate;
-  }
-
   #restore(held: Held): void {
     const { held: deliveries, intake } = this.#parts;
-    if (intake.isCurrent(held.message)) deliveries.add(held);
+    // What is kept by its record is no channel's.
+    if (held.lease !== undefined || intake.isCurrent(held.message)) deliveries.add(held);
   }
 
   async #outgoing({ message }: Held, settlement: Settlement, now: number): Promise<Outgoing> {

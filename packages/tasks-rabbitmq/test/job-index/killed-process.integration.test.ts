@@ -1,19 +1,15 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
-import { aJob, Session, uniqueName } from "@lexigram/conformance";
-import { type Delivery, type JobView, type NewJob, systemClock } from "@lexigram/contracts";
-import { MemoryStateStore } from "@lexigram/tasks";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { BrokerQueue } from "../../src/queue/broker-queue.ts";
+import { aJob } from "@lexigram/conformance";
+import { type NewJob, systemClock } from "@lexigram/contracts";
+import { afterAll, beforeAll, describe, test, vi } from "vitest";
 import { type RabbitServer, rabbitServer } from "../rabbit-server.ts";
-import { type Death, type End, home, runErrand } from "./killed-process.ts";
+import { CLAIMED, ID, inEveryWindow, LEASE_MS } from "./every-window.ts";
+import { home } from "./killed-process.ts";
 
 vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000, maxConcurrency: 4 });
 
-/** For how long the index keeps what nobody has confirmed. */
-const LEASE_MS = 1_500;
 const SLOW_MS = 3_000;
-const ID = "job";
 const holding: Pick<NewJob, "unique"> = { unique: { key: "k", until: "settled", onConflict: "reject" } };
 
 let server: RabbitServer;
@@ -25,72 +21,6 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => server.end());
 
-/** One queue with its index, and a worker of this process. */
-function bench() {
-  const name = uniqueName("queue");
-  server.names(name);
-  const state = new MemoryStateStore({ clock: systemClock });
-  const queue = new BrokerQueue({
-    name,
-    namespace: server.namespace,
-    broker: server.connect(),
-    type: "quorum",
-    state,
-    indexLeaseMs: LEASE_MS,
-    onClose: () => server.remove(name),
-  });
-  const session = new Session(queue, uniqueName("session"), 60_000);
-  const put = async (id: string, given: Partial<NewJob> = {}): Promise<boolean> => {
-    const [answer] = await session.enqueue([aJob({ id, ...given })]);
-    return answer?.ok === true;
-  };
-  /** Completes whatever comes until nothing is left. Of deliveries of one job at the same time one counts. */
-  const drained = async (): Promise<readonly Delivery[]> => {
-    const all: Delivery[] = [];
-    for (;;) {
-      const { deliveries } = await session.exchange({ slots: 10 });
-      all.push(...deliveries);
-      const settle = deliveries.map(({ receipt }) => ({ receipt, kind: "complete" }) as const);
-      const jobs = new Set(deliveries.map(({ job }) => job.id)).size;
-      if (settle.length > 0)
-        expect((await session.exchange({ settle })).lost).toHaveLength(deliveries.length - jobs);
-      else if ((await queue.getTaskCount()) === 0) return all;
-    }
-  };
-  const view = (): Promise<JobView | undefined> => queue.getJob(ID);
-  return { name, queue, state, put, drained, view };
-}
-
-type Bench = ReturnType<typeof bench>;
-
-/** Lets a process do its errand again and again, and die at each call of the state store, before it and after it. */
-async function inEveryWindow(
-  work: string,
-  prepare: (bench: Bench) => Promise<unknown>,
-  judge: (bench: Bench, end: End, death: Death) => Promise<void>,
-): Promise<number> {
-  const { url, namespace } = server;
-  for (let call = 0; ; call++)
-    for (const when of ["before", "after"] as const) {
-      const one = bench();
-      await prepare(one);
-      const death = { call, when };
-      const end = await runErrand(
-        { url, namespace, queue: one.name, leaseMs: LEASE_MS, work },
-        one.state,
-        death,
-      );
-      try {
-        await judge(one, end, death);
-      } catch (error) {
-        throw new Error(`died ${when} call ${call}, after it told ${end.told.join(", ")}`, { cause: error });
-      }
-      await one.queue.close();
-      if (!end.isKilled) return call;
-    }
-}
-
-const claimed = "const [{ receipt }] = (await exchange([], 1)).deliveries; await tell('claimed');";
 const error = `{ name: "Error", message: "broken" }`;
 
 describe.concurrent("a process with an index of jobs that is killed", () => {
@@ -99,6 +29,7 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
   }) => {
     const job = JSON.stringify(aJob({ id: ID, ...holding }));
     const windows = await inEveryWindow(
+      server,
       `const answer = await queue.enqueue(${job}); await tell(answer.ok ? "accepted" : "refused");`,
       async () => {},
       async ({ put, drained }, { told }) => {
@@ -125,7 +56,8 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
 
   test("while it claims and completes leaves a job that ends as completed, once", async ({ expect }) => {
     const windows = await inEveryWindow(
-      `${claimed} await exchange([{ receipt, kind: "complete" }]); await tell("settled");`,
+      server,
+      `${CLAIMED} await exchange([{ receipt, kind: "complete" }]); await tell("settled");`,
       ({ put }) => put(ID, holding),
       async ({ put, drained, view }, { told }) => {
         const again = await drained();
@@ -143,7 +75,8 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
 
   test("while it stores a retry leaves a job that runs again and ends", async ({ expect }) => {
     await inEveryWindow(
-      `${claimed}
+      server,
+      `${CLAIMED}
        await exchange([{ receipt, kind: "retry", delayMs: 0, countAttempt: true, error: ${error} }]);
        await tell("settled");`,
       ({ put }) => put(ID),
@@ -159,7 +92,8 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
 
   test("while it stores a failure leaves a dead letter, or a job that runs again", async ({ expect }) => {
     await inEveryWindow(
-      `${claimed} await exchange([{ receipt, kind: "fail", error: ${error} }]); await tell("settled");`,
+      server,
+      `${CLAIMED} await exchange([{ receipt, kind: "fail", error: ${error} }]); await tell("settled");`,
       ({ put }) => put(ID),
       async ({ queue, drained, view }, { told }) => {
         const again = await drained();
@@ -175,7 +109,8 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
 
   test("with a job that may lose no worker leaves a dead letter", async ({ expect }) => {
     await inEveryWindow(
-      `${claimed} await tell("began");`,
+      server,
+      `${CLAIMED} await tell("began");`,
       ({ put }) => put(ID, { maxRecoveries: 0 }),
       async ({ drained, view }, { told }) => {
         const again = await drained();
@@ -191,6 +126,7 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
 
   test("while it cancels leaves a job that is cancelled and dropped, or runs", async ({ expect }) => {
     await inEveryWindow(
+      server,
       `await tell(await queue.cancel(${JSON.stringify(ID)}));`,
       ({ put }) => put(ID, holding),
       async ({ put, drained, view }, { told }) => {
@@ -204,6 +140,7 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
 
   test("while it deletes leaves a job that is gone, or runs", async ({ expect }) => {
     await inEveryWindow(
+      server,
       `await tell(String(await queue.deleteJob(${JSON.stringify(ID)})));`,
       ({ put }) => put(ID),
       async ({ put, drained, view }, { told }) => {
@@ -221,6 +158,7 @@ describe.concurrent("a process with an index of jobs that is killed", () => {
     expect,
   }) => {
     await inEveryWindow(
+      server,
       `await queue.deadLetters.retry(${JSON.stringify(ID)}); await tell("redriven");`,
       async ({ queue }) => {
         await queue.deadLetters.add(aJob({ id: ID }), { name: "Error", message: "by hand" });

@@ -11,12 +11,17 @@ export interface Death {
   readonly when: "before" | "after";
 }
 
-/** What a process is to do, as the body of an asynchronous function of `queue`, `exchange` and `tell`. */
+/**
+ * What a process is to do, as the body of an asynchronous function of `queue`, `exchange`, `tell`, and `kept`, which
+ * resolves when its record holds a job.
+ */
 export interface Errand {
   readonly url: string;
   readonly namespace: string;
   readonly queue: string;
   readonly leaseMs: number;
+  /** Default: a delivery may be held for ever. */
+  readonly ackTimeoutMs?: number;
   readonly work: string;
 }
 
@@ -31,7 +36,7 @@ export interface End {
 /** A state store that asks the one of the parent for everything, and so lets it decide when this process dies. */
 const PROGRAM = `
   process.once("disconnect", () => process.exit(1));
-  const { url, namespace, queue: name, leaseMs, home, work } = JSON.parse(process.argv[1]);
+  const { url, namespace, queue: name, leaseMs, ackTimeoutMs, home, work } = JSON.parse(process.argv[1]);
   const { BrokerQueue } = await import(home + "/dist/queue/broker-queue.js");
   const { openBroker } = await import(home + "/dist/connection/broker.js");
   const { targetOfUrl } = await import(home + "/dist/connection/amqp-target.js");
@@ -48,18 +53,28 @@ const PROGRAM = `
     process.send({ call, method, args });
   });
   const state = Object.fromEntries(["get", "put", "touch", "delete", "list", "publish"].map((m) => [m, ask(m)]));
+  let tellKept;
+  const kept = new Promise((resolve) => { tellKept = resolve; });
+  const put = state.put;
+  state.put = async (...args) => {
+    const answer = await put(...args);
+    if (args[1].kept !== undefined) tellKept();
+    return answer;
+  };
   state.subscribe = async () => (async function* () { await new Promise(() => {}); })();
   const broker = openBroker({ target: targetOfUrl(url, "url").target });
   const queue = new BrokerQueue({
-    name, namespace, broker, type: "quorum", state, indexLeaseMs: leaseMs, onClose: () => broker.close(),
+    name, namespace, broker, type: "quorum", state, indexLeaseMs: leaseMs, ackTimeoutMs, onClose: () => broker.close(),
   });
+  // How long a busy machine takes to connect is no subject here.
+  while (!(await queue.getTaskCount().then(() => true, () => false)));
   let seq = 0;
   const exchange = (settle, slots = 0) => queue.exchange({
     session: "killed", seq: ++seq, settle, started: [],
     claim: { slots, ahead: 0, leaseMs: 60_000, maxBytes: 1_000_000 },
   });
   const tell = (what) => new Promise((resolve) => process.send({ told: what }, resolve));
-  await new (async () => {}).constructor("queue", "exchange", "tell", work)(queue, exchange, tell);
+  await new (async () => {}).constructor("queue", "exchange", "tell", "kept", work)(queue, exchange, tell, kept);
   await tell("done");
   process.exit(0);
 `;
@@ -68,7 +83,11 @@ type Message =
   | { readonly told: string }
   | { readonly call: number; readonly method: keyof StateStoreProtocol; readonly args: readonly unknown[] };
 
-/** Runs an errand in a process of its own, over a state store of this one, until it is done or dies. */
+/**
+ * Runs an errand in a process of its own, over a state store of this one, until it is done or dies.
+ *
+ * @throws Error when the errand itself throws.
+ */
 export async function runErrand(errand: Errand, state: StateStoreProtocol, death: Death): Promise<End> {
   const settings = JSON.stringify({ ...errand, home });
   const child = spawn(process.execPath, ["--input-type=module", "-e", PROGRAM, settings], {
@@ -87,7 +106,8 @@ export async function runErrand(errand: Errand, state: StateStoreProtocol, death
       child.kill("SIGKILL");
     });
   });
-  await once(child, "exit");
+  const [code] = (await once(child, "exit")) as [number | null];
+  if (!isKilled && code !== 0) throw new Error(`an errand failed, after it told ${told.join(", ")}`);
   return { isKilled, told };
 }
 
@@ -101,7 +121,8 @@ async function answer(
   const isIt = call === death.call;
   if (isIt && death.when === "before") return kill();
   try {
-    const given = args.map((arg) => arg ?? undefined);
+    // What is not given comes as null, which a message may be.
+    const given = method === "publish" ? [...args] : args.map((arg) => arg ?? undefined);
     const value: unknown = await (state[method] as (...all: unknown[]) => Promise<unknown>).apply(
       state,
       given,

@@ -13,6 +13,7 @@ interface Configuration {
   /** A step of time, in milliseconds, which a call must not take. */
   readonly unitMs: number;
   readonly state?: () => StateStoreProtocol;
+  readonly ackTimeoutMs?: number;
 }
 
 const configurations: readonly Configuration[] = [
@@ -25,6 +26,14 @@ const configurations: readonly Configuration[] = [
     // A call makes several round trips more, in a process that runs many cases at once.
     unitMs: 1_500,
     state: () => new MemoryStateStore({ clock: systemClock }),
+  },
+  {
+    name: "rabbitmq acknowledged early",
+    type: "quorum",
+    can: INDEXED_CAPABILITIES,
+    unitMs: 1_500,
+    state: () => new MemoryStateStore({ clock: systemClock }),
+    ackTimeoutMs: 200,
   },
 ];
 

@@ -12,6 +12,8 @@ export interface RabbitQueueHarnessOptions {
   readonly unitMs?: number;
   /** Where the queues have an index of their jobs; closed with the harness. */
   readonly state?: StateStoreProtocol;
+  /** With an index: a delivery is acknowledged when it was held for half of this. */
+  readonly ackTimeoutMs?: number;
 }
 
 /**
@@ -27,6 +29,7 @@ export function rabbitQueueHarness({
   type,
   unitMs,
   state,
+  ackTimeoutMs,
 }: RabbitQueueHarnessOptions): QueueHarness {
   const { namespace } = server;
   const [first, second] = [server.connect(PATIENCE), server.connect(PATIENCE)];
@@ -40,7 +43,7 @@ export function rabbitQueueHarness({
   const open = (name: string, broker = first): TaskQueueProtocol => {
     server.names(name);
     opened.set(name, (opened.get(name) ?? 0) + 1);
-    return new BrokerQueue({ name, namespace, broker, type, state, onClose: closed });
+    return new BrokerQueue({ name, namespace, broker, type, state, ackTimeoutMs, onClose: closed });
   };
   return {
     name: title,

@@ -42,7 +42,8 @@ function refuseIfLong({ name, queue }: QueueBinding, plan: TaskPlan, { settings 
     {
       hint:
         `give the task a timeout of ${most} ms at most, which with its grace is 80 % of the limit; ` +
-        "or raise the limit on the server (consumer_timeout of RabbitMQ) and here (ackTimeout)",
+        "raise the limit on the server (consumer_timeout of RabbitMQ) and here (ackTimeout); " +
+        "or give the queue an index of its jobs (jobIndex), with which there is none",
     },
   );
 }
