@@ -41,6 +41,7 @@ describe("ledgers", () => {
       {
         id: "a",
         pid: 2,
+        attempt: 1,
         startedAt: expect.any(Number),
         endedAt: expect.any(Number),
         answeredAt: expect.any(Number),

@@ -61,9 +61,13 @@ export const order: readonly QueueCase[] = [
     name: "delivers a delayed job not before its time, and then",
     needs: ["delay"],
     run: async (env) => {
+      const since = env.time.nowMs;
       const id = await env.putOne({ delayMs: env.span(4) });
       await env.pass(env.span(2.5));
-      same((await env.claim(1)).length, 0, "deliveries before the delay is over");
+      const early = await env.claim(1);
+      // A machine that stood still meanwhile has let the delay pass.
+      if (env.time.nowMs - since < env.span(4)) same(early.length, 0, "deliveries before the delay is over");
+      if (early.length > 0) return same(early[0]?.job.id, id, "the job delivered after its delay");
       await env.pass(env.span(2));
       same((await env.claimOne()).job.id, id, "the job delivered after its delay");
     },
