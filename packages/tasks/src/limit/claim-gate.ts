@@ -35,6 +35,8 @@ export class ClaimGate implements PermitUser {
   #isMissed = false;
   /** Jobs that the queue had when it was last counted and that were not claimed since; others may have claimed some. */
   #backlog = 0;
+  /** Jobs that a claim for nothing brought and that went back; a count may not see them yet. */
+  #handedBack = 0;
   /** The queue looked empty: one claim may find out for nothing. */
   #look = false;
   /** Slots of such a claim under way: what it brings goes back. */
@@ -98,13 +100,23 @@ export class ClaimGate implements PermitUser {
     else this.#parts.tolls?.tokens?.spend(n);
   }
 
-  /** Slots of a claim that was answered, or of one that will not go out. @param used of them. */
+  /** Slots of a claim that was answered. @param used of them. */
   answered(n: number, used: number): void {
+    if (n > 0 && !this.#look) this.#handedBack = 0;
+    this.#backlog = used < n ? 0 : this.#backlog - used;
+    this.#leave(n, used);
+  }
+
+  /** Slots of a claim that will not go out. */
+  revoked(n: number): void {
+    this.#leave(n, 0);
+  }
+
+  #leave(n: number, used: number): void {
     this.#spoken -= n;
     if (n > 0 && this.#look) this.#look = false;
     else this.#parts.tolls?.tokens?.back(n, n - used);
     this.#unpaid = 0;
-    this.#backlog = used < n ? 0 : this.#backlog - used;
     if (used < n) this.freed();
   }
 
@@ -112,6 +124,7 @@ export class ClaimGate implements PermitUser {
   refuses(): boolean {
     if (this.#unpaid === 0) return false;
     this.#unpaid--;
+    this.#handedBack++;
     return true;
   }
 
@@ -173,7 +186,7 @@ export class ClaimGate implements PermitUser {
       if (n <= 0) return breaker.retryInMs;
     }
     if (tolls === undefined) return this.#go();
-    if (this.#backlog < n) this.#backlog = await queue.getTaskCount();
+    if (this.#backlog < n) this.#backlog = Math.max(await queue.getTaskCount(), this.#handedBack);
     // What is due is found by a claim alone, and an empty queue must take nothing from the others.
     this.#look = this.#backlog === 0;
     if (this.#look) return this.#go();

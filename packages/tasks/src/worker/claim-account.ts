@@ -73,7 +73,7 @@ export class ClaimAccount {
   revokeGrants(): void {
     if (this.#granted === 0) return;
     this.#crew.unreserve(this.#granted);
-    this.#gate?.answered(this.#granted, 0);
+    this.#gate?.revoked(this.#granted);
     this.#granted = 0;
   }
 

@@ -102,6 +102,28 @@ describe("what stands before the claims of a queue", () => {
     gate.stop();
   });
 
+  test("pays for what a claim for nothing has found, though the count does not see it yet", async () => {
+    const { gate, counted, taken, claimed } = gateOf(0);
+    expect(await claimed()).toBe(1);
+    expect(taken).not.toHaveBeenCalled();
+    expect(gate.refuses()).toBe(true);
+    gate.answered(1, 0);
+    expect(await claimed()).toBe(1);
+    expect(taken).toHaveBeenCalledTimes(1);
+    // One that did not go out has found nothing out.
+    gate.revoked(1);
+    await Promise.resolve();
+    expect(await claimed()).toBe(1);
+    expect(taken).toHaveBeenCalledTimes(2);
+    expect(gate.refuses()).toBe(false);
+    gate.answered(1, 1);
+    // It ran: whether there is another one, only the next claim for nothing can tell.
+    expect(await claimed()).toBe(1);
+    expect([counted.mock.calls.length, taken.mock.calls.length]).toEqual([4, 2]);
+    expect(gate.refuses()).toBe(true);
+    gate.stop();
+  });
+
   test("asks once for slots that come free in one turn", async () => {
     const { gate, taken } = gateOf(1_000);
     gate.ask(1);
