@@ -152,7 +152,7 @@ export class EarlyAcks {
     one.lease = lease;
     if (one.deadline > deadline) await index.leases.renew(lease, one.deadline - clock.monotonic());
     intake.ack(message);
-    await intake.flush();
+    await intake.flush(false);
   }
 
   /** @returns nothing when the receipt may not end its job any more. */

@@ -129,7 +129,7 @@ export class IndexedWork {
         }
       }
       if (failed !== undefined && admitted.length === 0) throw failed;
-      if (dropped > 0) await intake.flush();
+      if (dropped > 0) await intake.flush(false);
       const left = slots - admitted.length;
       if (failed !== undefined || dropped === 0 || left <= 0 || (bytes > 0 && bytes >= maxBytes)) break;
       messages = await intake.claim(left, Math.max(1, maxBytes - bytes), true);
@@ -183,7 +183,7 @@ export class IndexedWork {
       lost.push(receipt);
       return [];
     });
-    if (lost.length > 0) await intake.flush();
+    if (lost.length > 0) await intake.flush(false);
     return { settlements: counted, lost };
   }
 
@@ -246,7 +246,7 @@ export class IndexedWork {
         fenced.push(one.receipt);
       }),
     );
-    if (fenced.length > 0) await intake.flush();
+    if (fenced.length > 0) await intake.flush(false);
     return fenced;
   }
 
@@ -275,7 +275,7 @@ export class IndexedWork {
       if (verdict.kind === "back") intake.giveBack(message, false);
       else {
         intake.ack(message);
-        await intake.flush();
+        await intake.flush(false);
       }
     } catch {
       // Whoever gets it next finds an attempt that began and did not end.

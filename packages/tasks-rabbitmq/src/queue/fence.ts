@@ -22,17 +22,18 @@ export class Fence {
 
   /**
    * @param prefetch of the consumers that are there: it is told again, and so changes nothing.
+   * @param isOfOutcomes whether they are of attempts that have ended, in whose place the server sends others.
    * @throws QueueUnavailableError when no answer came: the fate of the acknowledgements is unknown.
    */
-  async pass(prefetch: number): Promise<void> {
+  async pass(prefetch: number, isOfOutcomes: boolean): Promise<void> {
     const channel = this.#keeper.current;
     if (channel === undefined)
       throw unavailable(this.#subject, new Error("the channel ended"), { accepted: "unknown" });
-    this.#awaited++;
+    if (isOfOutcomes) this.#awaited++;
     try {
       await this.#keeper.answered(channel, channel.prefetch(prefetch), "a fence");
     } finally {
-      this.#awaited--;
+      if (isOfOutcomes) this.#awaited--;
     }
   }
 }

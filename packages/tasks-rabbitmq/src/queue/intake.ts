@@ -26,6 +26,8 @@ const FIRST_FETCH = 8;
 const MOST_FETCHED = 256;
 /** What is ready is sent within this, or is fetched. Milliseconds. */
 const ARRIVES_WITHIN_MS = 100;
+/** And the next of it within this: others may have taken the rest. Milliseconds. */
+const FOLLOWS_WITHIN_MS = 5;
 const LEAST_AHEAD = 16;
 const MOST_AHEAD = 1_000;
 
@@ -107,7 +109,7 @@ export class Intake {
     return this.#consumers.isOpen;
   }
 
-  /** Whether the server has acknowledgements to read, and sends what it has when it has read them. */
+  /** Whether the server has outcomes to read, and sends what it has when it has read them. */
   get isFlushing(): boolean {
     return this.#fence.isAwaited;
   }
@@ -154,11 +156,12 @@ export class Intake {
   /**
    * Sends acknowledgements, and resolves when the server has read them.
    *
+   * @param isOfOutcomes whether they are of attempts that have ended.
    * @throws QueueUnavailableError when their fate is unknown.
    */
-  async flush(): Promise<void> {
+  async flush(isOfOutcomes: boolean): Promise<void> {
     this.#ledger?.flush();
-    await this.#fence.pass(this.#consumers.prefetch);
+    await this.#fence.pass(this.#consumers.prefetch, isOfOutcomes);
   }
 
   /**
@@ -246,16 +249,11 @@ export class Intake {
     }
   }
 
-  /** Waits for so many messages that the server sends without being asked, for a while. */
+  /** Waits for so many messages that the server sends without being asked, no longer than they keep coming. */
   async #arrival(count: number): Promise<void> {
-    const { clock } = this.#parts;
-    const until = clock.monotonic() + ARRIVES_WITHIN_MS;
-    for (
-      let left = ARRIVES_WITHIN_MS;
-      this.#buffer.size < count && left > 0;
-      left = until - clock.monotonic()
-    ) {
-      const wait = new Wait(clock, left);
+    for (let size = -1; this.#buffer.size < count && this.#buffer.size > size;) {
+      size = this.#buffer.size;
+      const wait = new Wait(this.#parts.clock, size > 0 ? FOLLOWS_WITHIN_MS : ARRIVES_WITHIN_MS);
       this.#waits.add(wait);
       await wait.over;
       this.#waits.delete(wait);

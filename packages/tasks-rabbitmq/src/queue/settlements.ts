@@ -115,7 +115,7 @@ export class Settlements {
     const told = new Set(ended.filter(({ isWritten }) => isWritten));
     for (const { facts, outcome } of told) replier.tell(facts, outcome);
     try {
-      await intake.flush();
+      await intake.flush(true);
     } catch (error) {
       // Whether the server has read them cannot be told: they are its own again, or gone. An index knows what counts.
       if (work === undefined) for (const receipt of acked) settled.delete(receipt);
